@@ -1,0 +1,208 @@
+"""Every table of the workflow: one Arrow schema each, one line of meaning per column.
+
+A column without `null` in its meaning holds no nulls. Tables travel between stages only as these; whatever reads or writes one goes
+through `snakeval.parquet`, which checks the schema.
+"""
+
+import pyarrow as pa
+
+INT_LIST = pa.list_(pa.int32())
+STR_LIST = pa.list_(pa.string())
+
+
+def _schema(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
+    return pa.schema([pa.field(name, type_, nullable="null" in meaning, metadata={"meaning": meaning}) for name, type_, meaning in columns])
+
+
+TURN = pa.struct(
+    [
+        ("role", pa.string()),  # system, user or assistant
+        ("text", pa.string()),
+        ("delimiter", pa.string()),  # what follows the text in a plain prompt; a chat template replaces it
+        ("document", pa.int64()),  # row of the few-shot split this example comes from; null: not an example
+    ]
+)
+
+GENERATION = pa.struct(
+    [
+        ("until", STR_LIST),  # generation ends before the first of these strings
+        ("max_new_tokens", pa.int32()),
+        ("do_sample", pa.bool_()),
+        ("temperature", pa.float64()),
+        ("top_p", pa.float64()),
+        ("top_k", pa.int32()),  # 0: all tokens
+        ("repetition_penalty", pa.float64()),
+        ("samples", pa.int32()),  # answers per document
+        ("seed", pa.int64()),
+    ]
+)
+
+MODEL_FILES = _schema(
+    ("model", pa.string(), "name in the configuration"),
+    ("source", pa.string(), "as configured: demo:small, hf:org/name, path:folder"),
+    ("revision", pa.string(), "commit of the hub repository that came down; null for local folders"),
+    ("folder", pa.string(), "where the files lie on this machine"),
+    ("file", pa.string(), "path inside the folder"),
+    ("size", pa.int64(), "bytes"),
+    ("sha256", pa.string(), "of the file's content"),
+)
+
+REQUESTS = _schema(
+    ("task", pa.string(), "leaf task"),
+    ("doc_id", pa.int64(), "row of the evaluated split, after process_docs"),
+    ("kind", pa.string(), "multiple_choice, loglikelihood, loglikelihood_rolling or generate_until"),
+    ("preamble", pa.list_(TURN), "system turn (description) and few-shot examples, as user and assistant turns"),
+    ("questions", STR_LIST, "the last user turn; one per choice where the contexts vary; empty for rolling"),
+    ("question_delimiter", pa.string(), "between question and gen_prefix in a plain prompt"),
+    ("gen_prefix", pa.string(), "start of the answer, part of the prompt; null: none"),
+    (
+        "continuations",
+        pa.list_(pa.struct([("question", pa.int32()), ("text", pa.string())])),
+        "texts whose log-likelihood is asked, after questions[question]; question -1: after nothing; empty: generation",
+    ),
+    ("target_delimiter", pa.string(), "put before each continuation in a plain prompt"),
+    ("chat_target_delimiter", pa.string(), "put before each continuation after a chat template"),
+    ("choices", STR_LIST, "answers to choose from, in the order of the first continuations; empty: not a choice"),
+    ("gold", INT_LIST, "indices of the right choices; empty where references say it"),
+    ("references", STR_LIST, "right answers as text"),
+    ("segments", STR_LIST, "what an encoder reads: one text or a pair; for extractive answers question, passage; empty: none"),
+    ("generation", GENERATION, "settings of generate_until; null for other kinds"),
+    ("cluster", pa.string(), "documents that share a passage or subject are not independent; null: independent"),
+    ("document", pa.string(), "the document as JSON, for process_results and for the eye"),
+)
+
+TOKENS = _schema(
+    ("model", pa.string(), "name in the configuration"),
+    ("task", pa.string(), "leaf task"),
+    ("doc_id", pa.int64(), "as in requests"),
+    ("kind", pa.string(), "as in requests"),
+    ("prompts", STR_LIST, "each context as text, exactly as the model reads it, special tokens included"),
+    ("contexts", pa.list_(INT_LIST), "token ids before the continuation or the generated text"),
+    (
+        "continuations",
+        pa.list_(pa.struct([("context", pa.int32()), ("ids", INT_LIST)])),
+        "token ids to score after contexts[context]; a rolling text is cut into windows, one continuation each",
+    ),
+    ("token_types", pa.list_(INT_LIST), "segment ids per context for encoders; null otherwise"),
+    ("offsets", pa.list_(INT_LIST), "extractive: start and end character in the passage per token, -1 outside; null otherwise"),
+    ("passage", pa.string(), "extractive: the text an answer is cut from; null otherwise"),
+    ("generation", GENERATION, "as in requests, max_new_tokens cut to what fits; null for other kinds"),
+    ("dropped_shots", pa.int32(), "few-shot examples left out to fit"),
+    ("truncated_tokens", pa.int32(), "tokens cut from the left of the contexts to fit, summed"),
+)
+
+ASKS = _schema(
+    ("key", pa.string(), "content address of the request: see snakeval.store"),
+    ("kind", pa.string(), "loglikelihood (one continuation), generate or extract"),
+    ("context", INT_LIST, "token ids"),
+    ("continuation", INT_LIST, "token ids to score; for a classifier the one label id; empty for generate and extract"),
+    ("token_types", INT_LIST, "null unless an encoder uses them"),
+    ("offsets", INT_LIST, "extract: as in tokens; null otherwise"),
+    ("passage", pa.string(), "extract: as in tokens; null otherwise"),
+    ("generation", GENERATION, "null unless generate"),
+    ("sample", pa.int32(), "index of the answer when several are asked"),
+)
+
+ANSWERS = _schema(
+    ("key", pa.string(), "content address of the request"),
+    ("loglikelihood", pa.float64(), "natural logarithm, summed over the continuation; extract: of the span; null for generate"),
+    ("greedy", pa.bool_(), "every token of the continuation is the most likely one; null for generate and extract"),
+    ("text", pa.string(), "generated or extracted text; null for loglikelihood"),
+    ("finish_reason", pa.string(), "stop (stop string), eos, length; null for loglikelihood"),
+    ("n_tokens", pa.int32(), "tokens scored or generated"),
+)
+
+RESPONSES = _schema(
+    ("model", pa.string(), "name in the configuration"),
+    ("task", pa.string(), "leaf task"),
+    ("doc_id", pa.int64(), "as in requests"),
+    ("kind", pa.string(), "as in requests"),
+    ("loglikelihoods", pa.list_(pa.float64()), "one per continuation of the tokens table; empty for generation"),
+    ("greedy", pa.list_(pa.bool_()), "one per continuation: every token is the most likely one"),
+    ("n_tokens", INT_LIST, "tokens per continuation or per generated text"),
+    ("texts", STR_LIST, "generated or extracted, one per sample; empty for log-likelihoods"),
+    ("finish_reasons", STR_LIST, "stop, eos or length, one per text"),
+)
+
+SCORES = _schema(
+    ("model", pa.string(), "name in the configuration"),
+    ("task", pa.string(), "leaf task"),
+    ("doc_id", pa.int64(), "as in requests"),
+    ("filter", pa.string(), "name of the answer-extraction pipeline; none for choices"),
+    ("metric", pa.string(), "name of the metric"),
+    ("value", pa.float64(), "the document's own score; null where only the corpus has one"),
+    ("statistics", pa.list_(pa.float64()), "what a corpus metric sums over documents; null for plain means"),
+    ("item", pa.string(), "JSON that a task's own aggregation function takes; null otherwise"),
+    ("prediction", pa.string(), "the answer that was scored, after the filter; null for rolling"),
+    ("extracted", pa.bool_(), "whether the filter found an answer at all"),
+    ("cluster", pa.string(), "as in requests; null: independent"),
+)
+
+SCORE_TABLE = _schema(
+    ("model", pa.string(), "name in the configuration"),
+    ("entry", pa.string(), "entry of the configuration this row belongs to"),
+    ("task", pa.string(), "leaf task or group"),
+    ("parent", pa.string(), "group this row is averaged into; null at the top"),
+    ("is_group", pa.bool_(), "an average over subtasks"),
+    ("filter", pa.string(), "answer-extraction pipeline"),
+    ("metric", pa.string(), "name of the metric"),
+    ("num_fewshot", pa.int32(), "examples in the prompt; null where subtasks differ"),
+    ("version", pa.string(), "of the task, from its metadata; null: none given"),
+    ("n", pa.int64(), "documents"),
+    ("value", pa.float64(), "the score; null where it is undefined"),
+    ("stderr", pa.float64(), "standard error; null where undefined"),
+    ("ci_low", pa.float64(), "lower end of the 95 % interval; null where undefined"),
+    ("ci_high", pa.float64(), "upper end of the 95 % interval; null where undefined"),
+    ("ci_method", pa.string(), "wilson, t, bootstrap-bca, cluster-t, delta …"),
+    ("higher_is_better", pa.bool_(), "direction"),
+    ("chance", pa.float64(), "expected score of guessing; null where unknown"),
+    ("rank_low", pa.int32(), "best rank this model may have among the run's models; null for a single model"),
+    ("rank_high", pa.int32(), "worst rank; models whose ranges overlap cannot be told apart; null for a single model"),
+    ("primary", pa.bool_(), "the metric that leads the leaderboard for this task"),
+)
+
+COMPARISONS = _schema(
+    ("entry", pa.string(), "entry of the configuration"),
+    ("task", pa.string(), "leaf task or group"),
+    ("filter", pa.string(), "answer-extraction pipeline"),
+    ("metric", pa.string(), "name of the metric"),
+    ("model_a", pa.string(), "first model, by name"),
+    ("model_b", pa.string(), "second model"),
+    ("n", pa.int64(), "documents both answered"),
+    ("difference", pa.float64(), "score of a minus score of b; null where undefined"),
+    ("ci_low", pa.float64(), "lower end of its 95 % interval; null where undefined"),
+    ("ci_high", pa.float64(), "upper end; null where undefined"),
+    ("only_a", pa.int64(), "documents right for a alone; null unless right or wrong"),
+    ("only_b", pa.int64(), "documents right for b alone; null unless right or wrong"),
+    ("p", pa.float64(), "two-sided p of no difference; null where undefined"),
+    ("p_holm", pa.float64(), "adjusted over all comparisons of the run (Holm); null where undefined"),
+    ("test", pa.string(), "mcnemar-exact, permutation, bootstrap …"),
+)
+
+HEALTH = _schema(
+    ("model", pa.string(), "name in the configuration"),
+    ("entry", pa.string(), "entry of the configuration"),
+    ("task", pa.string(), "leaf task"),
+    ("n", pa.int64(), "documents"),
+    ("truncated", pa.int64(), "documents whose prompt was cut"),
+    ("dropped_shots", pa.int64(), "documents that lost few-shot examples"),
+    ("cut_answers", pa.int64(), "documents with an answer ended by the length limit"),
+    ("empty_answers", pa.int64(), "documents with an answer of no text"),
+    ("extraction_failed", pa.int64(), "documents where some filter found no answer"),
+)
+
+TIMINGS = _schema(
+    ("model", pa.string(), "name in the configuration"),
+    ("entry", pa.string(), "entry of the configuration"),
+    ("engine", pa.string(), "engine and path that answered, or null when all came from the store"),
+    ("device", pa.string(), "its name, or null when all came from the store"),
+    ("requests", pa.int64(), "answers the file needs"),
+    ("duplicates", pa.int64(), "of them asked once for several documents"),
+    ("from_store", pa.int64(), "known before"),
+    ("prompt_tokens", pa.int64(), "tokens of the requests sent, each counted whole"),
+    ("computed_tokens", pa.int64(), "tokens that went through the model's layers in prefill"),
+    ("generated_tokens", pa.int64(), "tokens decoded"),
+    ("load_seconds", pa.float64(), "loading the model, counted at the first file of a job"),
+    ("seconds", pa.float64(), "answering"),
+    ("peak_bytes", pa.int64(), "largest memory on the device (GPU) or of the process (CPU)"),
+)
