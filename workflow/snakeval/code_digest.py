@@ -1,0 +1,135 @@
+"""What a stage's code means, as one digest: the part of a fingerprint that tells when results are stale because the library changed.
+
+The digest is of the syntax trees of some modules and of all snakeval modules they import, so comments, docstrings, formatting and the
+version of Python do not count, and everything that can change a result does. Files of other kinds inside a package of the library
+(templates, styles) count by their bytes. Only the standard library is imported: the Snakefile calls this at every start.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+LIBRARY = Path(__file__).parent
+_IGNORED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
+
+
+def code_digest(modules: Iterable[str], without: Iterable[str] = (), library: Path = LIBRARY) -> str:
+    """Sha256 (hex) of what `modules` and the modules of the library they import, directly or not, say.
+
+    `modules` are dotted names, "snakeval.tokens"; a package stands for its `__init__` and what that imports. `without` names modules
+    that are left out together with what only they import: those whose changes cannot change the result in question. Imports inside
+    functions count. Raises ValueError for a name the library does not hold, SyntaxError for a file that is not Python.
+    """
+    left_out = set(without)
+    waiting = list(dict.fromkeys(modules))
+    for name in [*waiting, *left_out]:
+        if _file(library, name) is None:
+            raise ValueError(f"{name}: no such module in {library}")
+    found: dict[str, str] = {}
+    while waiting:
+        name = waiting.pop()
+        file = _file(library, name)
+        if file is None or name in found or name in left_out:
+            continue
+        status = file.stat()
+        found[name], imported = _module(library, name, file, status.st_mtime_ns, status.st_size)
+        waiting += imported
+        if file.name == "__init__.py" and file.parent != library:
+            found |= _other_files(file.parent, name)
+    return hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()
+
+
+def _file(library: Path, name: str) -> Path | None:
+    """The source of a module by its dotted name; None for what is not a module of the library."""
+    top, *parts = name.split(".")
+    if top != library.name:
+        return None
+    folder = library.joinpath(*parts)
+    return next((file for file in (folder / "__init__.py", folder.with_suffix(".py")) if file.is_file()), None)
+
+
+def _other_files(folder: Path, package: str) -> dict[str, str]:
+    """Digests of the files of a package that are not Python, by path."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file() and file.suffix not in (".py", ".pyc"))
+    return {f"{package}/{file.relative_to(folder).as_posix()}": hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+@cache
+def _module(library: Path, name: str, file: Path, modified: int, size: int) -> tuple[str, tuple[str, ...]]:
+    """Digest of a module's syntax and the modules it imports; remembered for this process while the file stays as it is."""
+    tree = ast.parse(file.read_bytes(), filename=str(file))
+    words: list[str] = []
+    _spell(tree, words)
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    return hashlib.sha256("\0".join(words).encode()).hexdigest(), tuple(dict.fromkeys(_imports(tree, package, library.name)))
+
+
+def _imports(tree: ast.Module, package: str, top: str) -> Iterable[str]:
+    """Dotted names that may be modules of the library, parents (which run too) included, the top package excluded."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")
+            start = parts[: len(parts) - node.level + 1] if node.level else []
+            base = ".".join([*start, *([node.module] if node.module else [])])
+            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for imported in names:
+            parts = imported.split(".")
+            if parts[0] == top:
+                yield from (".".join(parts[:depth]) for depth in range(2, len(parts) + 1))
+
+
+def _spell(node: ast.AST, words: list[str]) -> None:
+    """Append an unambiguous spelling of a tree: node types and fields, nothing that is absent, no positions, no docstrings.
+
+    `ast.dump` would not do: newer Pythons have fields that older ones lack.
+    """
+    words.append(type(node).__name__)
+    if isinstance(node, ast.Constant):
+        words.append(f"{type(node.value).__name__} {node.value!a}")
+        return
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if value is None or field in _IGNORED_FIELDS:
+            continue
+        if isinstance(value, list):
+            if field == "body":
+                value = [item for item in value if not _is_bare_string(item)]
+            elif isinstance(node, ast.JoinedStr):
+                value = _joined(value)
+            if value:
+                words.append(f"{field} [")
+                for item in value:
+                    _spell_value(item, words)
+                words.append("]")
+        else:
+            words.append(field)
+            _spell_value(value, words)
+
+
+def _spell_value(value: object, words: list[str]) -> None:
+    if isinstance(value, ast.AST):
+        _spell(value, words)
+    else:
+        words.append(ascii(value))
+
+
+def _is_bare_string(node: object) -> bool:
+    """A docstring, or a string that stands alone and does nothing."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _joined(parts: list) -> list:
+    """The parts of an f-string with neighbouring literal pieces as one: Pythons differ in where they cut them."""
+    joined: list = []
+    for part in parts:
+        if joined and isinstance(part, ast.Constant) and isinstance(joined[-1], ast.Constant):
+            joined[-1] = ast.Constant(str(joined[-1].value) + str(part.value))
+        else:
+            joined.append(part)
+    return joined
