@@ -59,11 +59,6 @@ def scan(path: str | Path, schema: pa.Schema, rows: int = ROWS_PER_GROUP) -> Ite
             yield _conform(pa.Table.from_batches([batch]).replace_schema_metadata(None), schema, path)
 
 
-def fingerprint(path: str | Path) -> str | None:
-    """What `write` was given, or None when there is no such file or it cannot be read."""
-    return _footer(path).get("fingerprint")
-
-
 def digest(path: str | Path) -> str:
     """The content digest recorded in the footer. Raises UserError when the file is missing or damaged."""
     found = _footer(path).get("digest")
@@ -77,7 +72,7 @@ def verify(path: str | Path) -> bool:
     recorded = _footer(path).get("digest")
     if recorded is None:
         return False
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         file.seek(-8, os.SEEK_END)
         footer_length = int.from_bytes(file.read(4), "little")
         remaining = file.tell() - 4 - footer_length
@@ -94,9 +89,15 @@ def fingerprint_of(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def keep(path: str | Path) -> None:
-    """Mark a file that is still right as made now, so that Snakemake does not take it for older than its inputs."""
+def keep(path: str | Path, fingerprint: str) -> bool:
+    """Whether the file at `path` was made from what `fingerprint` says; then it is marked as made now.
+
+    Otherwise Snakemake would take it for older than its inputs, and run the job again.
+    """
+    if _footer(path).get("fingerprint") != fingerprint:
+        return False
     os.utime(path)
+    return True
 
 
 class _HashingSink:

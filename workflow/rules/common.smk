@@ -1,0 +1,73 @@
+# The checked configuration, and what each rule's jobs depend on.
+#
+# Settings that determine a result are a small JSON file per job and an input of its rule: rewritten when, and only when, their content
+# changes, they make Snakemake's own time stamps see every change of configuration, task file or code, with or without its metadata.
+# What only says how to run (GPUs, threads, batch size) is a `params` entry and never makes anything run again.
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# The library that lies beside these rules is the one that runs, here and in every job, whatever is installed.
+LIBRARY = Path(workflow.current_basedir).parent
+sys.path.insert(0, str(LIBRARY))
+os.environ["PYTHONPATH"] = os.pathsep.join([str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+from snakeval import plan
+from snakeval.errors import UserError
+
+
+wildcard_constraints:
+    model=r"[^/]+",
+    entry=r"[^/]+",
+    dataset=r"[^/]+",
+
+
+localrules:
+    all,
+    download_dataset,
+    download_model,
+    tables,
+    report,
+
+
+try:
+    RUN = plan.make(config, files=workflow.configfiles, root=LIBRARY.parent)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = RUN.config.results
+MODELS = sorted(RUN.config.models)
+ENTRIES = sorted(RUN.entries)
+
+
+def settings_of(rule_name, wildcard=None):
+    """Input function: the settings file of a rule's job, named by one of its wildcards."""
+    folder = f"{RESULTS}/settings/{rule_name}"
+    return (lambda wildcards: f"{folder}/{wildcards[wildcard]}.json") if wildcard else f"{folder}.json"
+
+
+def per_entry(stage):
+    """One file per entry of the configuration, for a model."""
+    return expand(f"{RESULTS}/{stage}/{{{{model}}}}/{{entry}}.parquet", entry=ENTRIES)
+
+
+def all_models(stage):
+    """One file per model and entry."""
+    return expand(f"{RESULTS}/{stage}/{{model}}/{{entry}}.parquet", model=MODELS, entry=ENTRIES)
+
+
+def datasets_of_entry(wildcards):
+    return [f"{RESULTS}/datasets/{dataset}.parquet" for dataset in RUN.datasets_of(wildcards.entry)]
+
+
+def model_setting(name):
+    """Params and resources function: a model's setting that says how to run it."""
+    return lambda wildcards: getattr(RUN.config.models[wildcards.model], name)
+
+
+def print_summary():
+    print(Path(RESULTS, "tables", "summary.md").read_text(), file=sys.stderr)
+    print(f"Report: {Path(RESULTS, 'report', 'index.html').resolve()}", file=sys.stderr)

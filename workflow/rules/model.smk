@@ -1,0 +1,73 @@
+# One job per model and stage answers every task: the model is loaded once. A job keeps the files that are still right (`update`), so a
+# new task or a changed metric costs only itself.
+
+
+rule download_model:
+    """The model's files with their sha256."""
+    input:
+        settings=settings_of("models", "model"),
+    output:
+        f"{RESULTS}/models/{{model}}.parquet",
+    log:
+        f"{RESULTS}/logs/models/{{model}}.log",
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../scripts/download_model.py"
+
+
+rule tokens:
+    """Requests as the model's token ids; what had to be cut is counted."""
+    input:
+        settings=settings_of("tokens", "model"),
+        model=f"{RESULTS}/models/{{model}}.parquet",
+        requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
+    output:
+        update(per_entry("tokens")),
+    log:
+        f"{RESULTS}/logs/tokens/{{model}}.log",
+    conda:
+        "../../envs/model.yaml"
+    script:
+        "../scripts/encode_tokens.py"
+
+
+rule responses:
+    """What the model answers: log-likelihoods or texts. The only rule that needs a GPU."""
+    input:
+        settings=settings_of("responses", "model"),
+        model=f"{RESULTS}/models/{{model}}.parquet",
+        tokens=per_entry("tokens"),
+    output:
+        responses=update(per_entry("responses")),
+        timings=update(per_entry("timings")),
+    log:
+        f"{RESULTS}/logs/responses/{{model}}.log",
+    params:
+        store=f"{RESULTS}/store",
+        gpus=model_setting("gpus"),
+        device_map=model_setting("device_map"),
+        batch_tokens=model_setting("batch_tokens"),
+    threads: model_setting("threads")
+    resources:
+        gpu=model_setting("gpus"),
+    conda:
+        "../../envs/model.yaml"
+    script:
+        "../scripts/infer.py"
+
+
+rule scores:
+    """Metrics of every document, computed from responses alone."""
+    input:
+        settings=settings_of("scores", "model"),
+        requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
+        responses=per_entry("responses"),
+    output:
+        update(per_entry("scores")),
+    log:
+        f"{RESULTS}/logs/scores/{{model}}.log",
+    conda:
+        "../../envs/score.yaml"
+    script:
+        "../scripts/score.py"

@@ -1,0 +1,42 @@
+# All models and tasks together: tables with intervals and comparisons, and the page that shows them.
+
+
+rule tables:
+    """Scores with intervals, comparisons between models, what went wrong, what it cost."""
+    input:
+        settings=settings_of("tables"),
+        tokens=all_models("tokens"),
+        responses=all_models("responses"),
+        timings=all_models("timings"),
+        scores=all_models("scores"),
+    output:
+        scores=f"{RESULTS}/tables/scores.parquet",
+        comparisons=f"{RESULTS}/tables/comparisons.parquet",
+        health=f"{RESULTS}/tables/health.parquet",
+        efficiency=f"{RESULTS}/tables/efficiency.parquet",
+        summary=f"{RESULTS}/tables/summary.md",
+    log:
+        f"{RESULTS}/logs/tables.log",
+    params:
+        results=RESULTS,
+    conda:
+        "../../envs/score.yaml"
+    script:
+        "../scripts/make_tables.py"
+
+
+rule report:
+    """One page that opens without a network."""
+    input:
+        settings=settings_of("report"),
+        tables=rules.tables.output,
+    output:
+        f"{RESULTS}/report/index.html",
+    log:
+        f"{RESULTS}/logs/report.log",
+    params:
+        results=RESULTS,
+    conda:
+        "../../envs/score.yaml"
+    script:
+        "../scripts/write_report.py"

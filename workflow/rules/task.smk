@@ -1,0 +1,30 @@
+# From a task's name to its requests: needs the network (or local files) once, then a CPU.
+
+
+rule download_dataset:
+    """Documents as published: one Parquet file per subset and split beside this list of them."""
+    input:
+        settings=settings_of("datasets", "dataset"),
+    output:
+        f"{RESULTS}/datasets/{{dataset}}.parquet",
+    log:
+        f"{RESULTS}/logs/datasets/{{dataset}}.log",
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../scripts/download_dataset.py"
+
+
+rule requests:
+    """Documents rendered for a task: prompts, continuations, references; the same for every model."""
+    input:
+        settings=settings_of("requests", "entry"),
+        datasets=datasets_of_entry,
+    output:
+        f"{RESULTS}/requests/{{entry}}.parquet",
+    log:
+        f"{RESULTS}/logs/requests/{{entry}}.log",
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../scripts/build_requests.py"

@@ -1,0 +1,19 @@
+"""Render the documents of an entry's tasks."""
+
+from pathlib import Path
+
+from snakeval import job, parquet, requests, schemas
+
+settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
+folder = Path(snakemake.params.datasets)
+leaves = (
+    requests.build(
+        task["settings"],
+        {split: parquet.read(folder / task["dataset"] / task["subset"] / f"{split}.parquet") for split in task["splits"]},
+        limit=settings["limit"],
+        seed=settings["seed"],
+        allow_functions=settings["allow_functions"],
+    )
+    for task in settings["tasks"].values()
+)
+parquet.write(leaves, snakemake.output[0], schemas.REQUESTS)

@@ -1,0 +1,220 @@
+"""The configuration, checked: every mistake at once, one line each, with what was probably meant."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from snakeval.errors import UserError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+def _file_name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise ValueError("names a folder: use letters, digits and . _ + - only, beginning with a letter or digit")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_file_name)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), use_attribute_docstrings=True)
+
+
+class Model(_Section):
+    """A model and how it is asked."""
+
+    source: str
+    """Where it comes from: demo:NAME, path:FOLDER, hf:ORG/NAME or modelscope:ORG/NAME."""
+    revision: str | None = None
+    """Commit, tag or branch of a hub repository; null: its default branch."""
+    family: Literal["auto", "causal", "seq2seq", "classifier", "extractive"] = "auto"
+    """What kind of model it is; auto reads it from the model's config.json."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Precision of the computation; auto: as the weights were saved."""
+    gpus: Annotated[int, Field(ge=0)] = 0
+    """Devices one job of this model needs; 0: it runs on the CPU."""
+    threads: Annotated[int, Field(ge=1)] = 1
+    """CPU cores one job of this model uses."""
+    device_map: str | None = None
+    """How a model is laid over several GPUs; null: `auto` from two GPUs on."""
+    max_length: Annotated[int, Field(ge=2)] | None = None
+    """Longest sequence in tokens; null: what the model was made for."""
+    on_overflow: Literal["truncate", "drop_shots", "error"] = "truncate"
+    """A prompt that is too long loses its left end, or few-shot examples first, or stops the run. The report counts each."""
+    add_bos: bool | None = None
+    """Begin every prompt with the BOS token; null: as the tokenizer does by itself. Never twice."""
+    chat: bool = False
+    """Ask through the tokenizer's chat template."""
+    system_prompt: str | None = None
+    """First turn of a chat, or first paragraph of a plain prompt."""
+    fewshot_as_multiturn: bool = True
+    """In a chat, few-shot examples are turns of their own; false: all in one user turn."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with the model. Only for authors you trust."""
+    path: Literal["auto", "packed", "padded"] = "auto"
+    """Engine of causal models: packed (fast, exact, checked at start), padded (plain), auto: packed unless the check fails."""
+    batch_tokens: Annotated[int, Field(ge=16)] | None = None
+    """Tokens computed at once; null: fitted to the machine. Changes speed, not answers."""
+
+
+class TaskEntry(_Section):
+    """A task, group or tag to run, and what is changed about it."""
+
+    name: str
+    """Task, group or tag found in `task_paths`."""
+    id: Name | None = None
+    """Name of this entry in files and tables; null: the name. Needed when one task stands twice."""
+    num_fewshot: Annotated[int, Field(ge=0)] | None = None
+    """Examples in the prompt; null: as the task file says."""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """Documents per leaf task; null: the run's limit."""
+    overrides: dict[str, Any] = {}
+    """Keys of the task file to replace."""
+
+
+class DataSource(_Section):
+    """Where a data set is read from instead of the hub."""
+
+    source: str
+    """path:FILE_OR_FOLDER (with {name} and {split} where they vary), hf:ORG/NAME, modelscope:ORG/NAME or generator:NAME."""
+    revision: str | None = None
+    """Commit, tag or branch of a hub repository."""
+    splits: dict[str, str] = {}
+    """Names of splits in files, where they differ from what the task calls them."""
+    columns: list[str] | None = None
+    """Column names of a CSV or TSV file without a header."""
+    field: str | None = None
+    """Key under which a JSON document holds its records."""
+    text: Literal["line", "file", "article"] | None = None
+    """How plain text is cut into documents."""
+
+
+def _entry(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _source(value: object) -> object:
+    return {"source": value} if isinstance(value, str) else value
+
+
+class Config(_Section):
+    """A run: models, tasks and where results go."""
+
+    results: str = "results"
+    """Folder of everything the run writes."""
+    seed: int = 1234
+    """Of few-shot examples, sampling and resampling."""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """Documents per leaf task; null: all."""
+    models: Annotated[dict[Name, Model], Field(min_length=1)]
+    """The models by name."""
+    tasks: Annotated[list[Annotated[TaskEntry, BeforeValidator(_entry)]], Field(min_length=1)]
+    """What they are asked: names, or mappings with name and changes."""
+    task_paths: list[str] = ["config/tasks"]
+    """Folders of task files; `lm_eval` stands for the files in the installed lm-evaluation-harness."""
+    datasets: dict[str, Annotated[DataSource, BeforeValidator(_source)]] = {}
+    """Where to read a task's dataset_path from, instead of the hub."""
+    allow_functions: bool = False
+    """Import the Python modules that task files name with !function. Only for authors you trust."""
+
+    def entries(self) -> dict[str, TaskEntry]:
+        """The entries of `tasks` by their id."""
+        return {task.id or task.name: task for task in self.tasks}
+
+
+def check(values: Mapping[str, Any], where: str) -> Config:
+    """The configuration of plain `values`. Raises UserError with one line for each mistake; `where` names the file."""
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        lines = [f"{where}: {_describe(detail)}" for detail in error.errors()]
+        raise UserError("\n".join(lines)) from None
+    ids = [task.id or task.name for task in config.tasks]
+    if twice := sorted({i for i in ids if ids.count(i) > 1}):
+        raise UserError(f"{where}: tasks: two entries are called {', '.join(twice)}; give one of them an `id`")
+    if odd := [i for i in ids if not NAME.fullmatch(i)]:
+        raise UserError(f"{where}: tasks: {', '.join(odd)}: not usable as a file name; give the entry an `id`")
+    return config
+
+
+def read_yaml(path: Path) -> Any:
+    """A YAML file as plain values. Raises UserError for duplicate keys, bad syntax and text that is not UTF-8."""
+    try:
+        return yaml.load(path.read_bytes().decode("utf-8"), Loader=_UniqueKeyLoader)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UserError(f"{path}{line}: {error.problem}") from None
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of the configuration file, for editors."""
+    return Config.model_json_schema()
+
+
+class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Plain YAML would silently let the last of two equal keys win."""
+
+
+def _unique_mapping(loader: Any, node: yaml.MappingNode) -> dict:
+    seen: set[object] = set()
+    for key, _ in node.value:
+        if key.tag == "tag:yaml.org,2002:merge":
+            continue
+        name = loader.construct_object(key, deep=True)
+        if name in seen:
+            raise yaml.constructor.ConstructorError(None, None, f"key {name!r} stands twice; remove one", key.start_mark)
+        seen.add(name)
+    loader.flatten_mapping(node)
+    return {loader.construct_object(key, deep=True): loader.construct_object(value, deep=True) for key, value in node.value}
+
+
+_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+
+
+def _describe(error: Any) -> str:
+    """A pydantic error as one line: the key, what is wrong, what was probably meant."""
+    place, name = error["loc"][:-1], str(error["loc"][-1]) if error["loc"] else ""
+    key = ".".join(str(part) for part in error["loc"] if part != "[key]") or "the file"
+    match error["type"]:
+        case "extra_forbidden":
+            known = _known_keys(place)
+            return f"{key}: no such key{_did_you_mean(name, known)}; known here: {', '.join(sorted(known))}"
+        case "missing":
+            return f"{key}: missing"
+        case "literal_error":
+            expected = error["ctx"]["expected"]
+            return f"{key}: {error['input']!r} is not one of {expected}{_did_you_mean(error['input'], expected)}"
+        case "value_error":
+            return f"{key}: {error['ctx']['error']}"
+        case _:
+            return f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"
+
+
+def _known_keys(place: Iterable[object]) -> set[str]:
+    """Keys allowed at a place of the configuration, walking the sections' types along it."""
+    section: Any = Config
+    for part in place:
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            section = section.model_fields[str(part)].annotation if str(part) in section.model_fields else None
+        else:  # a dict's key or a list's index leads to the type of its values
+            section = get_args(section)[-1]
+        while section is not None and hasattr(section, "__metadata__"):
+            section = get_args(section)[0]
+    return set(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else set()
+
+
+def _did_you_mean(name: object, known: str | Iterable[str]) -> str:
+    names = re.findall(r"'([^']+)'", known) if isinstance(known, str) else known
+    close = difflib.get_close_matches(str(name), names, 1)
+    return f" (did you mean {close[0]}?)" if close else ""

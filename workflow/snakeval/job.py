@@ -1,0 +1,37 @@
+"""What every script does first: send its output to its log, read its settings, and turn errors into one line."""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from snakeval.errors import UserError
+
+
+def start(log: str, settings: str) -> tuple[dict[str, Any], TextIO]:
+    """The job's settings, and the terminal: the standard error the process began with, for progress.
+
+    From here on all output of the process, also of libraries in C, goes to the file `log`. A UserError that escapes ends the process with
+    its one line, anything else with a traceback.
+    """
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    for standard in (1, 2):
+        os.dup2(descriptor, standard)
+    sys.excepthook = _report
+    return json.loads(Path(settings).read_text(encoding="utf-8")), terminal
+
+
+def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if isinstance(error, UserError):
+        print(f"error: {error}", file=sys.stderr)
+    else:
+        traceback.print_exception(kind, error, trace)
+        print(
+            "\nA defect of snakeval or of a library it uses. Finished requests are kept: mend it and run the same command again.",
+            file=sys.stderr,
+        )
