@@ -13,7 +13,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,8 +32,7 @@ def write(tables: pa.Table | Iterable[pa.Table], path: str | Path, schema: pa.Sc
     cannot be written, ValueError when rows do not fit the schema.
     """
     path = Path(path)
-    with _replacing(path) as temporary, temporary.open("wb") as file:
-        sink = _HashingSink(file)
+    with _replacing(path) as temporary, temporary.open("wb") as file, closing(_HashingSink(file)) as sink:
         writer: pq.ParquetWriter | None = None
         for group in _row_groups([tables] if isinstance(tables, pa.Table) else tables, schema):
             writer = writer or pq.ParquetWriter(sink, group.schema, compression="zstd", write_page_checksum=True)
@@ -101,7 +100,10 @@ def keep(path: str | Path, fingerprint: str) -> bool:
 
 
 class _HashingSink:
-    """A file that hashes what passes through it."""
+    """A file that hashes what passes through it.
+
+    Once closed it swallows what comes: a Parquet writer that was given up after an error still writes its footer when it is collected.
+    """
 
     def __init__(self, file):
         self._file = file
@@ -109,6 +111,8 @@ class _HashingSink:
         self.closed = False
 
     def write(self, data) -> int:
+        if self.closed:
+            return len(data)
         self.sha256.update(data)
         return self._file.write(data)
 

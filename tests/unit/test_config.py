@@ -1,0 +1,91 @@
+"""The configuration: every mistake at once, with what was probably meant."""
+
+import pytest
+
+from snakeval import config
+from snakeval.errors import UserError
+
+GOOD = {"models": {"a": {"source": "demo:small"}}, "tasks": ["arithmetic"]}
+
+
+def problems(values, where="config.yaml"):
+    with pytest.raises(UserError) as caught:
+        config.check(values, where)
+    return str(caught.value).splitlines()
+
+
+def test_short_forms_stand_for_mappings():
+    checked = config.check(GOOD | {"datasets": {"org/data": "path:data"}}, "config.yaml")
+    assert checked.tasks == [config.TaskEntry(name="arithmetic")]
+    assert checked.datasets == {"org/data": config.DataSource(source="path:data")}
+
+
+def test_every_mistake_is_told_in_a_line_of_its_own():
+    found = problems(
+        {
+            "models": {"a": {"source": "demo:small", "dytpe": "float32"}, "b": {"source": "demo:small", "dtype": "flaot32", "gpus": -1}},
+            "tasks": [{"name": "x", "limit": "many"}],
+            "sed": 3,
+        }
+    )
+    assert len(found) == 5
+    assert all(line.startswith("config.yaml: ") for line in found)
+    assert any("models.a.dytpe" in line and "did you mean dtype?" in line for line in found)
+    assert any("models.b.dtype" in line and "did you mean float32?" in line for line in found)
+    assert any("models.b.gpus" in line and "greater than or equal to 0" in line for line in found)
+    assert any("tasks.0.limit" in line and "'many'" in line for line in found)
+    assert any("sed" in line and "did you mean seed?" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"tasks": ["x"]}, "models: missing"),
+        ({"models": {}, "tasks": ["x"]}, "models"),
+        (GOOD | {"tasks": []}, "tasks"),
+        ({"models": {"a/b": {"source": "demo:small"}}, "tasks": ["x"]}, "names a folder"),
+        (GOOD | {"tasks": ["x", {"name": "x", "num_fewshot": 5}]}, "two entries are called x; give one of them an `id`"),
+        (GOOD | {"tasks": [{"name": "x", "id": "../x"}]}, "names a folder"),
+        (GOOD | {"limit": 0}, "limit: input should be greater than or equal to 1"),
+        ({"models": {"a": "demo:small"}, "tasks": ["x"]}, "models.a: input should be"),
+    ],
+)
+def test_one_mistake_one_line(values, expected):
+    found = problems(values)
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+def test_a_task_may_stand_twice_under_two_ids():
+    checked = config.check(GOOD | {"tasks": ["x", {"name": "x", "id": "x5", "num_fewshot": 5}]}, "config.yaml")
+    assert list(checked.entries()) == ["x", "x5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"seed: 1\nmodels: {}\nseed: 2\n", "config.yaml, line 3: key 'seed' stands twice"),
+        (b"models:\n  a: {source: x}\n  a: {source: y}\n", "config.yaml, line 3: key 'a' stands twice"),
+        (b"models: [\n", "config.yaml, line 2"),
+        ("models: {ä: 1}".encode("latin-1"), "not UTF-8 text (byte 9)"),
+    ],
+)
+def test_yaml_mistakes_name_file_and_line(tmp_path, text, expected):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(text)
+    with pytest.raises(UserError) as caught:
+        config.read_yaml(path)
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_anchors_and_merges_are_no_duplicates(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("base: &base {a: 1, b: 2}\nmore: {<<: *base, b: 3}\n")
+    assert config.read_yaml(path)["more"] == {"a": 1, "b": 3}
+
+
+def test_every_key_is_explained():
+    for section in (config.Config, config.Model, config.TaskEntry, config.DataSource):
+        for name, field in section.model_fields.items():
+            assert field.description, f"{section.__name__}.{name}"

@@ -1,0 +1,69 @@
+"""Device leases: two jobs never share a device, and nobody gets less than was asked."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from snakeval import gpus
+from snakeval.errors import UserError
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine with two devices and a lock folder of its own."""
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "before")
+    return {"CUDA_VISIBLE_DEVICES": "4,GPU-abc"}
+
+
+def test_two_jobs_get_different_devices(machine):
+    first = gpus.claim(1, 1, environment=machine)
+    one = os.environ["CUDA_VISIBLE_DEVICES"]
+    second = gpus.claim(1, 1, environment=machine)
+    two = os.environ["CUDA_VISIBLE_DEVICES"]
+    assert {one, two} == {"4", "GPU-abc"}
+    assert len(first) == len(second) == 1
+
+
+def test_a_job_of_two_gets_both(machine):
+    held = gpus.claim(2, 2, environment=machine)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "4,GPU-abc"
+    assert len(held) == 2
+
+
+def test_no_gpu_wanted_hides_all(machine):
+    assert gpus.claim(0, 0, environment=machine) == []
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
+
+
+def test_more_than_the_machine_has(machine):
+    with pytest.raises(UserError, match=r"3 configured, this machine shows 2 \(4, GPU-abc\)"):
+        gpus.claim(3, 3, environment=machine)
+
+
+def test_less_than_asked_is_an_error(machine):
+    with pytest.raises(UserError, match="2 configured, 1 granted; start Snakemake with --resources gpu=2"):
+        gpus.claim(2, 1, environment=machine)
+
+
+def test_a_device_is_free_again_after_kill_9(machine, tmp_path):
+    holder = "import sys,time; from snakeval import gpus; held = gpus.claim(2, 2); print('held', flush=True); time.sleep(60)"
+    environment = os.environ | machine | {"TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE, env=environment, text=True)
+    assert process.stdout.readline() == "held\n"
+    assert gpus._free(["4", "GPU-abc"], tmp_path / "snakeval-gpus" / "machine", 2) == {}
+    process.kill()
+    process.wait()
+    assert len(gpus.claim(2, 2, environment=machine)) == 2
+
+
+def test_each_slurm_allocation_numbers_its_own_devices(machine):
+    held = gpus.claim(2, 2, environment=machine | {"SLURM_JOB_ID": "1"})
+    assert len(held) == len(gpus.claim(2, 2, environment=machine | {"SLURM_JOB_ID": "2"}))
+
+
+def test_a_machine_without_a_driver_has_none(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpus.visible({}) == []
