@@ -1,7 +1,6 @@
 """The composition of prompts, checked against hand-written texts."""
 
 import pytest
-
 from snakeval import prompts
 
 
