@@ -176,6 +176,9 @@ COMPARISONS = _schema(
     ("only_b", pa.int64(), "documents right for b alone; null unless right or wrong"),
     ("p", pa.float64(), "two-sided p of no difference; null where undefined"),
     ("p_holm", pa.float64(), "adjusted over all comparisons of the run (Holm); null where undefined"),
+    ("p_bh", pa.float64(), "adjusted over all comparisons of the run (Benjamini-Hochberg); null where undefined"),
+    ("effect", pa.float64(), "difference in standard deviations of a document's difference; null where undefined"),
+    ("detectable", pa.float64(), "smallest true difference found with 80 % power at 5 %; null where undefined"),
     ("test", pa.string(), "mcnemar-exact, permutation, bootstrap …"),
 )
 

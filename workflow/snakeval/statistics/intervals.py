@@ -1,0 +1,154 @@
+"""Confidence intervals of means and proportions, of independent or clustered documents, and of averages over subtasks.
+
+One idea serves every proportion: an *effective* number of documents, with which the estimated variance is that of a binomial share, goes
+into Wilson's interval. It is never of zero width, also at 0 % and 100 % (Franco, Little, Louis and Slud 2019, Comparative study of
+confidence intervals for proportions in complex sample surveys, J. Survey Statistics and Methodology 7:334-364). Other means get Student's t.
+
+`nan` stands for what is undefined: the spread of one document, or of documents that are all alike.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score with its uncertainty; `nan` where it is undefined."""
+
+    value: float
+    stderr: float
+    low: float
+    high: float
+    method: str
+    n_effective: float  # independent documents that would be as precise; for proportions
+    df: float  # degrees of freedom of stderr; inf: known without estimating a spread
+
+
+def critical(df: float | np.ndarray = np.inf, confidence: float = CONFIDENCE) -> np.ndarray:
+    """Two-sided critical value of Student's t with `df` degrees of freedom (inf: normal); nan where df <= 0."""
+    df = np.asarray(df, dtype=float)
+    return stats.t.ppf(0.5 + confidence / 2, np.where(df > 0, df, np.nan))
+
+
+def wilson(
+    share: float | np.ndarray, n: float | np.ndarray, df: float | np.ndarray = np.inf, confidence: float = CONFIDENCE
+) -> tuple[np.ndarray, np.ndarray]:
+    """Score interval of a proportion; arrays broadcast, `n` may be an effective number (Wilson 1927, JASA 22:209-212).
+
+    With `df`, t replaces the normal quantile, as Korn and Graubard (1998, Survey Methodology 24:193-201) do for estimated variances.
+    """
+    share, n = np.asarray(share, dtype=float), np.asarray(n, dtype=float)
+    z2 = critical(df, confidence) ** 2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = np.sqrt(z2 / n * (share * (1 - share) + z2 / (4 * n))) / (1 + z2 / n)
+    # Exactly 0 and 1 at the ends: rounding must not exclude the observed value.
+    return np.where(share <= 0, 0.0, np.maximum(middle - half, 0.0)), np.where(share >= 1, 1.0, np.minimum(middle + half, 1.0))
+
+
+def variance_of_mean(values: np.ndarray, clusters: np.ndarray | None = None) -> tuple[float, float]:
+    """Estimated variance of the mean of `values` (n,) and its degrees of freedom; (nan, 0) where there is one unit.
+
+    Independent documents: s²/n, n - 1. With `clusters` (n,) of labels, the cluster-robust CR1 estimate, G/(G-1) Σ_g (Σ_{i∈g} (x_i - x̄))² / n²,
+    with G - 1 degrees of freedom (Liang and Zeger 1986; Cameron and Miller 2015, J. Human Resources 50:317-372).
+    """
+    deviations = values - values.mean()
+    sums = deviations if clusters is None else cluster_sums(deviations[:, None], clusters)[:, 0]
+    units = len(sums)
+    if units < 2:
+        return np.nan, 0.0
+    # Rounding of the mean leaves ~1e-16 of spread in documents that are all alike.
+    spread = np.ptp(values) > 0
+    return (float(units / (units - 1) * np.square(sums).sum() / len(values) ** 2) if spread else 0.0), units - 1.0
+
+
+def cluster_sums(rows: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Sums of `rows` (n, k) within each cluster: (G, k), clusters in the order of their labels."""
+    labels, codes = np.unique(clusters, return_inverse=True)
+    sums = np.zeros((len(labels), rows.shape[1]))
+    np.add.at(sums, codes, rows)
+    return sums
+
+
+def mean(values: np.ndarray, clusters: np.ndarray | None = None, confidence: float = CONFIDENCE) -> Estimate:
+    """The mean of `values` (n,) with a t interval; undefined for a single unit and for values that are all alike."""
+    value = float(values.mean())
+    variance, df = variance_of_mean(values, clusters)
+    half = float(critical(df, confidence)) * np.sqrt(variance) if variance > 0 else np.nan
+    stderr = float(np.sqrt(variance)) if variance > 0 else np.nan
+    return Estimate(value, stderr, value - half, value + half, "t" if clusters is None else "cluster-t", np.nan, df)
+
+
+def proportion(values: np.ndarray, clusters: np.ndarray | None = None, confidence: float = CONFIDENCE) -> Estimate:
+    """The mean of shares in [0, 1], `values` (n,), with Wilson's interval at the effective number of documents.
+
+    0/1 values of independent documents: n itself, `wilson`. Shares of several samples per document: the number with the variance
+    seen between documents, `wilson-repeats`. Clusters: the number with the cluster-robust variance, at most n, `wilson-cluster`;
+    the number of clusters where all documents are right or all are wrong.
+    """
+    n = len(values)
+    share = float(values.mean())
+    binary = bool(np.isin(values, (0.0, 1.0)).all())
+    variance, df = variance_of_mean(values, clusters)
+    stderr = float(np.sqrt(variance)) if variance > 0 else np.nan
+    if clusters is None and binary:
+        method, n_effective, df = "wilson", float(n), np.inf
+    else:
+        method = "wilson-repeats" if clusters is None else "wilson-cluster"
+        units = n if clusters is None else len(np.unique(clusters))
+        n_effective = effective_number(share, variance, units)
+        n_effective = min(n_effective, n) if clusters is not None and binary else n_effective
+    low, high = wilson(share, n_effective, df, confidence)
+    return Estimate(share, stderr, float(low), float(high), method, n_effective, df)
+
+
+def effective_number(share: float, variance: float, at_ends: float) -> float:
+    """Independent right-or-wrong documents with this variance of their share; `at_ends` of them where the share is 0 or 1.
+
+    nan where documents are all alike between 0 and 1: their number says nothing then.
+    """
+    if share <= 0 or share >= 1:
+        return float(at_ends)
+    return share * (1 - share) / variance if variance > 0 else np.nan
+
+
+def weighted_proportion(
+    weights: np.ndarray, shares: np.ndarray, n_effective: np.ndarray, df: np.ndarray, confidence: float = CONFIDENCE
+) -> Estimate:
+    """Σ w_i p_i over independent strata (weights sum to 1), with Wilson's interval at the effective number of documents.
+
+    The variance is Σ w_i² p̃_i(1 - p̃_i) / n_i with p̃_i drawn towards the average by one pseudo-document, (n_i p_i + p) / (n_i + 1), and
+    divided by 1 - n_i/(n_i + 1)², which makes it unbiased where strata are alike: so a stratum at 0 % or 100 %, or of one document,
+    does not count as known without error. Where every stratum is at the same end, Kish's number 1 / Σ w_i²/n_i.
+    """
+    value = float(weights @ shares)
+    shrunken = (n_effective * shares + value) / (n_effective + 1)
+    variances = weights**2 * shrunken * (1 - shrunken) / n_effective / (1 - n_effective / (n_effective + 1) ** 2)
+    variance = float(variances.sum())
+    at_ends = not 0 < value < 1 or variance <= 0
+    number = 1 / float(np.sum(weights**2 / n_effective)) if at_ends else value * (1 - value) / variance
+    joint_df = satterthwaite(variances, df) if variance > 0 else float(np.min(df))
+    low, high = wilson(value, number, joint_df, confidence)
+    return Estimate(value, np.nan if at_ends else float(np.sqrt(variance)), float(low), float(high), "wilson-strata", number, joint_df)
+
+
+def weighted_mean(weights: np.ndarray, values: np.ndarray, stderrs: np.ndarray, df: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
+    """Σ w_i θ_i over independent strata by the delta method: variance Σ w_i² se_i², t with Satterthwaite's degrees of freedom.
+
+    Undefined where a stratum's standard error is.
+    """
+    value = float(weights @ values)
+    variances = (weights * stderrs) ** 2
+    stderr = float(np.sqrt(variances.sum()))
+    joint_df = satterthwaite(variances, df)
+    half = float(critical(joint_df, confidence)) * stderr
+    return Estimate(value, stderr, value - half, value + half, "delta", np.nan, joint_df)
+
+
+def satterthwaite(variances: np.ndarray, df: np.ndarray) -> float:
+    """Degrees of freedom of a sum of independent variance estimates (Satterthwaite 1946, Biometrics Bulletin 2:110-114)."""
+    spread = float(np.sum(variances**2 / df))
+    return float(variances.sum()) ** 2 / spread if spread > 0 else np.inf if spread == 0 else np.nan
