@@ -1,0 +1,131 @@
+"""Metrics: what an answer of a document scores, and how a task's score follows.
+
+A metric is a function from answers to items (`Metric`), an aggregation makes a task's score of the items (`Aggregation`). Both are found by
+name here; each is defined once, in the module of its kind, which states its formula, source and edge cases.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from snakeval.errors import UserError
+from snakeval.metrics import aggregation, answers, choice, classification, likelihood, translation
+from snakeval.metrics.aggregation import Aggregation, items_of, score, statistics_of
+from snakeval.metrics.extension import metrics_in
+from snakeval.metrics.metric import Metric
+
+__all__ = [
+    "AGGREGATIONS",
+    "METRICS",
+    "Aggregation",
+    "Metric",
+    "aggregate",
+    "aggregation_of",
+    "items_of",
+    "metric_of",
+    "score",
+    "statistics_of",
+]
+
+METRICS: dict[tuple[str, str], Metric] = {
+    (metric.kind, metric.name): metric for module in (choice, likelihood, answers) for metric in module.METRICS
+}
+
+AGGREGATIONS: dict[str, Callable[..., Aggregation]] = {
+    "mean": aggregation.mean,
+    "nanmean": aggregation.nanmean,
+    "bypass": aggregation.bypass,
+    "median": aggregation.median,
+    "perplexity": aggregation.perplexity,
+    "weighted_perplexity": aggregation.weighted_perplexity,
+    "bits_per_byte": aggregation.bits_per_byte,
+    "brier_score": choice.brier_score,
+    "f1": classification.f1,
+    "precision": classification.precision,
+    "recall": classification.recall,
+    "accuracy": classification.accuracy,
+    "balanced_accuracy": classification.balanced_accuracy,
+    "matthews_corrcoef": classification.matthews_corrcoef,
+    "bleu": translation.bleu,
+    "chrf": translation.chrf,
+    "chrf++": translation.chrf_plus_plus,
+    "ter": translation.ter,
+}
+
+_OWN_KEYS = ("metric", "aggregation", "higher_is_better", "hf_evaluate")
+
+
+def name_of(entry: Mapping[str, Any]) -> str:
+    """The name in the scores table of an item of `metric_list`: that of a `!function` is the function's own."""
+    metric = entry["metric"]
+    return metric if isinstance(metric, str) else metric["!function"].rpartition(".")[2]
+
+
+def options_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What an item of `metric_list` says beyond name, aggregation and direction."""
+    return {key: value for key, value in entry.items() if key not in _OWN_KEYS}
+
+
+def metric_of(entry: Mapping[str, Any], settings: Mapping[str, Any]) -> Metric | None:
+    """The metric that an item of `metric_list` names, among the task's own files first; None for functions and those of `evaluate`."""
+    if not isinstance(entry["metric"], str):
+        return None
+    kind, name = settings["output_type"], entry["metric"]
+    for path in settings.get("metric_files") or ():
+        if metric := metrics_in(path).get((kind, name)):
+            return metric
+    return METRICS.get((kind, name))
+
+
+def aggregation_of(name: str, settings: Mapping[str, Any]) -> Aggregation:
+    """How the rows of metric `name` become a task's score; `settings` are the task's scoring settings.
+
+    The item of `metric_list` decides, then the metric's own default. A name that is not in the list comes from a function that gives
+    several values: such values take the aggregation of that function's item, and those of `process_results` their mean.
+
+    Raises UserError for an aggregation that is not known.
+    """
+    entries = settings.get("metric_list") or []
+    entry = next((entry for entry in entries if name_of(entry) == name), None) or _source(entries, settings)
+    if entry is None:
+        return aggregation.mean()
+    metric = metric_of(entry, settings)
+    wanted = entry.get("aggregation") or (metric.aggregation if metric else "mean")
+    if isinstance(wanted, Mapping):
+        from snakeval.tasks import functions  # imports a module that a task names: only where one does
+
+        found = aggregation.of_function(wanted["!function"], functions.load(wanted))
+    elif wanted in AGGREGATIONS:
+        found = _built(wanted, options_of(entry), name)
+    else:
+        raise UserError(f"{settings.get('task')}: metric {name}: no aggregation {wanted!r}; known: {', '.join(sorted(AGGREGATIONS))}")
+    higher = entry.get("higher_is_better")
+    if higher is None:
+        higher = metric.higher_is_better if metric else found.higher_is_better
+    binary = metric is not None and metric.proportion and not settings.get("process_results")
+    return replace(found, higher_is_better=higher, proportion=binary)
+
+
+def aggregate(name: str, sums: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+    """The scores of many sums of statistics, (..., k) -> (...), of a metric whose aggregation is of kind `sums`."""
+    of_sums = aggregation_of(name, settings).of_sums
+    if of_sums is None:
+        raise ValueError(f"metric {name} is not a function of sums")
+    return of_sums(sums)
+
+
+def _source(entries: list[Mapping[str, Any]], settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The first item of `metric_list` whose function may give several values."""
+    if settings.get("process_results"):
+        return None
+    return next((entry for entry in entries if metric_of(entry, settings) is None), None)
+
+
+def _built(name: str, options: dict[str, Any], metric: str) -> Aggregation:
+    try:
+        return AGGREGATIONS[name](**options)
+    except TypeError as error:
+        raise UserError(f"metric {metric}: {re.sub(r'^.*__init__', name, str(error))}; remove the option from metric_list") from None

@@ -1,0 +1,123 @@
+"""How the scores of documents become the score of a task.
+
+Every document gives one *item* per metric: a number, or a JSON-able value such as (log-likelihood, words). An `Aggregation` says what the
+scores table keeps of it, and how a task's score follows; there are three kinds:
+
+- `mean`: the table keeps `value`; the score is the mean of the values that are not null.
+- `sums`: the table keeps `statistics`, a vector per document; the score is `of_sums(sum of the vectors)`. `of_sums` takes an array of
+  shape (..., k) and returns one of shape (...), so thousands of resampled sums are scored in one call, and it is NaN where the score is
+  undefined. `value` is the document's score by itself, null where a single document has none.
+- `items`: the table keeps `item` (JSON); the score is `of_items(list of the items, in the order of doc_id)`: one call per resample.
+
+`score` does all three. `snakeval.metrics.aggregation_of(metric, settings)` finds the aggregation of a row of the scores table.
+"""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+Item = Any
+
+
+@dataclass(frozen=True)
+class Aggregation:
+    """See the module; fields that a kind does not use are None."""
+
+    name: str
+    kind: Literal["mean", "sums", "items"]
+    value: Callable[[Item], float | None] = float  # mean, items: the document's own score from its item
+    statistics: Callable[[Sequence[Item]], np.ndarray] | None = None  # sums: n items -> (n, k)
+    of_sums: Callable[[np.ndarray], np.ndarray] | None = None  # sums: (..., k) -> (...)
+    of_document: Callable[[np.ndarray], np.ndarray] | None = None  # sums: (n, k) -> (n,); None: a document has no score of its own
+    of_items: Callable[[list[Item]], float] | None = None  # items
+    higher_is_better: bool = True
+    proportion: bool = False  # values of single answers are 0 or 1: a binomial interval fits where no repeats were averaged
+
+
+def score(aggregation: Aggregation, scores: pa.Table) -> float:
+    """The score of a task: `scores` are the rows of one model, task, filter and metric, in the order of doc_id. NaN where undefined."""
+    if aggregation.kind == "mean":
+        values = scores["value"].drop_null().to_numpy()
+        return float(values.mean()) if len(values) else math.nan
+    if aggregation.kind == "sums":
+        return float(aggregation.of_sums(statistics_of(scores).sum(axis=0))) if scores.num_rows else math.nan
+    return float(aggregation.of_items(items_of(scores))) if scores.num_rows else math.nan
+
+
+def statistics_of(scores: pa.Table) -> np.ndarray:
+    """The `statistics` column as an array of shape (documents, k)."""
+    column = scores["statistics"].combine_chunks()
+    return column.flatten().to_numpy().reshape(len(column), -1)
+
+
+def items_of(scores: pa.Table) -> list[Item]:
+    """The `item` column, decoded."""
+    return [json.loads(item) for item in scores["item"].to_pylist()]
+
+
+def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Elementwise quotient, NaN where the denominator is 0."""
+    return np.divide(
+        numerator, denominator, out=np.full(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)), np.nan), where=denominator != 0
+    )
+
+
+def mean(**_: Any) -> Aggregation:
+    """The arithmetic mean; a NaN value makes the score NaN."""
+    return Aggregation("mean", "mean")
+
+
+def nanmean(**_: Any) -> Aggregation:
+    """The mean over the documents whose value is not NaN."""
+    return Aggregation("nanmean", "mean", value=lambda item: None if math.isnan(item) else float(item))
+
+
+def bypass(**_: Any) -> Aggregation:
+    """No score: the answers are only kept. (lm-eval reports 999.)"""
+    return Aggregation("bypass", "mean", value=lambda item: None)
+
+
+def median(**_: Any) -> Aggregation:
+    """The upper median, element n // 2 of the sorted items, as lm-eval has it."""
+    return Aggregation("median", "items", of_items=lambda items: sorted(items)[len(items) // 2])
+
+
+def perplexity(**_: Any) -> Aggregation:
+    """exp(-mean of the log-likelihoods); items are log-likelihoods (natural logarithm). A document's own is exp(-its log-likelihood)."""
+    return _exponential("perplexity", lambda items: np.column_stack([np.asarray(items, float), np.ones(len(items))]))
+
+
+def weighted_perplexity(**_: Any) -> Aggregation:
+    """exp(-sum of log-likelihoods / sum of weights); items are (log-likelihood, weight), the weight in words, bytes or tokens."""
+    return _exponential("weighted_perplexity", _pairs)
+
+
+def bits_per_byte(**_: Any) -> Aggregation:
+    """-sum of log-likelihoods / (sum of bytes x ln 2); items are (log-likelihood, bytes)."""
+
+    def bits(sums: np.ndarray) -> np.ndarray:
+        return -ratio(sums[..., 0], sums[..., 1]) / math.log(2)
+
+    return Aggregation("bits_per_byte", "sums", statistics=_pairs, of_sums=bits, of_document=bits, higher_is_better=False)
+
+
+def of_function(name: str, function: Callable[[list[Item]], float]) -> Aggregation:
+    """A task's own aggregation function. A document's own score is its item where that is a number."""
+    return Aggregation(name, "items", value=lambda item: float(item) if isinstance(item, int | float) else None, of_items=function)
+
+
+def _exponential(name: str, statistics: Callable[[Sequence[Item]], np.ndarray]) -> Aggregation:
+    def perplexity_of(sums: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):  # a text of near-zero probability has a perplexity beyond the largest number: infinity
+            return np.exp(-ratio(sums[..., 0], sums[..., 1]))
+
+    return Aggregation(name, "sums", statistics=statistics, of_sums=perplexity_of, of_document=perplexity_of, higher_is_better=False)
+
+
+def _pairs(items: Sequence[Item]) -> np.ndarray:
+    return np.asarray(items, float).reshape(len(items), 2)

@@ -1,0 +1,125 @@
+"""Metrics of generated answers against reference texts: is it the answer, and how much of it.
+
+With several references the best counts. A prediction that is not a text (a filter may map answers to numbers) is compared as its text.
+"""
+
+import re
+import string
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from snakeval.metrics.metric import Metric
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_DIGITS = str.maketrans("", "", string.digits)
+_TRIVIAQA_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation + "‘’´`", " "))
+
+
+def exact_match(
+    prediction: str,
+    references: Sequence[str],
+    regexes_to_ignore: Sequence[str] = (),
+    ignore_case: bool = False,
+    ignore_punctuation: bool = False,
+    ignore_numbers: bool = False,
+    **_: object,
+) -> float:
+    """1 if the answer equals a reference, else 0.
+
+    From both are removed, in this order: matches of the regular expressions, case, ASCII punctuation, ASCII digits (the options of
+    `exact_match` in `evaluate` and lm-eval). White space counts.
+    """
+
+    def reduced(text: str) -> str:
+        for pattern in regexes_to_ignore or ():
+            text = _compiled(pattern).sub("", text)
+        text = text.lower() if ignore_case else text
+        text = text.translate(_ASCII_PUNCTUATION) if ignore_punctuation else text
+        return text.translate(_DIGITS) if ignore_numbers else text
+
+    answer = reduced(prediction)
+    return float(any(answer == reduced(reference) for reference in references))
+
+
+def squad_normalised(text: str) -> str:
+    """Lower case, without ASCII punctuation and English articles, white space collapsed (Rajpurkar et al. 2016, aclanthology.org/D16-1264)."""
+    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_ASCII_PUNCTUATION)).split())
+
+
+def triviaqa_normalised(text: str) -> str:
+    """Lower case, underscores and punctuation (typographic quotes too) as spaces, no articles, white space collapsed
+    (Joshi et al. 2017, aclanthology.org/P17-1147, the official evaluation)."""
+    return " ".join(_ARTICLES.sub(" ", text.replace("_", " ").lower().translate(_TRIVIAQA_PUNCTUATION)).split())
+
+
+def squad_match(prediction: str, references: Sequence[str], **_: object) -> float:
+    """1 if the answer equals a reference after SQuAD's normalisation, else 0."""
+    return _normalised_match(prediction, references, squad_normalised)
+
+
+def triviaqa_match(prediction: str, references: Sequence[str], **_: object) -> float:
+    """1 if the answer equals a reference after TriviaQA's normalisation, else 0."""
+    return _normalised_match(prediction, references, triviaqa_normalised)
+
+
+def token_f1(prediction: str, references: Sequence[str], **_: object) -> float:
+    """SQuAD's F1, in [0, 1]: harmonic mean of precision and recall of the words, as multisets, after SQuAD's normalisation.
+
+    Where the answer or the reference has no word (an unanswerable question), 1 if neither has, else 0 (SQuAD 2.0).
+    """
+    answer = squad_normalised(prediction).split()
+    return max((_overlap(answer, squad_normalised(reference).split()) for reference in references), default=0.0)
+
+
+def contains(prediction: str, references: Sequence[str], **_: object) -> float:
+    """1 if a reference that is not empty occurs in the answer after SQuAD's normalisation, as whole words, else 0."""
+    answer = f" {squad_normalised(prediction)} "
+    return float(any(words and f" {words} " in answer for words in map(squad_normalised, references)))
+
+
+def label(prediction: str, references: Sequence[str], **_: object) -> tuple[str, str]:
+    """(right, predicted) for the metrics of classification; of several references the one that was hit, else the first."""
+    return (prediction if prediction in references else references[0], prediction)
+
+
+def for_corpus(prediction: str, references: Sequence[str], **_: object) -> tuple[list[str], str]:
+    """(references, prediction) for the metrics of translation."""
+    return (list(references), prediction)
+
+
+def _normalised_match(prediction: str, references: Sequence[str], normalised: Callable[[str], str]) -> float:
+    answer = normalised(prediction)
+    return float(any(answer == normalised(reference) for reference in references))
+
+
+def _overlap(answer: list[str], reference: list[str]) -> float:
+    if not answer or not reference:
+        return float(answer == reference)
+    common = sum((Counter(answer) & Counter(reference)).values())
+    return 2 * common / (len(answer) + len(reference))
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+METRICS = (
+    Metric("exact_match", "generate_until", exact_match, proportion=True),
+    Metric("squad_match", "generate_until", squad_match, proportion=True),
+    Metric("triviaqa_match", "generate_until", triviaqa_match, proportion=True),
+    Metric("contains", "generate_until", contains, proportion=True),
+    Metric("token_f1", "generate_until", token_f1),
+    Metric("f1", "generate_until", label, aggregation="f1"),
+    Metric("precision", "generate_until", label, aggregation="precision"),
+    Metric("recall", "generate_until", label, aggregation="recall"),
+    Metric("accuracy", "generate_until", exact_match, proportion=True),
+    Metric("balanced_accuracy", "generate_until", label, aggregation="balanced_accuracy"),
+    Metric("mcc", "generate_until", label, aggregation="matthews_corrcoef"),
+    Metric("bleu", "generate_until", for_corpus, aggregation="bleu"),
+    Metric("chrf", "generate_until", for_corpus, aggregation="chrf"),
+    Metric("chrf++", "generate_until", for_corpus, aggregation="chrf++"),
+    Metric("ter", "generate_until", for_corpus, aggregation="ter", higher_is_better=False),
+)

@@ -1,0 +1,29 @@
+"""Metrics from Python files of the user."""
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+from snakeval.errors import UserError
+from snakeval.metrics.metric import Metric
+
+
+@cache
+def metrics_in(path: str) -> dict[tuple[str, str], Metric]:
+    """The metrics that a file defines at its top level, by kind and name.
+
+    The file is run. Raises UserError when it is missing, cannot be run or defines no metric.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"{path}: no such file; metric_files names Python files that define metrics")
+    spec = importlib.util.spec_from_file_location(f"snakeval_metrics_{Path(path).stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UserError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error
+    found = [value for value in vars(module).values() if isinstance(value, Metric)]
+    if not found:
+        raise UserError(f"{path}: defines no metric; write NAME = Metric(name, kind, function) at its top level")
+    return {(metric.kind, metric.name): metric for metric in found}

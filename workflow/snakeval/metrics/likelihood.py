@@ -1,0 +1,67 @@
+"""Metrics of log-likelihood requests: of a target after a prompt, and of a whole text (rolling).
+
+Perplexities are exp(-sum of natural log-likelihoods / sum of units) over all documents of a task (Jelinek et al. 1977), not means of the
+documents' perplexities; only `perplexity` counts documents: exp(-mean log-likelihood of the targets), as LAMBADA is reported. Words are the
+parts between runs of white space, empty parts at the ends included, as lm-eval counts them: `len(re.split(r"\\s+", text))`; bytes are
+those of UTF-8; tokens are the model's own, so token_perplexity does not compare models with different tokenizers.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from snakeval.metrics.aggregation import Item
+from snakeval.metrics.metric import Metric
+
+
+@dataclass(frozen=True)
+class Targets:
+    """One target per document, after its prompt."""
+
+    loglikelihoods: np.ndarray
+    greedy: np.ndarray  # greedy decoding would have written the target
+
+
+@dataclass(frozen=True)
+class Texts:
+    """One whole text per document."""
+
+    texts: list[str]
+    loglikelihoods: np.ndarray
+    n_tokens: np.ndarray
+
+
+def loglikelihood(targets: Targets, **_: object) -> list[Item]:
+    return targets.loglikelihoods.tolist()
+
+
+def is_greedy(targets: Targets, **_: object) -> list[Item]:
+    """Whether greedy decoding would have written the target, 0 or 1."""
+    return targets.greedy.astype(float).tolist()
+
+
+def per_word(texts: Texts, **_: object) -> list[Item]:
+    return _with(texts, [len(re.split(r"\s+", text)) for text in texts.texts])
+
+
+def per_byte(texts: Texts, **_: object) -> list[Item]:
+    return _with(texts, [len(text.encode()) for text in texts.texts])
+
+
+def per_token(texts: Texts, **_: object) -> list[Item]:
+    return _with(texts, texts.n_tokens.tolist())
+
+
+def _with(texts: Texts, weights: list[int]) -> list[Item]:
+    return list(zip(texts.loglikelihoods.tolist(), weights, strict=True))
+
+
+METRICS = (
+    Metric("acc", "loglikelihood", is_greedy, proportion=True),
+    Metric("perplexity", "loglikelihood", loglikelihood, aggregation="perplexity", higher_is_better=False),
+    Metric("word_perplexity", "loglikelihood_rolling", per_word, aggregation="weighted_perplexity", higher_is_better=False),
+    Metric("byte_perplexity", "loglikelihood_rolling", per_byte, aggregation="weighted_perplexity", higher_is_better=False),
+    Metric("token_perplexity", "loglikelihood_rolling", per_token, aggregation="weighted_perplexity", higher_is_better=False),
+    Metric("bits_per_byte", "loglikelihood_rolling", per_byte, aggregation="bits_per_byte", higher_is_better=False),
+)
