@@ -44,10 +44,11 @@ rule responses:
     log:
         f"{RESULTS}/logs/responses/{{model}}.log",
     params:
+        entries=ENTRIES,
         store=f"{RESULTS}/store",
         gpus=model_setting("gpus"),
         device_map=model_setting("device_map"),
-        batch_tokens=model_setting("batch_tokens"),
+        tokens_per_batch=model_setting("tokens_per_batch"),
     threads: model_setting("threads")
     resources:
         gpu=model_setting("gpus"),
@@ -67,6 +68,8 @@ rule scores:
         update(per_entry("scores")),
     log:
         f"{RESULTS}/logs/scores/{{model}}.log",
+    params:
+        entries=ENTRIES,
     conda:
         "../../envs/score.yaml"
     script:

@@ -24,6 +24,8 @@ rule requests:
         f"{RESULTS}/requests/{{entry}}.parquet",
     log:
         f"{RESULTS}/logs/requests/{{entry}}.log",
+    params:
+        datasets=f"{RESULTS}/datasets",
     conda:
         "../../envs/data.yaml"
     script:

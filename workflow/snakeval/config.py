@@ -60,7 +60,7 @@ class Model(_Section):
     """Run Python code that comes with the model. Only for authors you trust."""
     path: Literal["auto", "packed", "padded"] = "auto"
     """Engine of causal models: packed (fast, exact, checked at start), padded (plain), auto: packed unless the check fails."""
-    batch_tokens: Annotated[int, Field(ge=16)] | None = None
+    tokens_per_batch: Annotated[int, Field(ge=16)] | None = None
     """Tokens computed at once; null: fitted to the machine. Changes speed, not answers."""
 
 

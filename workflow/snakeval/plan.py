@@ -5,13 +5,13 @@ Imported by the Snakefile, also of every remote job: nothing here imports more t
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from snakeval import sources, tasks
 from snakeval.code_digest import code_digest
-from snakeval.config import Config, DataSource, Model, TaskEntry, check, read_yaml
+from snakeval.config import Config, DataSource, Model, check, read_yaml
 from snakeval.errors import UserError
 
 STAGES = {  # the modules whose code decides what a rule's files hold
@@ -54,17 +54,12 @@ def make(values: Mapping[str, Any], files: list[str], root: Path) -> Run:
         read_yaml(Path(file))
     where = files[-1] if files else "configuration"
     config = check(values, where)
-    folders = [sources.task_folder(path, root) for path in config.task_paths]
-    entries = {name: tasks.resolve(_entry_values(name, entry), folders) for name, entry in config.entries().items()}
+    entries = {name: tasks.resolve(entry.model_dump(), config.task_paths) for name, entry in config.entries().items()}
     run = Run(config, entries, _settings(config, entries, root, where))
     for rule, jobs in run.settings.items():
         for name, settings in jobs.items():
             _write_if_changed(Path(config.results, "settings", *([rule, f"{name}.json"] if name else [f"{rule}.json"])), settings)
     return run
-
-
-def _entry_values(name: str, entry: TaskEntry) -> dict[str, Any]:
-    return {**entry.model_dump(), "id": name}
 
 
 def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: Path, where: str) -> dict[str, dict[str, Any]]:
@@ -80,7 +75,7 @@ def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: 
     for settings in requests.values():
         settings["code"] = code["requests"]
     scoring = {name: {task.name: task.scoring_settings() for task in resolved.tasks} for name, resolved in entries.items()}
-    groups = {name: [group.settings() for group in resolved.groups] for name, resolved in entries.items()}
+    groups = {name: [asdict(group) for group in resolved.groups] for name, resolved in entries.items()}
     names = sorted(config.models)
     per_model = {
         rule: {name: {"code": code[rule]} | model.model_dump(include=set(keys)) for name, model in config.models.items()}

@@ -1,0 +1,120 @@
+"""A copy of the repository with a small configuration, run once; each test gets a copy of the copy, with its results, to change."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from pyarrow import parquet as pq
+
+PARTS = ("Snakefile", "workflow", "profiles", "config", "envs", "resources")
+SMALL = {
+    "limit": 8,
+    "models": {"tiny": {"source": "demo:tiny", "dtype": "float32"}},
+    "tasks": ["boolean_expressions", "arithmetic", "stories"],
+}
+
+
+class Project:
+    """A folder in which Snakemake runs, and what happened there."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.results = folder / "results"
+
+    def snakemake(self, *arguments: str, check: bool = True, cores: int = 1) -> subprocess.CompletedProcess:
+        """Run Snakemake as a user would; with `check`, fail with its output unless it succeeds."""
+        done = subprocess.run(
+            self.command(*arguments, cores=cores), cwd=self.folder, env=self.environment(), capture_output=True, text=True
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def command(self, *arguments: str, cores: int = 1) -> list[str]:
+        return [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
+
+    def environment(self) -> dict[str, str]:
+        """Without what pytest put there: the copy's own library must be the one that runs."""
+        return {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}
+
+    def planned(self) -> Counter:
+        """Jobs that a run would start now, as `rule` or `rule wildcard`."""
+        done = self.snakemake("--dry-run")
+        return jobs_in(done.stdout + done.stderr)
+
+    def run(self) -> Counter:
+        """Run, and tell which jobs ran."""
+        done = self.snakemake()
+        return jobs_in(done.stdout + done.stderr)
+
+    def configure(self, **changes) -> None:
+        """Change top-level keys of the configuration."""
+        path = self.folder / "config" / "config.yaml"
+        path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes, sort_keys=False))
+
+    def answers(self) -> int:
+        """Answers that a model has given: rows of the response store."""
+        return sum(pq.read_metadata(part).num_rows for part in self.results.glob("store/*/*.parquet"))
+
+    def tables(self) -> dict[str, bytes]:
+        """Every table whose bytes may not depend on when, where or how often something ran."""
+        stages = ("requests", "tokens", "responses", "scores", "tables")
+        files = [file for stage in stages for file in (self.results / stage).rglob("*") if file.is_file()]
+        return {str(file.relative_to(self.results)): file.read_bytes() for file in files if file.stem != "efficiency"}
+
+
+def jobs_in(log: str) -> Counter:
+    """Rules with their wildcards, as Snakemake tells them."""
+    jobs: Counter = Counter()
+    for block in re.split(r"\n(?=(?:local)?rule \w+:)", log):
+        if head := re.match(r"(?:local)?rule (\w+):", block):
+            wildcards = re.search(r"^    wildcards: \w+=(\S+)$", block, re.MULTILINE)
+            jobs[f"{head[1]} {wildcards[1]}" if wildcards else head[1]] += 1
+    jobs.pop("all", None)
+    return jobs
+
+
+def copy(source: Path, target: Path) -> Project:
+    shutil.copytree(source, target, symlinks=True)  # keeps times, as `cp -a` does
+    return Project(target)
+
+
+@pytest.fixture(scope="session")
+def fresh(repository, tmp_path_factory) -> Project:
+    """The repository's parts with the small configuration, never run; do not change it."""
+    folder = tmp_path_factory.mktemp("workflow") / "a fresh clone"
+    folder.mkdir()
+    for part in PARTS:
+        source = repository / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        else:
+            shutil.copy2(source, folder / part)
+    project = Project(folder)
+    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(SMALL, sort_keys=False))
+    return project
+
+
+@pytest.fixture(scope="session")
+def finished(fresh, tmp_path_factory) -> Project:
+    """The same, run to the end; do not change it."""
+    project = copy(fresh.folder, tmp_path_factory.mktemp("finished") / "project")
+    project.snakemake(cores=2)
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path) -> Project:
+    """A finished run to change."""
+    return copy(finished.folder, tmp_path / "project")
+
+
+@pytest.fixture
+def unstarted(fresh, tmp_path) -> Project:
+    """A clone to run from the start."""
+    return copy(fresh.folder, tmp_path / "project")

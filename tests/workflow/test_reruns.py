@@ -1,0 +1,171 @@
+"""Exactly what depends on a change runs again, and exactly the new requests reach a model."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+
+import yaml
+
+MODEL_STAGES = ["tokens tiny", "responses tiny", "scores tiny"]
+RUN_STAGES = ["tables", "report"]
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def task_file(project, name):
+    return next((project.folder / "config" / "tasks").rglob(f"{name}.yaml"))
+
+
+def test_nothing_changed(project):
+    assert project.planned() == Counter()
+
+
+def test_one_models_precision_changed(project):
+    before = project.answers()
+    project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "bfloat16"}})
+    assert project.run() == Counter(["responses tiny", "scores tiny", *RUN_STAGES])
+    assert project.answers() == 2 * before
+    assert project.planned() == Counter()
+
+
+def test_a_model_added(project):
+    tiny = {file: (project.results / file).read_bytes() for file in project.tables() if "tiny" in file}
+    before = project.answers()
+    project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "float32"}, "small": {"source": "demo:small", "dtype": "float32"}})
+    assert project.run() == Counter(["download_model small", "tokens small", "responses small", "scores small", *RUN_STAGES])
+    assert project.answers() == 2 * before
+    assert {file: (project.results / file).read_bytes() for file in tiny} == tiny
+
+
+def test_the_same_model_under_another_name_asks_nothing(project):
+    before = project.answers()
+    project.configure(models={"twin": {"source": "demo:tiny", "dtype": "float32"}})
+    project.run()
+    assert project.answers() == before
+
+
+def test_a_task_added(project):
+    before = project.tables()
+    project.configure(tasks=["boolean_expressions", "arithmetic", "stories", "last_word"])
+    jobs = project.run()
+    assert jobs.pop("requests last_word") == 1
+    assert [job for job in jobs if job.startswith("download_dataset")]
+    assert {job: n for job, n in jobs.items() if not job.startswith("download_dataset")} == Counter([*MODEL_STAGES, *RUN_STAGES])
+    after = project.tables()
+    assert {file: after[file] for file in before if not file.startswith("tables/")} == {
+        file: content for file, content in before.items() if not file.startswith("tables/")
+    }
+
+
+def test_a_prompt_changed(project):
+    answers, before = project.answers(), project.tables()
+    edit(task_file(project, "boolean_expressions"), "doc_to_text: ", "description: 'True or false?'\ndoc_to_text: ")
+    assert project.run() == Counter(["requests boolean_expressions", *MODEL_STAGES, *RUN_STAGES])
+    assert project.answers() == answers + 16  # two choices of eight documents
+    after = project.tables()
+    changed = {file for file in after if after[file] != before[file] and not file.startswith("tables/")}
+    assert {file.rpartition("/")[2] for file in changed} == {"boolean_expressions.parquet"}
+
+
+def test_a_metric_changed_infers_nothing(project):
+    before = project.answers()
+    edit(task_file(project, "boolean_expressions"), "metric: acc\n", "metric: acc_norm\n")
+    assert project.run() == Counter(["scores tiny", *RUN_STAGES])
+    assert project.answers() == before
+
+
+def test_a_raised_limit_infers_only_the_new_documents(project):
+    before = project.answers()
+    project.configure(limit=12)
+    jobs = project.run()
+    assert jobs == Counter([f"requests {entry}" for entry in ("boolean_expressions", "arithmetic", "stories")] + MODEL_STAGES + RUN_STAGES)
+    added = project.answers() - before
+    project.configure(limit=8)
+    project.run()
+    assert project.answers() == before + added
+    assert 4 * 2 + 4 + 4 <= added < 4 * 2 + 4 + 4 * 8  # choices, texts and windows of four more documents each
+
+
+def test_the_order_of_keys_changed(project):
+    path = project.folder / "config" / "config.yaml"
+    values = yaml.safe_load(path.read_text())
+    values["models"] = {name: dict(reversed(model.items())) for name, model in values["models"].items()}
+    path.write_text(yaml.safe_dump(dict(reversed(values.items())), sort_keys=False))
+    assert project.planned() == Counter()
+
+
+def test_how_a_model_runs_changed(project):
+    project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "float32", "threads": 2, "tokens_per_batch": 100}})
+    assert project.planned() == Counter()
+
+
+def test_the_code_of_a_stage_changed(project):
+    before = project.answers()
+    edit(project.folder / "workflow/snakeval/scoring.py", "def score(", "CHANGED = 1\n\n\ndef score(")
+    assert project.run() == Counter(["scores tiny", *RUN_STAGES])
+    assert project.answers() == before
+
+
+def test_the_code_of_the_engine_changed(project):
+    before = project.answers()
+    edit(project.folder / "workflow/snakeval/engine/loading.py", "def load(", "CHANGED = 1\n\n\ndef load(")
+    assert project.planned() == Counter(["responses tiny", "scores tiny", *RUN_STAGES])
+    project.run()
+    assert project.answers() == 2 * before
+
+
+def test_a_comment_changed(project):
+    for module in (project.folder / "workflow/snakeval").rglob("*.py"):
+        module.write_text(module.read_text() + "\n# a remark\n")
+    edit(project.folder / "workflow/snakeval/scoring.py", '"""', '"""Another first line. ')
+    assert project.planned() == Counter()
+
+
+def test_results_copied_into_a_fresh_clone(finished, unstarted):
+    shutil.copytree(finished.results, unstarted.results)
+    for file in unstarted.folder.rglob("*"):
+        if unstarted.results not in file.parents:
+            os.utime(file)  # as a checkout has it: every file newer than the results
+    assert unstarted.planned() == Counter()
+    unstarted.configure(limit=9)  # and yet a change is seen, without Snakemake's own records
+    assert unstarted.planned()["responses tiny"] == 1
+
+
+def test_an_output_deleted(project):
+    before = project.tables()
+    answers = project.answers()
+    (project.results / "responses/tiny/arithmetic.parquet").unlink()
+    assert project.run() == Counter(["responses tiny", "scores tiny", *RUN_STAGES])
+    assert project.answers() == answers
+    assert project.tables() == before
+
+
+def test_killed_in_the_middle_of_inference(finished, unstarted):
+    """Finished requests are not asked again, and the tables are those of an undisturbed run, byte for byte."""
+    entry = unstarted.folder / "workflow/snakeval/store.py"
+    edit(entry, "ROWS_AT_RISK = 1000", "ROWS_AT_RISK = 4")
+    process = subprocess.Popen(
+        unstarted.command(), cwd=unstarted.folder, env=unstarted.environment(), start_new_session=True, stdout=-3, stderr=-3
+    )
+    while unstarted.answers() < 8 and process.poll() is None:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    known = unstarted.answers()
+    assert 8 <= known < finished.answers()
+    unstarted.snakemake("--unlock")
+    unstarted.run()
+    assert unstarted.answers() == finished.answers()
+    assert unstarted.tables() == finished.tables()
+
+
+def test_two_runs_give_the_same_bytes(finished, unstarted):
+    unstarted.run()
+    assert unstarted.tables() == finished.tables()
