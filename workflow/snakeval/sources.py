@@ -17,12 +17,13 @@ from typing import Any
 
 from snakeval.errors import UserError
 
+ROOT = Path(__file__).resolve().parents[2]  # of the repository, which holds resources/demo
 MODEL_SCHEMES = ("demo", "path", "hf", "modelscope")
 DATA_SCHEMES = ("path", "hf", "modelscope", "generator")
 SCHEMES = ("demo", "path", "hf", "modelscope", "generator")
 
 # What loading a model takes; all else in its folder (README, optimizer states, other formats of weights) is neither fetched nor counted.
-MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "*.spm", "*.vocab", "*.bpe", "*.py")
+MODEL_TEXTS = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "*.spm", "*.vocab", "*.bpe", "*.py")
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 PLACEHOLDER = re.compile(r"\{(name|split)\}")
@@ -58,17 +59,17 @@ def parse(text: str, where: str, schemes: tuple[str, ...] = SCHEMES) -> Source:
         raise UserError(f"{where}: nothing follows {scheme}: ; name the {'file or folder' if scheme == 'path' else 'repository or name'}")
     if scheme in ("hf", "modelscope") and (not _HUB_NAME.fullmatch(location) or ".." in location or "--" in location):
         raise UserError(f"{where}: {location!r} is not a repository; write {scheme}:ORG/NAME, or path:FOLDER for files of your own")
-    if scheme in ("demo", "generator") and not _NAME.fullmatch(location):
-        raise UserError(f"{where}: {location!r} is not a name; after {scheme}: come letters, digits, _ . and - only")
+    if scheme == "demo" and not _NAME.fullmatch(location):
+        raise UserError(f"{where}: {location!r} is not a name; after demo: come letters, digits, _ . and - only")
     return Source(scheme, location)
 
 
-def has_scheme(text: str) -> bool:
-    """Whether a task's `dataset_path` is a source by itself, not a repository of the hub."""
-    return text.partition(":")[0] in SCHEMES and ":" in text
+def dataset_source(dataset_path: str, mapping: Mapping[str, str]) -> str:
+    """Where a task's `dataset_path` leads: where `mapping` says, by itself where it has a scheme, else to the hub."""
+    return mapping.get(dataset_path) or (dataset_path if _has_scheme(dataset_path) else f"hf:{dataset_path}")
 
 
-def local_path(source: Source, root: Path, base: Path = Path()) -> Path:
+def local_path(source: Source, root: Path = ROOT, base: Path = Path()) -> Path:
     """The file or folder of a `demo:` or `path:` source.
 
     `root` is the repository's folder, which holds resources/demo; relative paths start from `base`, by default the working directory.
@@ -80,7 +81,7 @@ def local_path(source: Source, root: Path, base: Path = Path()) -> Path:
     raise ValueError(f"{source} is not on this machine")
 
 
-def task_folder(path: str, root: Path, base: Path = Path()) -> Path:
+def task_folder(path: str, root: Path = ROOT, base: Path = Path()) -> Path:
     """The folder of an entry of `task_paths`: `lm_eval` is the installed package's, others start from `base`, else from the repository."""
     if path == "lm_eval":
         package = find_spec("lm_eval")
@@ -94,11 +95,13 @@ def task_folder(path: str, root: Path, base: Path = Path()) -> Path:
 
 
 def local_signature(text: str, root: Path, where: str, base: Path = Path(), *, model: bool = False) -> dict[str, str]:
-    """{"signature": …} of a local source, {} of any other, to stand in the settings of the job that reads it.
+    """{"signature": …} of a source on this machine, {} of any other, to stand in the settings of the job that reads it.
 
     Raises UserError, beginning with `where`, for an unknown source, missing files or (with `model`) a folder that holds no usable model.
     """
     source = parse(text, where, MODEL_SCHEMES if model else SCHEMES)
+    if source.scheme == "generator" and source.location.endswith(".py"):
+        return {"signature": signature(base / source.location)}
     if source.scheme not in ("demo", "path"):
         return {}
     if model:
@@ -118,21 +121,29 @@ def model_folder(source: Source, root: Path, where: str, base: Path = Path()) ->
         raise UserError(f"{where}: {_nothing_at(folder, source)}")
     if not (folder / "config.json").is_file():
         raise UserError(f"{where}: no config.json in {folder} ({source}); give a model's folder as save_pretrained writes it")
-    check_weights([file.as_posix() for file in files(folder, MODEL_FILES + PICKLES)], where, str(folder))
+    model_files([entry.name for entry in folder.iterdir() if entry.is_file()], where, str(folder))
     return folder
 
 
-def check_weights(names: list[str], where: str, what: str) -> None:
-    """Raise UserError unless a model's file `names` include safetensors: pickled weights can run code when they are read."""
-    if any(name.endswith(".safetensors") for name in names):
-        return
-    pickled = next((name for name in names if matches(name, PICKLES)), None)
-    if pickled:
-        raise UserError(
-            f"{where}: {what} holds pickled weights only ({pickled}), which can run code when loaded; "
-            "convert them to safetensors (save_pretrained) or name a revision that has them"
-        )
-    raise UserError(f"{where}: no weights (*.safetensors) in {what}; name a folder or repository that holds them")
+def model_files(names: list[str], where: str, what: str) -> list[str]:
+    """What loading a model takes, of the file `names` in its folder or repository `what`: one copy of the weights and small text files.
+
+    Files in subfolders (other formats, checkpoints of the training) do not belong. Raises UserError when there are no weights in
+    safetensors: pickled weights can run code when they are read.
+    """
+    own = sorted(name for name in names if "/" not in name and not name.startswith("."))
+    weights = [name for name in own if name.endswith(".safetensors")]
+    if not weights:
+        pickled = next((name for name in own if matches(name, PICKLES)), None)
+        if pickled:
+            raise UserError(
+                f"{where}: {what} holds pickled weights only ({pickled}), which can run code when loaded; "
+                "convert them to safetensors (save_pretrained) or name a revision that has them"
+            )
+        raise UserError(f"{where}: no weights (*.safetensors) in {what}; name a folder or repository that holds them")
+    # Some repositories publish the same weights twice: consolidated.safetensors, model.fp16.safetensors beside model.safetensors.
+    usual = [name for name in weights if re.fullmatch(r"(model|adapter_model)(-\d+-of-\d+)?\.safetensors", name)]
+    return sorted((usual or weights) + [name for name in own if matches(name, MODEL_TEXTS)])
 
 
 def matches(name: str, patterns: tuple[str, ...]) -> bool:
@@ -140,12 +151,12 @@ def matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name.rpartition("/")[2], pattern) for pattern in patterns)
 
 
-def files(folder: Path, patterns: tuple[str, ...] = ("*",)) -> list[Path]:
-    """Files below `folder`, relative to it, sorted, that fit one of the patterns; hidden files and folders are left out."""
+def files(folder: Path) -> list[Path]:
+    """Files below `folder`, relative to it, sorted; hidden files and folders are left out."""
     found = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
-        found += [Path(parent, name).relative_to(folder) for name in names if not name.startswith(".") and matches(name, patterns)]
+        found += [Path(parent, name).relative_to(folder) for name in names if not name.startswith(".")]
     return sorted(found, key=Path.as_posix)
 
 
@@ -156,8 +167,10 @@ def signed_files(path: Path) -> list[tuple[str, Path]]:
     text.
     """
     if path.is_dir():
-        patterns = MODEL_FILES if (path / "config.json").is_file() else ("*",)
-        return [(file.as_posix(), path / file) for file in files(path, patterns)]
+        names = [entry.name for entry in path.iterdir() if entry.is_file()]
+        if "config.json" in names and any(name.endswith(".safetensors") for name in names):
+            return [(name, path / name) for name in model_files(names, str(path), str(path))]
+        return [(file.as_posix(), path / file) for file in files(path)]
     if path.is_file():
         return [(path.name, path)]
     folder, pattern = split_pattern(path)
@@ -201,7 +214,7 @@ def dataset_id(text: str, revision: str | None = None, options: Mapping[str, Any
     Different data sets have different names, also where case is ignored. `options` are what else decides which documents are read
     (columns, field …).
     """
-    scheme, _, location = text.partition(":") if has_scheme(text) else ("hf", ":", text)
+    scheme, _, location = text.partition(":") if _has_scheme(text) else ("hf", ":", text)
     plain = scheme != "path" and revision is None and not options and all(_PLAIN.fullmatch(part) for part in location.split("/"))
     name = split_pattern(Path(location))[0].name if scheme == "path" else location.replace("/", "--")
     return _file_name(name if scheme in ("hf", "path") else f"{scheme}+{name}", [scheme, location, revision, options or {}], plain)
@@ -216,6 +229,10 @@ def subset_id(name: str | None, kwargs: Mapping[str, Any]) -> str:
 def split_id(split: str) -> str:
     """Name of a split's file without suffix: `test`; slices such as `train[:100]` become safe names."""
     return _file_name(split, [split], _PLAIN.fullmatch(split.replace("_", "-")) is not None)
+
+
+def _has_scheme(text: str) -> bool:
+    return ":" in text and text.partition(":")[0] in SCHEMES
 
 
 def _file_name(text: str, identity: list, plain: bool) -> str:
