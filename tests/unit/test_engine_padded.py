@@ -1,0 +1,127 @@
+import engine_models as tiny
+import numpy as np
+import pytest
+import torch
+
+from snakeval import engine
+from snakeval.engine.padded import Padded
+from snakeval.errors import UserError
+
+
+def padded(name, budget=None):
+    return Padded(tiny.causal(name), tiny.tokenizer, tiny.LENGTH, budget)
+
+
+@pytest.mark.parametrize("name", sorted(tiny.CONFIGS))
+def test_loglikelihoods_are_those_of_one_sequence_alone(name):
+    rows = tiny.mixture()
+    found = tiny.answers(padded(name), tiny.table(rows))
+    for row in rows:
+        loglikelihood, greedy = tiny.plain(tiny.causal(name), row)
+        assert found[row["key"]]["loglikelihood"] == pytest.approx(loglikelihood, abs=2e-5 * max(1, len(row["continuation"])))
+        assert found[row["key"]]["greedy"] == greedy
+        assert found[row["key"]]["n_tokens"] == len(row["continuation"])
+
+
+def test_greedy_flag_is_true_for_the_most_likely_continuation():
+    model = tiny.causal("llama")
+    context = list(range(10, 40))
+    best = model.generate(torch.tensor([context]), max_new_tokens=5, do_sample=False, eos_token_id=None)[0, 30:].tolist()
+    found = tiny.answers(padded("llama"), tiny.table([tiny.ask("best", context, best), tiny.ask("worse", context, [*best[:-1], 7])]))
+    assert found["best"]["greedy"] and not found["worse"]["greedy"]
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "bloom", "gemma2"])
+def test_greedy_texts_are_those_of_generate(name):
+    model = tiny.causal(name)
+    rng = np.random.default_rng(3)
+    contexts = {f"text-{index}": tiny.tokens(rng, 5 + 9 * index) for index in range(5)}
+    found = tiny.answers(padded(name), tiny.table([tiny.ask(key, context) for key, context in contexts.items()]))
+    for key, context in contexts.items():
+        expected = model.generate(torch.tensor([context]), max_new_tokens=12, do_sample=False)[0, len(context) :].tolist()
+        ended = expected[-1] == 1
+        assert found[key]["text"] == tiny.tokenizer().decode(expected, skip_special_tokens=True)
+        assert found[key]["finish_reason"] == ("eos" if ended else "length")
+        assert found[key]["n_tokens"] == len(expected)
+
+
+def test_a_text_ends_before_the_first_stop_string():
+    context = list(range(10, 40))
+    whole = tiny.answers(padded("llama"), tiny.table([tiny.ask("a", context)]))["a"]["text"]
+    stop = whole[4:6]
+    found = tiny.answers(padded("llama"), tiny.table([tiny.ask("a", context, until=["never there", stop])]))["a"]
+    assert found["text"] == whole[: whole.index(stop)]
+    assert found["finish_reason"] == "stop"
+
+
+def test_no_token_asked_for_is_an_empty_text():
+    found = tiny.answers(padded("llama"), tiny.table([tiny.ask("a", [3, 4], max_new_tokens=0), tiny.ask("b", [3, 4])]))
+    assert (found["a"]["text"], found["a"]["finish_reason"], found["a"]["n_tokens"]) == ("", "length", 0)
+    assert found["b"]["n_tokens"] > 0
+
+
+def test_samples_depend_on_key_seed_and_index_alone():
+    rng = np.random.default_rng(5)
+    settings = {"do_sample": True, "temperature": 1.3, "top_p": 0.9, "top_k": 50, "repetition_penalty": 1.2}
+    rows = [tiny.ask(f"{c}-{s}", tiny.tokens(rng, 4 + 5 * c), sample=s, seed=11, **settings) for c in range(4) for s in range(3)]
+    together = tiny.answers(padded("llama", 4096), tiny.table(rows))
+    alone = tiny.answers(padded("llama", 1), tiny.table(rows[::-1]))
+    assert together == alone
+    same_prompt = [tiny.ask(f"x-{s}", [9, 8, 7], sample=s, seed=11, **settings) for s in range(4)]
+    assert len({row["text"] for row in tiny.answers(padded("llama"), tiny.table(same_prompt)).values()}) == 4
+
+
+def test_draws_follow_the_shaped_distribution():
+    from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+    from snakeval.engine import sampling
+    from snakeval.engine.asks import Ask
+
+    logits = torch.randn(12, generator=torch.Generator().manual_seed(1)) * 2
+    settings = {"do_sample": True, "temperature": 0.8, "top_p": 0.85, "top_k": 9, "repetition_penalty": 1.0, "max_new_tokens": 1, "seed": 1}
+    none = np.zeros(0, np.int32)
+    rows = [sampling.start(Ask(f"{index}", "generate", none, none, None, None, None, settings, 0), []) for index in range(20_000)]
+    counts = np.bincount(sampling.choose(logits.repeat(len(rows), 1), rows), minlength=12) / len(rows)
+    shape = LogitsProcessorList([TemperatureLogitsWarper(0.8), TopKLogitsWarper(9), TopPLogitsWarper(0.85)])
+    expected = shape(torch.zeros(1, 0, dtype=torch.long), logits[None].clone()).softmax(-1)[0].numpy()
+    assert np.abs(counts - expected).max() < 0.015
+    assert (counts[expected == 0] == 0).all()
+
+
+def test_repetition_penalty_is_that_of_generate():
+    context = list(range(10, 30))
+    found = tiny.answers(padded("llama"), tiny.table([tiny.ask("a", context, repetition_penalty=1.8)]))["a"]
+    expected = tiny.causal("llama").generate(torch.tensor([context]), max_new_tokens=12, do_sample=False, repetition_penalty=1.8)
+    assert found["text"] == tiny.tokenizer().decode(expected[0, len(context) :], skip_special_tokens=True)
+
+
+def test_load_reads_a_folder_and_names_what_it_cannot_use(tmp_path):
+    tiny.save(tiny.causal("gpt2"), tmp_path / "model")
+    loaded = engine.load(tmp_path / "model", {"dtype": "float32", "path": "padded"})
+    assert (loaded.family, loaded.max_length, loaded.device) == ("causal", tiny.LENGTH, "cpu")
+    rows = tiny.mixture()[:3]
+    assert tiny.answers(loaded, tiny.table(rows)) == tiny.answers(padded("gpt2"), tiny.table(rows))
+    with pytest.raises(UserError, match="unknown wings"):
+        engine.load(tmp_path / "model", {"wings": 2})
+    with pytest.raises(UserError, match="dtype is 'int3'"):
+        engine.load(tmp_path / "model", {"dtype": "int3"})
+    with pytest.raises(UserError, match="no config"):
+        engine.load(tmp_path)
+    if not torch.cuda.is_available():
+        with pytest.raises(UserError, match="no GPU"):
+            engine.load(tmp_path / "model", {"device": "cuda"})
+
+
+def test_asks_that_cannot_be_answered_are_named():
+    with pytest.raises(ValueError, match="ask a: empty context"):
+        padded("llama").plan(tiny.table([tiny.ask("a", [], [3])]))
+    with pytest.raises(ValueError, match="ask a: 600 tokens"):
+        padded("llama").plan(tiny.table([tiny.ask("a", [3] * 600, [3])]))
+    with pytest.raises(ValueError, match="ask a: extract is not"):
+        padded("llama").plan(tiny.table([tiny.ask("a", [3], kind="extract")]))
+
+
+def test_the_order_of_asks_changes_nothing():
+    rows = tiny.mixture()
+    assert tiny.answers(padded("llama"), tiny.table(rows)) == tiny.answers(padded("llama"), tiny.table(rows[::-1]))
+    assert padded("llama").plan(tiny.table([])) == []

@@ -1,0 +1,139 @@
+"""From a folder of weights to an engine."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from snakeval.engine.protocol import Engine
+from snakeval.errors import UserError
+
+DEFAULTS: dict[str, Any] = {
+    "dtype": "auto",  # auto (as saved), float32, bfloat16, float16
+    "family": "auto",  # auto (from the architecture's name), causal, seq2seq, classifier, extractive
+    "path": "auto",  # causal models: auto (packed if proven, else padded), packed (an error if it is not exact), padded
+    "trust_remote_code": False,
+    "device": "auto",  # auto (the first GPU, else the CPU), cpu, cuda, cuda:1 …
+    "device_map": None,  # over several GPUs: auto, balanced …, as accelerate takes it
+    "tp_plan": None,  # tensor parallelism under torchrun: auto
+    "max_length": None,  # tokens; null: the model's own
+    "tokens_per_batch": None,  # new tokens of one forward pass; null: 1,024 on a CPU, from free memory on a GPU
+    "rows": None,  # texts generated at a time; null: from tokens_per_batch and memory
+    "tokenizer": None,  # folder; null: the model's own
+}
+
+FAMILIES = ("causal", "seq2seq", "classifier", "extractive")
+
+
+def load(folder: str | Path, settings: dict[str, Any] | None = None) -> Engine:
+    """Load the model in `folder`, a local folder in the Hugging Face layout; the network is never used.
+
+    `settings` are those of DEFAULTS that differ. Raises UserError for unknown settings, a folder that holds no model, an architecture of
+    no known family, and a device that is not there.
+    """
+    import transformers
+
+    folder = Path(folder)
+    chosen = _settings(settings or {})
+    architecture = _architecture(folder)
+    family = _family(architecture, folder) if chosen["family"] == "auto" else chosen["family"]
+    auto = {
+        "causal": transformers.AutoModelForCausalLM,
+        "seq2seq": transformers.AutoModelForSeq2SeqLM,
+        "classifier": transformers.AutoModelForSequenceClassification,
+        "extractive": transformers.AutoModelForQuestionAnswering,
+    }[family]
+    model = _from_pretrained(auto, folder, chosen)
+    max_length = chosen["max_length"] or _max_length(model.config)
+
+    def tokenizer() -> Any:
+        where = Path(chosen["tokenizer"] or folder)
+        return transformers.AutoTokenizer.from_pretrained(where, trust_remote_code=chosen["trust_remote_code"], local_files_only=True)
+
+    if family == "causal":
+        from snakeval.engine.padded import Padded
+
+        return Padded(model, tokenizer, max_length, chosen["tokens_per_batch"])
+    if family == "seq2seq":
+        from snakeval.engine.seq2seq import Seq2Seq
+
+        return Seq2Seq(model, tokenizer, max_length, chosen["tokens_per_batch"])
+    from snakeval.engine.encoder import Classifier, Extractive
+
+    return (Classifier if family == "classifier" else Extractive)(model, max_length, chosen["tokens_per_batch"])
+
+
+def _settings(given: dict[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(given) - set(DEFAULTS))
+    if unknown:
+        raise UserError(f"engine settings: unknown {', '.join(unknown)}; known are {', '.join(DEFAULTS)}")
+    chosen = DEFAULTS | given
+    allowed = {"dtype": ("auto", "float32", "bfloat16", "float16"), "family": ("auto", *FAMILIES), "path": ("auto", "packed", "padded")}
+    for name, values in allowed.items():
+        if chosen[name] not in values:
+            raise UserError(f"engine settings: {name} is {chosen[name]!r}; it must be one of {', '.join(values)}")
+    return chosen
+
+
+def _architecture(folder: Path) -> str:
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except FileNotFoundError:
+        raise UserError(f"{folder}: no config.json; give a folder in the Hugging Face layout") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / 'config.json'}: cannot be read ({error}); download the model again") from None
+    return (config.get("architectures") or [config.get("model_type", "")])[0]
+
+
+def _family(architecture: str, folder: Path) -> str:
+    """causal, seq2seq, classifier or extractive, from the architecture's class name."""
+    from transformers.models.auto import modeling_auto as auto
+
+    known = {
+        "classifier": auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+        "extractive": auto.MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
+        "seq2seq": auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+        "causal": auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    }
+    suffixes = {
+        "ForSequenceClassification": "classifier",
+        "ForQuestionAnswering": "extractive",
+        "ForConditionalGeneration": "seq2seq",
+        "ForCausalLM": "causal",
+        "LMHeadModel": "causal",
+    }
+    for family, names in known.items():
+        if any(architecture == name or architecture in (name if isinstance(name, tuple) else ()) for name in names.values()):
+            return family
+    for suffix, family in suffixes.items():  # a remote-code class that transformers does not list
+        if architecture.endswith(suffix):
+            return family
+    raise UserError(f"{folder / 'config.json'}: architecture {architecture or 'missing'!r} is of no known family; set family")
+
+
+def _from_pretrained(auto: Any, folder: Path, settings: dict[str, Any]) -> Any:
+    import torch
+
+    placement: dict[str, Any] = {name: settings[name] for name in ("device_map", "tp_plan") if settings[name] is not None}
+    device = settings["device"]
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(f"{folder}: device {device} asked for, but no GPU is visible; set device to cpu or run where there is one")
+    dtype = settings["dtype"] if settings["dtype"] == "auto" else getattr(torch, settings["dtype"])
+    try:
+        model = auto.from_pretrained(
+            folder, dtype=dtype, trust_remote_code=settings["trust_remote_code"], local_files_only=True, **placement
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}: transformers cannot load it: {' '.join(str(error).split())}") from error
+    return (model if placement else model.to(device)).eval()
+
+
+def _max_length(config: Any) -> int:
+    """The longest sequence the model was made for, as its configuration names it; 2,048 where it names none."""
+    text = config.get_text_config()
+    for name in ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "max_sequence_length"):
+        length = getattr(text, name, None)
+        if isinstance(length, int) and length > 0:
+            return length
+    return 2048

@@ -1,0 +1,149 @@
+"""Causal models the plain way: right-padded batches through the model as it is.
+
+The reference that packed.py is proven against, and what answers where packing is not exact.
+"""
+
+import inspect
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from snakeval.engine import asks as rows_of
+from snakeval.engine import device, sampling, static
+from snakeval.engine.asks import Answer, Ask
+from snakeval.engine.ending import Ending
+from snakeval.engine.protocol import Counters
+
+
+class Padded:
+    """Batches of sequences of about equal length, padded to the longest."""
+
+    family = "causal"
+
+    def __init__(self, model: Any, tokenizer: Callable[[], Any], max_length: int, tokens_per_batch: int | None):
+        """`tokenizer` is called when the first text is generated."""
+        self.model = model
+        self.max_length = max_length
+        self.description = "causal/padded"
+        self.device = device.name(model.device)
+        self.counters = Counters()
+        self._load_tokenizer = tokenizer
+        self._ending: Ending | None = None
+        self._budget = tokens_per_batch or (1024 if model.device.type == "cpu" else 16384)
+        self._accepted = set(inspect.signature(model.forward).parameters)
+
+    def plan(self, asks: pa.Table) -> list[np.ndarray]:
+        """Batches of log-likelihoods, longest first, then of texts: rows × longest within the budget of tokens."""
+        return self._plan(rows_of.read(asks, (rows_of.LOGLIKELIHOOD, rows_of.GENERATE), self.max_length))
+
+    def answer(self, asks: pa.Table) -> Iterator[pa.Table]:
+        """One table per batch of log-likelihoods; texts as they end."""
+        asks_ = rows_of.read(asks, (rows_of.LOGLIKELIHOOD, rows_of.GENERATE), self.max_length)
+        for batch in self._plan(asks_):
+            chosen = [asks_[row] for row in batch]
+            if chosen[0].kind == rows_of.LOGLIKELIHOOD:
+                yield rows_of.write(self.loglikelihoods(chosen))
+            else:
+                yield from map(rows_of.write, self.generate(chosen))
+
+    def peak_bytes(self) -> int:
+        return device.peak_bytes(self.model.device)
+
+    def _plan(self, asks: list[Ask]) -> list[np.ndarray]:
+        # Within a length, equal inputs lie together, so that the choices of a question share a row where they differ in the last token.
+        order = sorted(range(len(asks)), key=lambda row: (-asks[row].length, asks[row].inputs.tobytes(), asks[row].key, asks[row].sample))
+        lengths = [ask.length for ask in asks]
+        scored = [row for row in order if asks[row].kind == rows_of.LOGLIKELIHOOD]
+        written = [row for row in order if asks[row].kind == rows_of.GENERATE]
+        return rows_of.cut(lengths, scored, self._budget) + rows_of.cut(lengths, written, 4 * self._budget)
+
+    @torch.inference_mode()
+    def loglikelihoods(self, asks: list[Ask]) -> list[Answer]:
+        """All in one forward pass."""
+        started = time.perf_counter()
+        distinct: dict[bytes, int] = {}
+        place = [distinct.setdefault(ask.inputs.tobytes(), len(distinct)) for ask in asks]
+        inputs = [np.frombuffer(tokens, np.int32) for tokens in distinct]
+        ids, mask = pad(inputs, self.model.device)
+        needed = torch.zeros(ids.shape, dtype=torch.bool)
+        for ask, row in zip(asks, place, strict=True):
+            needed[row, len(ask.context) - 1 : ask.length] = len(ask.continuation) > 0
+        logits = self._logits(ids, mask, needed.to(ids.device))
+        index = torch.full(ids.shape, -1)
+        index[needed] = torch.arange(int(needed.sum()))
+        best, normaliser = logits.argmax(-1), logits.logsumexp(-1)
+        answers = []
+        for ask, row in zip(asks, place, strict=True):
+            at = index[row, len(ask.context) - 1 : ask.length][: len(ask.continuation)].to(ids.device)
+            targets = torch.from_numpy(ask.continuation.astype(np.int64)).to(ids.device)
+            loglikelihood = (logits[at, targets] - normaliser[at]).double().sum().item()
+            answers.append(Answer(ask.key, len(targets), loglikelihood, bool((best[at] == targets).all())))
+        self.counters.prompt_tokens += sum(ask.length for ask in asks)
+        self.counters.computed_tokens += ids.numel()
+        self.counters.prefill_seconds += time.perf_counter() - started
+        return answers
+
+    @torch.inference_mode()
+    def generate(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+        """Left-padded, all started at once."""
+        from transformers import DynamicCache
+
+        ending = self._ending or Ending.of_model(self.model, self._load_tokenizer())
+        self._ending = ending
+        rows = [sampling.start(ask, ask.context) for ask in asks]
+        if empty := ending.of(rows):  # no token was asked for
+            yield empty
+        rows = [row for row in rows if not row.ended]
+        if not rows:
+            return
+        started = time.perf_counter()
+        ids, mask = pad([row.ask.context for row in rows], self.model.device, left=True)
+        cache = DynamicCache(config=self.model.config)
+
+        def step(ids: torch.Tensor) -> torch.Tensor:
+            nonlocal mask
+            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], 1)
+            return self._next(ids.to(mask.device), mask, cache)
+
+        def keep(rows: torch.Tensor) -> None:
+            nonlocal mask
+            mask = mask[rows.to(mask.device)]
+            cache.batch_select_indices(rows.to(mask.device))
+
+        logits = self._next(ids, mask, cache)
+        self.counters.prompt_tokens += sum(len(row.ask.context) for row in rows)
+        self.counters.computed_tokens += ids.numel()
+        self.counters.prefill_seconds += time.perf_counter() - started
+        yield from self.counters.decoding(static.generate(rows, ending, logits, step, keep))
+
+    def _logits(self, ids: torch.Tensor, mask: torch.Tensor, needed: torch.Tensor) -> torch.Tensor:
+        """Logits [needed positions, vocabulary] float32, row by row."""
+        arguments = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+        if "logits_to_keep" in self._accepted:
+            return self.model(**arguments, logits_to_keep=needed).logits.float().flatten(0, -2)
+        return self.model(**arguments).logits[needed].float()
+
+    def _next(self, ids: torch.Tensor, mask: torch.Tensor, cache: Any) -> torch.Tensor:
+        """Logits [rows, vocabulary] float32 of the last position."""
+        arguments = {"input_ids": ids, "attention_mask": mask, "past_key_values": cache, "use_cache": True}
+        if "position_ids" in self._accepted:
+            arguments["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        if "logits_to_keep" in self._accepted:
+            arguments["logits_to_keep"] = 1
+        return self.model(**arguments).logits[:, -1].float()
+
+
+def pad(sequences: list[np.ndarray], device: torch.device, left: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and attention mask, [rows, longest] int64; the padding's id is 0 and never attended to."""
+    longest = max(map(len, sequences))
+    ids = np.zeros((len(sequences), longest), np.int64)
+    mask = np.zeros_like(ids)
+    for row, tokens in enumerate(sequences):
+        place = slice(longest - len(tokens), None) if left else slice(len(tokens))
+        ids[row, place] = tokens
+        mask[row, place] = 1
+    return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)

@@ -1,0 +1,135 @@
+"""Sequence-to-sequence models (T5, BART): the encoder runs once per input, for all its candidates and samples."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from snakeval.engine import asks as rows_of
+from snakeval.engine import device, sampling, static
+from snakeval.engine.asks import Answer, Ask
+from snakeval.engine.ending import Ending
+from snakeval.engine.padded import pad
+from snakeval.engine.protocol import Counters
+
+
+class Seq2Seq:
+    """Batches of about equally long inputs and candidates, padded to the longest."""
+
+    family = "seq2seq"
+    description = "seq2seq/padded"
+
+    def __init__(self, model: Any, tokenizer: Callable[[], Any], max_length: int, tokens_per_batch: int | None):
+        """`tokenizer` is called when the first text is generated."""
+        self.model = model
+        self.max_length = max_length
+        self.device = device.name(model.device)
+        self.counters = Counters()
+        self._load_tokenizer = tokenizer
+        self._ending: Ending | None = None
+        self._budget = tokens_per_batch or (1024 if model.device.type == "cpu" else 16384)
+
+    def plan(self, asks: pa.Table) -> list[np.ndarray]:
+        """Batches of log-likelihoods, longest inputs first, then of texts."""
+        return self._plan(rows_of.read(asks, (rows_of.LOGLIKELIHOOD, rows_of.GENERATE), self.max_length))
+
+    def answer(self, asks: pa.Table) -> Iterator[pa.Table]:
+        """One table per batch of log-likelihoods; texts as they end."""
+        asks_ = rows_of.read(asks, (rows_of.LOGLIKELIHOOD, rows_of.GENERATE), self.max_length)
+        for batch in self._plan(asks_):
+            chosen = [asks_[row] for row in batch]
+            if chosen[0].kind == rows_of.LOGLIKELIHOOD:
+                yield rows_of.write(self._loglikelihoods(chosen))
+            else:
+                yield from map(rows_of.write, self._generate(chosen))
+
+    def peak_bytes(self) -> int:
+        return device.peak_bytes(self.model.device)
+
+    def _plan(self, asks: list[Ask]) -> list[np.ndarray]:
+        def order(ask: Ask) -> tuple:
+            return -len(ask.context), ask.context.tobytes(), -len(ask.continuation), ask.continuation.tobytes(), ask.key, ask.sample
+
+        ordered = sorted(range(len(asks)), key=lambda row: order(asks[row]))
+        sizes = [len(ask.context) + len(ask.continuation) for ask in asks]
+        kinds = (rows_of.LOGLIKELIHOOD, rows_of.GENERATE)
+        return [batch for kind in kinds for batch in rows_of.cut(sizes, [row for row in ordered if asks[row].kind == kind], self._budget)]
+
+    @torch.inference_mode()
+    def _loglikelihoods(self, asks: list[Ask]) -> list[Answer]:
+        started = time.perf_counter()
+        asks_ = [ask for ask in asks if len(ask.continuation)]
+        answers = [Answer(ask.key, 0, 0.0, True) for ask in asks if not len(ask.continuation)]
+        if asks_:
+            encoded, mask = self._encode(asks_)
+            first = np.array([self._first_token()], np.int32)
+            ids, _ = pad([np.concatenate([first, ask.continuation[:-1]]) for ask in asks_], self.model.device)
+            out = self.model(encoder_outputs=encoded, attention_mask=mask, decoder_input_ids=ids, use_cache=False)
+            for ask, logits in zip(asks_, out.logits, strict=True):
+                targets = torch.from_numpy(ask.continuation.astype(np.int64)).to(logits.device)
+                scores = logits[: len(targets)].float().log_softmax(-1)
+                loglikelihood = scores.gather(1, targets[:, None]).double().sum().item()
+                answers.append(Answer(ask.key, len(targets), loglikelihood, bool((scores.argmax(-1) == targets).all())))
+            self.counters.computed_tokens += ids.numel()
+        self.counters.prompt_tokens += sum(len(ask.context) + len(ask.continuation) for ask in asks)
+        self.counters.prefill_seconds += time.perf_counter() - started
+        return answers
+
+    @torch.inference_mode()
+    def _generate(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+        from transformers import DynamicCache, EncoderDecoderCache
+
+        ending = self._ending or Ending.of_model(self.model, self._load_tokenizer())
+        self._ending = ending
+        first = self._first_token()
+        rows = [sampling.start(ask, [first]) for ask in asks]
+        if empty := ending.of(rows):  # no token was asked for
+            yield empty
+        rows = [row for row in rows if not row.ended]
+        if not rows:
+            return
+        started = time.perf_counter()
+        encoded, mask = self._encode([row.ask for row in rows])
+        text_config = self.model.config.get_text_config(decoder=True)
+        cache = EncoderDecoderCache(DynamicCache(config=text_config), DynamicCache(config=text_config))
+
+        def step(ids: torch.Tensor) -> torch.Tensor:
+            out = self.model(
+                encoder_outputs=encoded, attention_mask=mask, decoder_input_ids=ids.to(mask.device), past_key_values=cache, use_cache=True
+            )
+            return out.logits[:, -1].float()
+
+        def keep(rows: torch.Tensor) -> None:
+            nonlocal mask
+            rows = rows.to(mask.device)
+            mask = mask[rows]
+            encoded.last_hidden_state = encoded.last_hidden_state[rows]
+            cache.batch_select_indices(rows)
+
+        logits = step(torch.full((len(rows), 1), first))
+        self.counters.prompt_tokens += sum(len(row.ask.context) for row in rows)
+        self.counters.prefill_seconds += time.perf_counter() - started
+        yield from self.counters.decoding(static.generate(rows, ending, logits, step, keep))
+
+    def _encode(self, asks: list[Ask]) -> tuple[Any, torch.Tensor]:
+        """Encoder outputs and attention mask, one row per ask; equal inputs are encoded once."""
+        from transformers.modeling_outputs import BaseModelOutput
+
+        distinct: dict[bytes, int] = {}
+        place = torch.tensor([distinct.setdefault(ask.context.tobytes(), len(distinct)) for ask in asks], device=self.model.device)
+        ids, mask = pad([np.frombuffer(tokens, np.int32) for tokens in distinct], self.model.device)
+        hidden = self.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
+        self.counters.computed_tokens += ids.numel()
+        return BaseModelOutput(last_hidden_state=hidden[place]), mask[place]
+
+    def _first_token(self) -> int:
+        """What the decoder reads first."""
+        for source in (self.model.generation_config, self.model.config):
+            for name in ("decoder_start_token_id", "bos_token_id"):
+                token = getattr(source, name, None)
+                if token is not None:
+                    return int(token)
+        raise ValueError("the model's configuration names no decoder_start_token_id")
