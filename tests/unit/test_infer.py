@@ -1,0 +1,210 @@
+"""Inference: every distinct request once, in the planned batches, and the same bytes after any interruption."""
+
+import io
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from snakeval import parquet
+from snakeval.engine.asks import read as read_asks
+from snakeval.engine.protocol import Counters
+from snakeval.errors import UserError
+from snakeval.infer import explode, infer
+from snakeval.schemas import ANSWERS, RESPONSES, TIMINGS, TOKENS
+from snakeval.store import Store
+
+GREEDY = {
+    "until": ["\n"], "max_new_tokens": 8, "do_sample": False, "temperature": 0.0, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0,
+    "samples": 1, "seed": 1,
+}  # fmt: skip
+
+
+class Fake:
+    """Answers with numbers made of the token ids; a log-likelihood also depends, a little, on the rows computed together."""
+
+    family, description, device, max_length = "causal", "fake", "paper", 100
+
+    def __init__(self, stop_after=None, batch=4):
+        self.counters, self.asked, self.batch, self.stop_after = Counters(), [], batch, stop_after
+
+    def plan(self, asks):
+        order = np.argsort(asks["key"].to_numpy(zero_copy_only=False).astype(str))
+        return [order[start : start + self.batch] for start in range(0, len(order), self.batch)]
+
+    def answer(self, asks):
+        rows = read_asks(asks, ("loglikelihood", "generate", "extract"), self.max_length)
+        scored = [ask for ask in rows if ask.kind == "loglikelihood"]
+        together = sum(int(ask.context.sum()) for ask in scored)
+        parts = [[self._loglikelihood(ask, together) for ask in scored]] if scored else []
+        parts += [[self._text(ask)] for ask in rows if ask.kind != "loglikelihood"]
+        for part in parts:
+            if self.stop_after is not None and len(self.asked) >= self.stop_after:
+                raise KeyboardInterrupt
+            self.asked += [answer["key"] for answer in part]
+            self.counters.prompt_tokens += len(part)
+            yield pa.Table.from_pylist(part, ANSWERS)
+
+    def _loglikelihood(self, ask, together):
+        value = -float(ask.context @ np.arange(1, len(ask.context) + 1)) - ask.continuation.sum() / 7 + together * 1e-9
+        return {"key": ask.key, "loglikelihood": value, "greedy": bool(ask.continuation[0] % 2), "n_tokens": len(ask.continuation)}
+
+    def _text(self, ask):
+        text = f"{ask.context.tolist()} {ask.sample}"
+        value = float(-ask.context[0]) if ask.kind == "extract" else None
+        return {"key": ask.key, "loglikelihood": value, "text": text, "finish_reason": "stop", "n_tokens": 3}
+
+    def peak_bytes(self):
+        return 5
+
+    def close(self):
+        pass
+
+
+def _row(doc, kind, contexts, continuations=(), **more):
+    row = {"model": "m", "task": "t", "doc_id": doc, "kind": kind, "prompts": ["" for _ in contexts], "contexts": contexts}
+    pairs = [{"context": context, "ids": ids} for context, ids in continuations]
+    return row | {"continuations": pairs, "dropped_shots": 0, "truncated_tokens": 0} | more
+
+
+def _tokens(rows):
+    return pa.Table.from_pylist(rows, TOKENS)
+
+
+def _mixed():
+    return _tokens(
+        [
+            _row(0, "multiple_choice", [[1, 2, 3]], [(0, [4]), (0, [5, 6]), (0, [7])]),
+            _row(1, "multiple_choice", [[1, 2], [9, 2]], [(0, [4]), (1, [4])], token_types=[[0, 0], [0, 1]]),
+            _row(2, "loglikelihood_rolling", [[0], [5], [6]], [(0, [3, 5]), (1, [4, 6]), (2, [1])]),
+            _row(3, "loglikelihood_rolling", []),
+            _row(4, "generate_until", [[8, 8]], generation=GREEDY),
+            _row(5, "generate_until", [[8, 7]], generation={**GREEDY, "do_sample": True, "samples": 3}),
+            _row(6, "generate_until", [[8, 7]], generation={**GREEDY, "samples": 2}),
+            _row(7, "generate_until", [[3, 1], [2, 2], [2, 3]], generation=GREEDY, offsets=[[0, 1], [1, 2], [2, 3]], passage="abc"),
+            _row(8, "loglikelihood", [[1, 2, 3]], [(0, [4])]),
+        ]
+    )
+
+
+def _infer(folder, tokens, engine):
+    with Store(folder, "model") as store:
+        return infer(tokens, lambda: engine, store, model="m", entry="e")
+
+
+def test_requests_of_every_kind():
+    asks, documents = explode(_mixed())
+    assert documents.tolist() == [0, 0, 0, 1, 1, 2, 2, 2, 4, 5, 5, 5, 6, 6, 7, 7, 7, 8]
+    rows = asks.to_pylist()
+    assert [row["kind"] for row in rows] == ["loglikelihood"] * 8 + ["generate"] * 6 + ["extract"] * 3 + ["loglikelihood"]
+    assert [row["context"] for row in rows] == [
+        *([[1, 2, 3]] * 3), [1, 2], [9, 2], [0], [5], [6], [8, 8], *([[8, 7]] * 5), [3, 1], [2, 2], [2, 3], [1, 2, 3]
+    ]  # fmt: skip
+    assert [row["continuation"] for row in rows] == [[4], [5, 6], [7], [4], [4], [3, 5], [4, 6], [1], *([[]] * 9), [4]]
+    assert [row["token_types"] for row in rows] == [None] * 3 + [[0, 0], [0, 1]] + [None] * 13
+    assert [row["offsets"] for row in rows] == [None] * 14 + [[0, 1], [1, 2], [2, 3]] + [None]
+    assert [row["passage"] for row in rows] == [None] * 14 + ["abc"] * 3 + [None]
+    assert [row["sample"] for row in rows] == [0] * 9 + [0, 1, 2, 0, 1] + [0] * 4
+    assert [(row["generation"] or {}).get("samples") for row in rows] == [None] * 8 + [1, 3, 3, 3, 2, 2] + [None] * 4
+
+
+def test_responses_of_every_kind(tmp_path):
+    responses, timings = _infer(tmp_path, _mixed(), Fake(batch=1))
+    rows = responses.to_pylist()
+    assert responses.schema.equals(RESPONSES)
+    assert [len(row["loglikelihoods"]) for row in rows] == [3, 2, 3, 0, 0, 0, 0, 0, 1]
+    expected = -(1 + 4 + 9) - 4 / 7
+    assert math.isclose(rows[0]["loglikelihoods"][0], expected, rel_tol=1e-6)
+    assert rows[8]["loglikelihoods"] == rows[0]["loglikelihoods"][:1]
+    assert rows[0]["greedy"] == [False, True, True]
+    assert rows[0]["n_tokens"] == [1, 2, 1]
+    assert [row["texts"] for row in rows[4:8]] == [["[8, 8] 0"], ["[8, 7] 0", "[8, 7] 1", "[8, 7] 2"], ["[8, 7] 0"] * 2, ["[2, 2] 0"]]
+    assert rows[5]["finish_reasons"] == ["stop"] * 3
+    assert rows[7]["n_tokens"] == [3]
+    assert timings.schema.equals(TIMINGS)
+    row = timings.to_pylist()[0]
+    assert (row["requests"], row["duplicates"], row["from_store"]) == (18, 2, 0)
+    assert (row["engine"], row["device"], row["peak_bytes"]) == ("fake", "paper", 5)
+
+
+def test_each_distinct_request_is_asked_once_and_never_again(tmp_path):
+    first, second = Fake(), Fake()
+    responses, _ = _infer(tmp_path, _mixed(), first)
+    assert len(first.asked) == len(set(first.asked)) == 16
+    tokens = pa.concat_tables([_mixed().slice(5), _mixed().slice(0, 5)])
+    renamed = tokens.set_column(1, "task", pa.array(["other"] * len(tokens)))
+    again, timings = _infer(tmp_path, renamed, second)
+    assert second.asked == []
+    assert again["texts"].to_pylist() == responses["texts"].to_pylist()[5:] + responses["texts"].to_pylist()[:5]
+    assert timings["from_store"].to_pylist() == [16]
+
+
+def test_no_engine_is_loaded_when_nothing_is_missing(tmp_path):
+    _infer(tmp_path, _mixed(), Fake())
+
+    def never():
+        raise AssertionError("loaded")
+
+    _, timings = infer(_mixed(), never, Store(tmp_path, "model"), model="m", entry="e")
+    assert timings["engine"].to_pylist() == [None]
+
+
+def test_growing_computes_only_what_is_new(tmp_path):
+    _infer(tmp_path, _mixed().slice(0, 4), Fake())
+    engine = Fake()
+    _infer(tmp_path, _mixed(), engine)
+    assert len(engine.asked) == 16 - 8
+
+
+@pytest.mark.parametrize("stop_after", [0, 1, 5, 11, 30, 50])
+def test_interrupted_and_resumed_gives_the_same_bytes(tmp_path, stop_after):
+    rng = np.random.default_rng(0)
+    rows = [
+        _row(doc, "multiple_choice", [rng.integers(1, 9, 5).tolist()], [(0, [choice, doc]) for choice in range(3)]) for doc in range(15)
+    ] + [_row(doc, "generate_until", [[doc, 3]], generation=GREEDY) for doc in range(15)]
+    undisturbed, _ = _infer(tmp_path / "a", _tokens(rows), Fake())
+    engine = Fake(stop_after)
+    with pytest.raises(KeyboardInterrupt):
+        _infer(tmp_path / "b", _tokens(rows), engine)
+    again = Fake()
+    resumed, _ = _infer(tmp_path / "b", _tokens(rows), again)
+    assert not set(engine.asked) & set(again.asked)
+    assert len(engine.asked) + len(again.asked) == 60
+    for name, table in (("a", undisturbed), ("b", resumed)):
+        parquet.write(table, tmp_path / f"{name}.parquet", RESPONSES)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_what_is_not_a_number_is_an_error_and_is_not_stored(tmp_path):
+    class Broken(Fake):
+        def _loglikelihood(self, ask, together):
+            return super()._loglikelihood(ask, together) | {"loglikelihood": float("nan" if ask.context[0] == 9 else "-inf")}
+
+    with pytest.raises(UserError, match=r"m, t, document 1: the log-likelihood is not a number.*float32"):
+        _infer(tmp_path, _mixed(), Broken(batch=1))
+    engine = Fake(batch=1)
+    responses, _ = _infer(tmp_path, _mixed(), engine)
+    assert not any(math.isnan(value) for row in responses["loglikelihoods"].to_pylist() for value in row)
+
+
+def test_an_engine_that_leaves_requests_out_is_a_defect(tmp_path):
+    class Lazy(Fake):
+        def plan(self, asks):
+            return super().plan(asks)[1:]
+
+    with pytest.raises(RuntimeError, match="without an answer"):
+        _infer(tmp_path, _mixed(), Lazy())
+
+
+def test_nothing_to_do(tmp_path):
+    responses, timings = _infer(tmp_path, TOKENS.empty_table(), None)
+    assert (len(responses), responses.schema.equals(RESPONSES), timings["requests"].to_pylist()) == (0, True, [0])
+
+
+def test_progress_goes_to_the_terminal(tmp_path, monkeypatch):
+    monkeypatch.setattr("snakeval.progress.SILENT_SECONDS", 0.0)
+    terminal = io.StringIO()
+    with Store(tmp_path, "model") as store:
+        infer(_mixed(), Fake, store, model="small", entry="mmlu", terminal=terminal)
+    assert terminal.getvalue().startswith("small mmlu: 16 of 16 requests (100 %)")
