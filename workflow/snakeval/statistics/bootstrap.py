@@ -62,9 +62,7 @@ def percentile(replicates: np.ndarray, units: int, confidence: float = CONFIDENC
     return _quantiles(replicates, _levels(units, confidence))
 
 
-def bca(
-    replicates: np.ndarray, estimate: float, jackknife: np.ndarray, confidence: float = CONFIDENCE
-) -> tuple[float, float]:
+def bca(replicates: np.ndarray, estimate: float, jackknife: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Bias-corrected and accelerated interval (Efron 1987, JASA 82:171-185), widened for few units as `percentile` is.
 
     `replicates` (B,) and `jackknife` (units,): the metric over resampled units and without each unit. nan where there is no spread,

@@ -1,8 +1,9 @@
 """Confidence intervals of means and proportions, of independent or clustered documents, and of averages over subtasks.
 
 One idea serves every proportion: an *effective* number of documents, with which the estimated variance is that of a binomial share, goes
-into Wilson's interval. It is never of zero width, also at 0 % and 100 % (Franco, Little, Louis and Slud 2019, Comparative study of
-confidence intervals for proportions in complex sample surveys, J. Survey Statistics and Methodology 7:334-364). Other means get Student's t.
+into Wilson's interval, which has no zero width, not even at 0 % and 100 % (Franco, Little, Louis and Slud 2019, Comparative study of
+confidence intervals for proportions in complex sample surveys, J. Survey Statistics and Methodology 7:334-364). Other means get
+Student's t.
 
 `nan` stands for what is undefined: the spread of one document, or of documents that are all alike.
 """
@@ -52,8 +53,8 @@ def wilson(
 def variance_of_mean(values: np.ndarray, clusters: np.ndarray | None = None) -> tuple[float, float]:
     """Estimated variance of the mean of `values` (n,) and its degrees of freedom; (nan, 0) where there is one unit.
 
-    Independent documents: s²/n, n - 1. With `clusters` (n,) of labels, the cluster-robust CR1 estimate, G/(G-1) Σ_g (Σ_{i∈g} (x_i - x̄))² / n²,
-    with G - 1 degrees of freedom (Liang and Zeger 1986; Cameron and Miller 2015, J. Human Resources 50:317-372).
+    Independent documents: s²/n, n - 1. With `clusters` (n,) of labels, the cluster-robust CR1 estimate with G - 1 degrees of freedom,
+    G/(G-1) Σ_g (Σ_{i∈g} (x_i - x̄))² / n² (Liang and Zeger 1986; Cameron and Miller 2015, J. Human Resources 50:317-372).
     """
     deviations = values - values.mean()
     sums = deviations if clusters is None else cluster_sums(deviations[:, None], clusters)[:, 0]

@@ -1,0 +1,333 @@
+"""From the scores of documents to the tables of a run: scores with intervals and ranks, and paired comparisons of the models.
+
+One entry of the configuration is in memory at a time, as numbers: 8 bytes per score.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from snakeval import metrics, parquet
+from snakeval.errors import UserError
+from snakeval.schemas import COMPARISONS, REQUESTS, SCORE_TABLE, SCORES
+from snakeval.statistics import bootstrap, differences, multiplicity, power
+from snakeval.statistics.differences import Comparison
+from snakeval.statistics.intervals import Estimate
+from snakeval.statistics.series import Series, estimate, from_scores, group_estimate
+
+ALL_PAIRS = 20  # up to so many models all pairs are listed; of more, each model against the best one of the task
+GUESSED = ("acc", "acc_norm", "acc_bytes", "acc_tokens", "acc_mutual_info")  # where guessing is right in gold / choices of the documents
+
+Settings = Mapping[str, Any]
+Key = tuple[str, str]  # filter, metric
+
+
+@dataclass(frozen=True)
+class Line:
+    """One metric of a task or group: what is averaged, per model."""
+
+    task: str
+    key: Key
+    strata: list[dict[str, Series]]  # model -> series, one per leaf task; a task has one
+    weight_by_size: bool
+    higher_is_better: bool
+    primary: bool
+    constants: dict[str, Any]  # columns that are the same for all models
+    is_group: bool = False
+
+    def weights(self, sizes: Sequence[int]) -> np.ndarray:
+        """Weights of the strata, which sum to 1, from their numbers of documents."""
+        weights = np.asarray(sizes, dtype=float) if self.weight_by_size else np.ones(len(sizes))
+        return weights / weights.sum()
+
+
+def build(scores: Mapping[tuple[str, str], Path], requests: Mapping[str, Path], settings: Settings) -> tuple[pa.Table, pa.Table]:
+    """SCORE_TABLE and COMPARISONS of a run.
+
+    `scores`: (model, entry) -> SCORES file; `requests`: entry -> REQUESTS file, for the chance level of choices. `settings`: `seed`,
+    `models` (names), `entries` (entry -> task -> scoring settings), `groups` (entry -> groups, outer before inner). Raises UserError
+    for a file that is missing or damaged.
+    """
+    score_rows: list[dict[str, Any]] = []
+    comparison_rows: list[dict[str, Any]] = []
+    for entry, tasks in settings["entries"].items():
+        files = {model: scores[model, entry] for model in settings["models"]}
+        series = _read(files, tasks, settings["seed"])
+        chances = _chances(requests[entry], tasks)
+        for line in _lines(tasks, settings["groups"].get(entry) or [], series, chances):
+            estimates = {model: _estimate(line, model) for model in settings["models"] if all(model in s for s in line.strata)}
+            ranks: dict[str, tuple[int, int]] = {}
+            if line.primary and len(settings["models"]) > 1:
+                ranks, compared = _compare(line, {model: found.value for model, found in estimates.items() if np.isfinite(found.value)})
+                comparison_rows += [{"entry": entry, **row} for row in compared]
+            score_rows += [_score_row(entry, line, model, found, ranks.get(model)) for model, found in estimates.items()]
+    p = np.array([np.nan if row["p"] is None else row["p"] for row in comparison_rows])
+    for row, holm, bh in zip(comparison_rows, multiplicity.holm(p), multiplicity.benjamini_hochberg(p), strict=True):
+        row |= {"p_holm": _known(holm), "p_bh": _known(bh)}
+    return pa.Table.from_pylist(score_rows, SCORE_TABLE), pa.Table.from_pylist(comparison_rows, COMPARISONS)
+
+
+def _read(files: Mapping[str, Path], tasks: Mapping[str, Settings], seed: int) -> dict[str, dict[Key, dict[str, Series]]]:
+    """Task -> (filter, metric) -> model -> series, from the score files of an entry."""
+    found: dict[str, dict[Key, dict[str, Series]]] = {task: {} for task in tasks}
+    columns = ["task", "doc_id", "filter", "metric", "value", "statistics", "item", "cluster"]
+    for model, path in files.items():
+        for (task, name, metric), rows in _split(parquet.read(path, SCORES, columns), ["task", "filter", "metric"]):
+            if task not in tasks:
+                raise UserError(f"{path}: scores of {task}, which is not in the configuration; delete the file and run again")
+            aggregation = metrics.aggregation_of(metric, tasks[task])
+            series = from_scores(rows, aggregation, bootstrap.seed_of(seed, task))
+            found[task].setdefault((name, metric), {})[model] = series
+    for by_key in found.values():
+        for key, by_model in by_key.items():
+            by_key[key] = _right_or_wrong(by_model)
+    return found
+
+
+def _split(table: pa.Table, keys: list[str]) -> Iterator[tuple[tuple[str, ...], pa.Table]]:
+    """The rows of each combination of values of `keys`, in their order in `table`."""
+    codes = np.zeros(table.num_rows, dtype=np.int64)
+    for key in keys:
+        column = table[key].combine_chunks().dictionary_encode()
+        codes = codes * max(1, len(column.dictionary)) + column.indices.to_numpy(zero_copy_only=False)
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    table = table.take(order)
+    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+        rows = table.slice(start, end - start)
+        yield tuple(rows[key][0].as_py() for key in keys), rows
+
+
+def _right_or_wrong(by_model: dict[str, Series]) -> dict[str, Series]:
+    """A mean whose values are 0 and 1 for all models is a proportion, also where the metric does not say so (as of process_results)."""
+    values = [series.data for series in by_model.values() if series.kind == "mean"]
+    if not values or not np.array_equal(np.unique(np.concatenate(values)), (0.0, 1.0)):
+        return by_model
+    return {model: replace(s, aggregation=replace(s.aggregation, proportion=True)) for model, s in by_model.items()}
+
+
+def _chances(path: Path, tasks: Mapping[str, Settings]) -> dict[str, float | None]:
+    """The share of right answers of guessing, for tasks of multiple choice: the mean of right choices / choices."""
+    chances: dict[str, float | None] = dict.fromkeys(tasks)
+    if any(task["output_type"] == "multiple_choice" for task in tasks.values()):
+        requests = parquet.read(path, REQUESTS, ["task", "choices", "gold"])
+        choices = pc.list_value_length(requests["choices"]).to_numpy()
+        right = np.array(
+            [len({index for index in gold if 0 <= index < n}) for gold, n in zip(requests["gold"].to_pylist(), choices, strict=True)]
+        )
+        names = np.array(requests["task"].to_pylist())
+        for task in tasks:
+            of_task = (names == task) & (choices > 0)
+            if of_task.any():
+                chances[task] = float(np.mean(right[of_task] / choices[of_task]))
+    return chances
+
+
+def _lines(
+    tasks: Mapping[str, Settings],
+    groups: Sequence[Settings],
+    series: Mapping[str, Mapping[Key, dict[str, Series]]],
+    chances: Mapping[str, float | None],
+) -> Iterator[Line]:
+    """What the table shows of an entry: each group, then its members in their order, then what is in no group."""
+    by_name = {group["name"]: group for group in groups}
+    inside = {member for group in groups for member in group["members"]}
+    keys = {task: _ordered(series[task], tasks[task]) for task in tasks}
+    leads = {task: _leading(keys[task], tasks[task].get("primary_metric")) for task in tasks}
+    done = set()
+
+    def walk(name: str, parent: str | None) -> Iterator[Line]:
+        if name in done:
+            return
+        done.add(name)
+        if name in by_name:
+            group = by_name[name]
+            lines = list(_group_lines(group, parent, tasks, {task: series[task] for task in _leaves(name, by_name)}, leads, chances))
+            yield from lines
+            for member in group["members"]:
+                yield from walk(member, name if lines else parent)
+        else:
+            yield from (
+                _task_line(name, key, parent, tasks[name], series[name][key], key == leads[name], chances[name]) for key in keys[name]
+            )
+
+    for name in [*by_name, *tasks]:
+        if name not in inside:
+            yield from walk(name, None)
+
+
+def _task_line(
+    task: str, key: Key, parent: str | None, settings: Settings, by_model: dict[str, Series], primary: bool, chance: float | None
+) -> Line:
+    aggregation = next(iter(by_model.values())).aggregation
+    constants = {"parent": parent, "num_fewshot": settings["num_fewshot"], "version": settings["version"]}
+    constants["chance"] = _chance(key, primary, settings, chance)
+    return Line(task, key, [by_model], True, aggregation.higher_is_better, primary, constants)
+
+
+def _group_lines(
+    group: Settings,
+    parent: str | None,
+    tasks: Mapping[str, Settings],
+    series: Mapping[str, Mapping[Key, dict[str, Series]]],
+    leads: Mapping[str, Key | None],
+    chances: Mapping[str, float | None],
+) -> Iterator[Line]:
+    """A group's own metrics, over those of its leaf tasks that have the metric, as lm-eval does."""
+    available = [key for task in series for key in _ordered(series[task], tasks[task])]
+    keys: dict[Key, bool] = {}
+    for item in group["metrics"]:
+        if item["aggregation"] != "mean":
+            raise UserError(
+                f"group {group['name']}: aggregation of {item['metric']}: only the mean has an interval; write `aggregation: mean`"
+            )
+        wanted = item["filter_list"]
+        names = dict.fromkeys(name for name, metric in available if metric == item["metric"] and (wanted is None or name in wanted))
+        keys |= {(name, item["metric"]): item["weight_by_size"] for name in names}
+    led = set(leads.values())
+    primary = next((key for key in keys if key in led), next(iter(keys), None))
+    for key, weight_by_size in keys.items():
+        members = [task for task in series if key in series[task]]
+        shots = {tasks[task]["num_fewshot"] for task in members}
+        chance = [_chance(key, leads[task] == key, tasks[task], chances[task]) for task in members]
+        aggregation = next(iter(series[members[0]][key].values())).aggregation
+        line = Line(
+            group["name"],
+            key,
+            [series[task][key] for task in members],
+            weight_by_size,
+            aggregation.higher_is_better,
+            key == primary,
+            {},
+            True,
+        )
+        sizes = [max(s.n for s in stratum.values()) for stratum in line.strata]
+        constants = {
+            "parent": parent,
+            "num_fewshot": shots.pop() if len(shots) == 1 else None,
+            "version": group.get("version"),
+            "chance": None if None in chance else float(line.weights(sizes) @ np.array(chance)),
+        }
+        yield replace(line, constants=constants)
+
+
+def _ordered(by_key: Mapping[Key, Any], settings: Settings) -> list[Key]:
+    """The (filter, metric) of a task in the order of its settings; names that these do not know come last."""
+    filters = [item["name"] for item in settings["filter_list"]]
+    names = [metrics.name_of(item) for item in settings["metric_list"]]
+
+    def place(known: list[str], name: str) -> int:
+        return known.index(name) if name in known else len(known)
+
+    return sorted(by_key, key=lambda key: (place(filters, key[0]), place(names, key[1]), key))
+
+
+def _leading(keys: Sequence[Key], wanted: str | None) -> Key | None:
+    """The primary metric: the one asked for, in the first filter that has it, else the first of the first filter."""
+    return next((key for key in keys if key[1] == wanted), next(iter(keys), None))
+
+
+def _leaves(name: str, groups: Mapping[str, Settings]) -> list[str]:
+    """The leaf tasks of a group, its subgroups' included, each once."""
+    if name not in groups:
+        return [name]
+    return list(dict.fromkeys(leaf for member in groups[name]["members"] for leaf in _leaves(member, groups)))
+
+
+def _chance(key: Key, primary: bool, settings: Settings, guessing: float | None) -> float | None:
+    """What the task says of its primary metric; of accuracies of multiple choice what guessing gives."""
+    if primary and settings.get("chance") is not None:
+        return float(settings["chance"])
+    of_choices = settings["output_type"] == "multiple_choice" and not settings.get("process_results") and key[1] in GUESSED
+    return guessing if of_choices else None
+
+
+def _estimate(line: Line, model: str) -> Estimate:
+    parts = [stratum[model] for stratum in line.strata]
+    if not line.is_group:
+        return estimate(parts[0])
+    weights = line.weights([part.n for part in parts])
+    return group_estimate(weights, [estimate(part) for part in parts], all(part.aggregation.proportion for part in parts))
+
+
+def _compare(line: Line, values: Mapping[str, float]) -> tuple[dict[str, tuple[int, int]], list[dict[str, Any]]]:
+    """Ranks of the models that have a value, and rows of COMPARISONS.
+
+    Ranks rest on all pairs, adjusted within the line (Holm, 5 %).
+    """
+    models = list(values)
+    pairs = list(combinations(range(len(models)), 2))
+    compared = [_strata(line, models[a], models[b]) for a, b in pairs]
+    p, tests = differences.p_values(compared)
+    better = np.zeros((len(models), len(models)), dtype=bool)
+    direction = 1 if line.higher_is_better else -1
+    for (a, b), adjusted, comparison in zip(pairs, multiplicity.holm(p), compared, strict=True):
+        if adjusted < multiplicity.ALPHA:
+            a_leads = direction * differences.score_difference(comparison) > 0
+            better[(a, b) if a_leads else (b, a)] = True
+    lows, highs = multiplicity.rank_sets(better)
+    ranks = {model: (int(low), int(high)) for model, low, high in zip(models, lows, highs, strict=True)}
+    best = int(np.argmax([direction * value for value in values.values()])) if models else 0
+    listed = [index for index, pair in enumerate(pairs) if len(models) <= ALL_PAIRS or best in pair]
+    return ranks, [_comparison_row(line, models, pairs[index], compared[index], p[index], tests[index]) for index in listed]
+
+
+def _strata(line: Line, model_a: str, model_b: str) -> Comparison:
+    strata = [differences.matched(stratum[model_a], stratum[model_b]) for stratum in line.strata]
+    sizes = [stratum.a.n for stratum in strata]
+    weights = line.weights(sizes) if any(sizes) else np.ones(len(sizes))
+    return [replace(stratum, weight=float(weight)) for stratum, weight in zip(strata, weights, strict=True)]
+
+
+def _score_row(entry: str, line: Line, model: str, found: Estimate, ranks: tuple[int, int] | None) -> dict[str, Any]:
+    return line.constants | {
+        "model": model,
+        "entry": entry,
+        "task": line.task,
+        "is_group": line.is_group,
+        "filter": line.key[0],
+        "metric": line.key[1],
+        "n": sum(stratum[model].n for stratum in line.strata),
+        "value": None if np.isnan(found.value) else found.value,
+        "stderr": _known(found.stderr),
+        "ci_low": _known(found.low),
+        "ci_high": _known(found.high),
+        "ci_method": found.method if np.isfinite(found.low) else "none",
+        "higher_is_better": line.higher_is_better,
+        "rank_low": ranks[0] if ranks else None,
+        "rank_high": ranks[1] if ranks else None,
+        "primary": line.primary,
+    }
+
+
+def _comparison_row(line: Line, models: list[str], pair: tuple[int, int], comparison: Comparison, p: float, test: str) -> dict[str, Any]:
+    found = differences.interval(comparison)
+    n = differences.documents(comparison)
+    only_a, only_b = differences.discordant(comparison) if differences.is_binary(comparison) else (None, None)
+    return {
+        "task": line.task,
+        "filter": line.key[0],
+        "metric": line.key[1],
+        "model_a": models[pair[0]],
+        "model_b": models[pair[1]],
+        "n": n,
+        "difference": _known(found.value),
+        "ci_low": _known(found.low),
+        "ci_high": _known(found.high),
+        "only_a": only_a,
+        "only_b": only_b,
+        "p": _known(p),
+        "effect": _known(found.value / (found.stderr * np.sqrt(n))) if n else None,
+        "detectable": _known(power.detectable_difference(found.stderr)),
+        "test": test,
+    }
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
