@@ -25,8 +25,9 @@ def messages(
 ) -> list[list[dict[str, str]]]:
     """The turns of a chat (`{"role", "content"}`), one list per question; none for a rolling log-likelihood.
 
-    The last turn is the user's, or the assistant's where `gen_prefix` opens the answer: the chat template must then leave that turn open
-    (`continue_final_message=True`, `add_generation_prompt=False`). With `fewshot_as_multiturn` off, examples and question are one user turn.
+    The last turn is the user's, or the assistant's where `gen_prefix` opens the answer: the chat template must leave that turn open
+    (`continue_final_message=True`, `add_generation_prompt=False`). With `fewshot_as_multiturn` off, the examples and the question are one
+    user turn.
     """
     system, examples = _preamble(request, drop_shots, system_prompt)
     opening = [{"role": "system", "content": system}] if system else []

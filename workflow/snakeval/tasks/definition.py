@@ -1,0 +1,361 @@
+"""What the keys of a task mean: their defaults, their checks, and the settings that later stages take.
+
+The language is that of lm-evaluation-harness 0.4.13 (`lm_eval/config/task.py`). Keys of our own, all optional:
+
+- `cluster`: column or template; documents with equal values are not independent (a shared passage or subject);
+- `encoder_inputs`: one or two templates, the segments an encoder reads;
+- `fewshot_config.sampler: hash`: examples chosen by a hash of task, document and seed, whatever else is evaluated;
+- `primary_metric`: the metric that leads the leaderboard; `chance`: the expected score of guessing.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from snakeval.errors import UserError
+from snakeval.tasks.loader import PACKAGE
+
+OUTPUT_TYPES = ("multiple_choice", "loglikelihood", "loglikelihood_rolling", "generate_until")
+SAMPLERS = ("hash", "lm_eval", "default", "first_n")
+DEFAULT_METRICS = {
+    "loglikelihood": ("perplexity", "acc"),
+    "loglikelihood_rolling": ("word_perplexity", "byte_perplexity", "bits_per_byte"),
+    "multiple_choice": ("acc", "acc_norm"),
+    "generate_until": ("exact_match",),
+}
+# aggregation and direction of each metric that has a name of its own (lm_eval/api/metrics.py)
+METRICS: dict[str, tuple[str, bool]] = {
+    "acc": ("mean", True),
+    "acc_all": ("mean", True),
+    "acc_bytes": ("mean", True),
+    "acc_mutual_info": ("mean", True),
+    "acc_norm": ("mean", True),
+    "bits_per_byte": ("bits_per_byte", False),
+    "bleu": ("bleu", True),
+    "brier_score": ("brier_score", False),
+    "bypass": ("bypass", True),
+    "byte_perplexity": ("weighted_perplexity", False),
+    "chrf": ("chrf", True),
+    "chrf++": ("chrf++", True),
+    "exact_match": ("mean", True),
+    "f1": ("f1", True),
+    "likelihood": ("mean", True),
+    "mcc": ("matthews_corrcoef", True),
+    "perplexity": ("perplexity", False),
+    "ter": ("ter", False),
+    "word_perplexity": ("weighted_perplexity", False),
+}
+MAX_NEW_TOKENS = 256
+_MAX_NEW_TOKENS_KEYS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")  # the first given one counts
+_GENERATION_KEYS = (*_MAX_NEW_TOKENS_KEYS, "until", "do_sample", "temperature", "top_p", "top_k", "repetition_penalty", "num_beams")
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _function(value: Any) -> bool:
+    return isinstance(value, dict) and "!function" in value
+
+
+def _any(value: Any) -> bool:
+    return True
+
+
+def _field(value: Any) -> bool:
+    return isinstance(value, str | int | list | dict)
+
+
+_Check = tuple[Callable[[Any], bool], str]
+_TEXT: _Check = (_text, "a text")
+_COUNT: _Check = (_count, "a whole number, 0 or more")
+_FUNCTION: _Check = (_function, "!function module.name")
+_ANY: _Check = (_any, "anything")
+_FIELD: _Check = (_field, "a column, a template, a number, a list or !function module.name")
+_MAPPING: _Check = (lambda value: isinstance(value, dict) and not _function(value), "a mapping")
+_LIST: _Check = (lambda value: isinstance(value, list), "a list")
+
+KEYS: dict[str, _Check] = {
+    "task": _TEXT,
+    "task_alias": _TEXT,
+    "tag": _ANY,
+    "group": _ANY,
+    "custom_dataset": _FUNCTION,
+    "dataset_path": _TEXT,
+    "dataset_name": _TEXT,
+    "dataset_kwargs": _MAPPING,
+    "training_split": _TEXT,
+    "validation_split": _TEXT,
+    "test_split": _TEXT,
+    "fewshot_split": _TEXT,
+    "process_docs": _FUNCTION,
+    "doc_to_text": _FIELD,
+    "doc_to_target": _FIELD,
+    "doc_to_choice": _FIELD,
+    "unsafe_code": (lambda value: isinstance(value, bool), "true or false"),
+    "process_results": _FUNCTION,
+    "description": _TEXT,
+    "target_delimiter": _TEXT,
+    "fewshot_delimiter": _TEXT,
+    "fewshot_config": _MAPPING,
+    "num_fewshot": _COUNT,
+    "metric_list": _LIST,
+    "output_type": (lambda value: value in OUTPUT_TYPES, " or ".join(OUTPUT_TYPES)),
+    "generation_kwargs": _MAPPING,
+    "repeats": (lambda value: _count(value) and value > 0, "a whole number, 1 or more"),
+    "filter_list": _LIST,
+    "should_decontaminate": _ANY,
+    "doc_to_decontamination_query": _ANY,
+    "gen_prefix": _TEXT,
+    "metadata": _ANY,
+    "cluster": _TEXT,
+    "encoder_inputs": (lambda value: isinstance(value, list) and 0 < len(value) < 3, "a list of one or two templates"),
+    "primary_metric": _TEXT,
+    "chance": (lambda value: isinstance(value, int | float) and not isinstance(value, bool), "a number"),
+}
+UNSUPPORTED = {
+    "doc_to_image": "tasks with images are not supported",
+    "doc_to_audio": "tasks with audio are not supported",
+    "class": "tasks written as a Python class are not supported",
+    "use_prompt": "promptsource prompts are not supported; write the prompt as doc_to_text",
+}
+FEWSHOT_KEYS: dict[str, _Check] = {
+    "sampler": (lambda value: value in SAMPLERS, " or ".join(SAMPLERS)),
+    "split": _TEXT,
+    "process_docs": _FUNCTION,
+    "fewshot_indices": (lambda value: isinstance(value, list) and all(map(_count, value)), "a list of row numbers"),
+    "samples": (lambda value: isinstance(value, list) or _function(value), "a list of documents or !function module.name"),
+    "doc_to_text": _FIELD,
+    "doc_to_choice": _FIELD,
+    "doc_to_target": _FIELD,
+    "gen_prefix": _TEXT,
+    "fewshot_delimiter": _TEXT,
+    "target_delimiter": _TEXT,
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One leaf task: its merged keys, its file, and where each key was written (`file:line`). `num_fewshot` is the one that counts."""
+
+    name: str
+    settings: dict[str, Any]
+    num_fewshot: int = 0
+    file: str | None = None
+    origins: dict[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def dataset(self) -> dict[str, Any]:
+        """What must be downloaded: `path`, `name`, `kwargs` for load_dataset, the `splits` that are used, or `custom`, a !function ref.
+
+        A custom data set is what that function gives for `arguments`: a dict of splits.
+        """
+        s = self.settings
+        fewshot = self._fewshot()
+        splits = [self._evaluated_split(), fewshot["split"] if fewshot else None]
+        kwargs = {key: value for key, value in (s.get("dataset_kwargs") or {}).items() if key != "trust_remote_code"}
+        wanted: dict[str, Any] = {
+            "path": s.get("dataset_path"),
+            "name": s.get("dataset_name"),
+            "kwargs": kwargs,
+            "splits": list(dict.fromkeys(split for split in splits if split)),
+        }
+        if s.get("custom_dataset"):
+            wanted |= {"custom": s["custom_dataset"], "arguments": {**_metadata(s), **kwargs}}
+        return wanted
+
+    def request_settings(self) -> dict[str, Any]:
+        """The settings that shape prompts and continuations, defaults filled in, and nothing else; plain JSON."""
+        s = self.settings
+        kind = s.get("output_type") or "generate_until"
+        return {
+            "task": self.name,
+            "file": self.file,
+            "output_type": kind,
+            "split": self._evaluated_split(),
+            "process_docs": s.get("process_docs"),
+            "doc_to_text": s.get("doc_to_text"),
+            "doc_to_target": s.get("doc_to_target"),
+            "doc_to_choice": s.get("doc_to_choice"),
+            "description": s.get("description") or "",
+            "target_delimiter": _or(s.get("target_delimiter"), " "),
+            "gen_prefix": s.get("gen_prefix"),
+            "num_fewshot": self.num_fewshot,
+            "fewshot": self._fewshot(),
+            "generation": self._generation() if kind == "generate_until" else None,
+            "mutual_information": kind == "multiple_choice" and any(m["metric"] == "acc_mutual_info" for m in self._metrics()),
+            "own_scoring": s.get("process_results") is not None,
+            "cluster": s.get("cluster"),
+            "encoder_inputs": s.get("encoder_inputs") or [],
+        }
+
+    def scoring_settings(self) -> dict[str, Any]:
+        """The settings that turn answers into scores, defaults filled in; plain JSON."""
+        s = self.settings
+        version = _metadata(s).get("version")
+        return {
+            "task": self.name,
+            "task_alias": s.get("task_alias"),
+            "output_type": s.get("output_type") or "generate_until",
+            "metric_list": self._metrics(),
+            "filter_list": s.get("filter_list") or [{"name": "none", "filter": [{"function": "take_first"}]}],
+            "process_results": s.get("process_results"),
+            "repeats": s.get("repeats") or 1,
+            "num_fewshot": self.num_fewshot,
+            "version": None if version is None else str(version),
+            "unsafe_code": bool(s.get("unsafe_code")),
+            "primary_metric": s.get("primary_metric"),
+            "chance": s.get("chance"),
+        }
+
+    def check(self) -> None:
+        """Raise UserError for a key that is unknown, of a wrong type or not supported, and for splits or a data set not given."""
+        s = self.settings
+        for key in s:
+            if key in UNSUPPORTED and s[key] is not None:
+                raise UserError(f"{self._where(key)}: {UNSUPPORTED[key]}")
+        self._check_keys(s, {**KEYS, **dict.fromkeys(UNSUPPORTED, _ANY)}, "")
+        self._check_keys(s.get("fewshot_config") or {}, FEWSHOT_KEYS, "fewshot_config.")
+        if not s.get("dataset_path") and not s.get("custom_dataset"):
+            raise UserError(f"{self._where('task')}: no dataset_path; say where the documents come from")
+        if not self._evaluated_split():
+            raise UserError(f"{self._where('task')}: neither test_split nor validation_split; name the split to evaluate")
+        for key in ("doc_to_text", "doc_to_target") if s.get("output_type") != "loglikelihood_rolling" else ("doc_to_target",):
+            if s.get(key) is None:
+                raise UserError(f"{self._where('task')}: no {key}; give a column, a template or !function module.name")
+        if s.get("output_type") == "multiple_choice" and s.get("doc_to_choice") is None:
+            raise UserError(f"{self._where('output_type')}: multiple_choice needs doc_to_choice")
+        if self.num_fewshot and s.get("output_type") != "loglikelihood_rolling":
+            self._fewshot()
+        self._generation()
+        metrics = self._metrics()
+        if s.get("primary_metric") and s["primary_metric"] not in [m["metric"] for m in metrics] and s.get("process_results") is None:
+            raise UserError(f"{self._where('primary_metric')}: {s['primary_metric']!r} is not in metric_list")
+        for item in s.get("filter_list") or []:
+            if not isinstance(item, dict) or "name" not in item or not isinstance(item.get("filter"), list):
+                raise UserError(f"{self._where('filter_list')}: each item needs `name` and `filter`, a list of `function: …`")
+
+    def _where(self, key: str) -> str:
+        """`file:line: key` for an error about a key."""
+        origin = self.origins.get(key.partition(".")[0]) or self.origins.get("task")
+        return f"{origin}: {key}" if origin else f"{self.name}: {key}"
+
+    def _check_keys(self, given: dict[str, Any], known: dict[str, _Check], prefix: str) -> None:
+        for key, value in given.items():
+            if key not in known:
+                raise UserError(f"{self._where(prefix + str(key))}: unknown key{did_you_mean(str(key), known)}")
+            check, wanted = known[key]
+            if value is not None and not check(value):
+                raise UserError(f"{self._where(prefix + key)}: {value!r} is not {wanted}")
+
+    def _evaluated_split(self) -> str | None:
+        return self.settings.get("test_split") or self.settings.get("validation_split")
+
+    def _fewshot(self) -> dict[str, Any] | None:
+        """How few-shot examples are chosen and written; None where there are none."""
+        s = self.settings
+        if not self.num_fewshot or s.get("output_type") == "loglikelihood_rolling":
+            return None
+        own = s.get("fewshot_config") or {}
+        inherited = ("process_docs", "doc_to_text", "doc_to_choice", "doc_to_target", "gen_prefix")
+        given = {key: s.get(key) for key in inherited}
+        given |= {"fewshot_delimiter": _or(s.get("fewshot_delimiter"), "\n\n"), "target_delimiter": _or(s.get("target_delimiter"), " ")}
+        given |= {key: value for key, value in own.items() if key not in ("sampler", "split", "samples", "fewshot_indices")}
+        for key in ("doc_to_text", "doc_to_target"):
+            given[key] = _or(given[key], s.get(key))
+        split = own["split"] if "split" in own else s.get("fewshot_split")
+        named = split is not None  # a split that is named can be told to be the evaluated one; see `excluding`
+        samples = own.get("samples") if split is None else None
+        if split is None and samples is None:
+            split = s.get("training_split") or s.get("validation_split") or s.get("test_split")
+            given["process_docs"] = s.get("process_docs")
+        sampler = own.get("sampler") or ("lm_eval" if (self.file or "").startswith(f"{PACKAGE}/") else "hash")
+        return given | {
+            "sampler": "lm_eval" if sampler == "default" else sampler,
+            "split": split,
+            "samples": samples,
+            "indices": own.get("fewshot_indices"),
+            # lm-eval leaves the evaluated document out where the names of the two splits are equal, both unset included
+            "excluding": (split if named else None) == s.get("test_split"),
+        }
+
+    def _generation(self) -> dict[str, Any]:
+        """The settings of generate_until in the names of the GENERATION struct, the seed aside."""
+        s = self.settings
+        given = s.get("generation_kwargs") or {}
+        for key in given:
+            if key not in _GENERATION_KEYS:
+                raise UserError(f"{self._where(f'generation_kwargs.{key}')}: not supported{did_you_mean(str(key), _GENERATION_KEYS)}")
+        if given.get("num_beams", 1) != 1:
+            raise UserError(f"{self._where('generation_kwargs.num_beams')}: beam search is not supported; set it to 1 or leave it out")
+        until = given.get("until", [_or(s.get("fewshot_delimiter"), "\n\n")])
+        try:
+            do_sample, temperature = _sampling(given)
+            generation: dict[str, Any] = {
+                "until": [until] if isinstance(until, str) else [str(stop) for stop in until or []],
+                "max_new_tokens": int(next((given[key] for key in _MAX_NEW_TOKENS_KEYS if given.get(key) is not None), MAX_NEW_TOKENS)),
+                "do_sample": do_sample,
+                "temperature": temperature,
+                "top_p": float(_or(given.get("top_p"), 1.0)),
+                "top_k": int(_or(given.get("top_k"), 0)),
+                "repetition_penalty": float(_or(given.get("repetition_penalty"), 1.0)),
+                "samples": s.get("repeats") or 1,
+            }
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{self._where('generation_kwargs')}: {error}") from None
+        if generation["max_new_tokens"] < 1:
+            raise UserError(f"{self._where('generation_kwargs')}: max_gen_toks is {generation['max_new_tokens']}; at least 1 is needed")
+        return generation
+
+    def _metrics(self) -> list[dict[str, Any]]:
+        """`metric_list` with aggregation and direction filled in."""
+        s = self.settings
+        given = s.get("metric_list")
+        if given is None:
+            given = [{"metric": name} for name in DEFAULT_METRICS[s.get("output_type") or "generate_until"]]
+        metrics = []
+        for item in given:
+            if not isinstance(item, dict) or not item.get("metric"):
+                raise UserError(f"{self._where('metric_list')}: each item needs `metric: name`, not {item!r}")
+            name = item["metric"]
+            aggregation, higher = METRICS.get(name, (None, True)) if isinstance(name, str) else (None, True)
+            aggregation = item.get("aggregation") or aggregation
+            if aggregation is None:
+                label = name if isinstance(name, str) else name["!function"]
+                raise UserError(f"{self._where('metric_list')}: {label} has no aggregation of its own; add `aggregation: mean` or another")
+            metrics.append({**item, "aggregation": aggregation, "higher_is_better": _or(item.get("higher_is_better"), higher)})
+        return metrics
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean …?` for a word close to a known one, else nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _sampling(given: dict[str, Any]) -> tuple[bool, float]:
+    """Whether to sample, and at which temperature: greedy unless one of the two says otherwise."""
+    temperature = given.get("temperature")
+    temperature = None if temperature is None else float(temperature)
+    do_sample = given.get("do_sample")
+    if do_sample is None:
+        do_sample = bool(temperature)
+    if not do_sample:
+        return False, 0.0
+    if temperature == 0.0:
+        raise ValueError("do_sample is true and temperature 0; set do_sample to false or the temperature above 0")
+    return True, _or(temperature, 1.0)
+
+
+def _metadata(settings: dict[str, Any]) -> dict[str, Any]:
+    metadata = settings.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value

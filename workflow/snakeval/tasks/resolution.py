@@ -1,0 +1,220 @@
+"""From an entry of the configuration to leaf tasks and groups.
+
+Members of a group, their overrides and their names follow lm-evaluation-harness (`lm_eval/tasks/_factory.py`): a group's keys that do not
+describe the group itself override its members' keys, an outer group's before an inner one's, and what a member says of itself before both.
+"""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from snakeval.errors import UserError
+from snakeval.tasks import index, loader
+from snakeval.tasks.definition import Task, did_you_mean
+
+GROUP_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata")
+_AGGREGATE_KEYS = ("metric", "filter_list", "aggregation", "weight_by_size")
+
+
+@dataclass(frozen=True)
+class Group:
+    """An average over tasks and groups. `metrics`: dicts of metric, filter_list (None: all), aggregation and weight_by_size."""
+
+    name: str
+    alias: str
+    members: list[str]
+    metrics: list[dict[str, Any]]
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class ResolvedEntry:
+    """The leaf tasks of an entry in order, and its groups, outer before inner. A tag gives tasks alone."""
+
+    name: str
+    tasks: list[Task] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+
+
+def resolve(entry: dict[str, Any], task_paths: list[Path] | list[str]) -> ResolvedEntry:
+    """The tasks that an entry of the configuration names, out of the folders `task_paths`; the first folder that knows a name counts.
+
+    `entry`: name (of a task, group or tag, or the path of a task file), num_fewshot (None: as the task says; ignored where the task says
+    0, as lm-evaluation-harness does), overrides (task keys). Reads task files and nothing else: no data, no network, no Python of a task.
+    Raises UserError for an unknown name, an unknown or unsupported key, a cycle, a wrong value.
+    """
+    catalogue = _Catalogue([str(path) for path in task_paths])
+    build = _Builder(catalogue, entry.get("num_fewshot"))
+    overrides = _Overrides(entry.get("overrides") or {}, f"tasks: {entry['name']}: overrides")
+    build.named(entry["name"], overrides, None, f"tasks: {entry['name']}")
+    return ResolvedEntry(entry["name"], list(build.tasks.values()), list(build.groups.values()))
+
+
+@dataclass(frozen=True)
+class _Overrides:
+    """Keys that replace a task's own, and where they are written."""
+
+    keys: dict[str, Any]
+    origin: str
+    origins: dict[str, str] = field(default_factory=dict)
+
+    def under(self, inner: "_Overrides") -> "_Overrides":
+        """Both, `inner` winning."""
+        return _Overrides(self.keys | inner.keys, inner.origin, self.where() | inner.where())
+
+    def where(self) -> dict[str, str]:
+        return {key: self.origins.get(key, self.origin) for key in self.keys}
+
+
+class _Catalogue:
+    """The folders of task files, each indexed when a name is first looked for in it."""
+
+    def __init__(self, folders: list[str]):
+        self._folders = folders
+        self._indices: dict[str, index.Index] = {}
+
+    def indices(self) -> Iterator[index.Index]:
+        for folder in self._folders:
+            if folder not in self._indices:
+                self._indices[folder] = index.build(folder)
+            yield self._indices[folder]
+
+    def find(self, name: str) -> index.Index | None:
+        return next((found for found in self.indices() if name in found), None)
+
+    def unknown(self, name: str, where: str) -> UserError:
+        known = sorted({known for found in self.indices() for known in [*found.tasks, *found.groups, *found.tags]})
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+        hint = f"did you mean {', '.join(close)}?" if close else f"look into {', '.join(self._folders) or 'task_paths, which is empty'}"
+        return UserError(f"{where}: no task, group or tag {name!r}; {hint}")
+
+
+class _Builder:
+    """Collects the leaf tasks and groups below a name."""
+
+    def __init__(self, catalogue: _Catalogue, num_fewshot: int | None):
+        self._catalogue = catalogue
+        self._num_fewshot = num_fewshot
+        self.tasks: dict[str, Task] = {}
+        self.groups: dict[str, Group] = {}
+        self._above: list[str] = []
+
+    def named(self, name: str, overrides: _Overrides, parent: str | None, where: str) -> list[str]:
+        """Add what `name` stands for; returns the names of its members as seen from a group: itself, or a tag's tasks."""
+        found = self._catalogue.find(name)
+        if found is None:
+            if parent is None and name.endswith((".yaml", ".yml")) and loader.locate(name).is_file():
+                return self._from_file(name, overrides)
+            raise self._catalogue.unknown(name, where)
+        if name in found.groups:
+            return self._group(name, loader.load(found.groups[name]), overrides)
+        if name in found.tasks:
+            return self._task(loader.load(found.tasks[name]), overrides)
+        return [added for task in found.tags[name] for added in self._task(loader.load(found.tasks[task]), overrides)]
+
+    def _from_file(self, path: str, overrides: _Overrides) -> list[str]:
+        file = loader.load(path)
+        return self._group(str(file.keys["group"]), file, overrides) if "group" in file.keys else self._task(file, overrides)
+
+    def _task(self, file: loader.File, overrides: _Overrides) -> list[str]:
+        settings = {key: value for key, value in (file.keys | overrides.keys).items() if key not in ("tag", "group")}
+        origins = file.origins | overrides.where()
+        name = settings.get("task")
+        if not isinstance(name, str) or not name:
+            raise UserError(f"{next(iter(file.origins.values()), overrides.origin)}: task: {name!r} is not a name")
+        own = settings.get("num_fewshot")
+        num_fewshot = own if own == 0 or self._num_fewshot is None else self._num_fewshot
+        task = Task(name, settings, num_fewshot if isinstance(num_fewshot, int) else 0, file.name, origins)
+        task.check()
+        if self.tasks.setdefault(name, task) != task:
+            raise UserError(f"{origins['task']}: {name} appears twice in one entry, with different settings; make two entries")
+        return [name]
+
+    def _group(self, name: str, file: loader.File, overrides: _Overrides) -> list[str]:
+        origin = file.origins.get("group", overrides.origin)
+        if name in self._above:
+            raise UserError(f"{origin}: group: a cycle, {' contains '.join([*self._above[self._above.index(name) :], name])}; remove one")
+        keys = file.keys
+        members = keys.get("task") or []
+        own = {key: value for key, value in keys.items() if key not in (*GROUP_KEYS, "tag")}
+        passed = _Overrides(own, origin, file.origins).under(overrides)
+        metadata = keys.get("metadata")
+        version = metadata.get("version") if isinstance(metadata, dict) else None
+        group = Group(
+            name, str(keys.get("group_alias") or name), [], _aggregates(keys, file.origins), None if version is None else str(version)
+        )
+        self.groups.setdefault(name, group)
+        self._above.append(name)
+        where = file.origins.get("task", origin)
+        for member in [members] if isinstance(members, str | dict) else members:
+            for added in self._member(member, name, passed, where):
+                if added not in group.members:
+                    group.members.append(added)
+        self._above.pop()
+        return [name]
+
+    def _member(self, member: Any, group: str, overrides: _Overrides, where: str) -> list[str]:
+        if isinstance(member, str):
+            return self.named(member, overrides, group, f"{where}: task")
+        if not isinstance(member, dict) or not isinstance(member.get("group", member.get("task")), str):
+            raise UserError(f"{where}: task: {member!r} is neither a name nor a mapping with `task:` or `group:`")
+        if "group" in member:
+            return self._member_group(member, group, overrides, where)
+        name = member["task"]
+        own = {key: value for key, value in member.items() if key != "task"}
+        if self._catalogue.find(name) is None:
+            if not (own.keys() | overrides.keys.keys()) & {"dataset_path", "custom_dataset", "include"}:
+                raise self._catalogue.unknown(name, f"{where}: task")
+            return self._inline(f"{group}::{name}", own, overrides, where)
+        return self.named(name, overrides.under(_Overrides(own, where)), group, f"{where}: task")
+
+    def _member_group(self, member: dict[str, Any], group: str, overrides: _Overrides, where: str) -> list[str]:
+        """A group inside a group: one that has a file, with overrides, or one that is written here."""
+        name = member["group"]
+        found = self._catalogue.find(name)
+        if found is None or name not in found.groups:
+            return self._group(f"{group}::{name}", loader.File(where.rpartition(":")[0], member, dict.fromkeys(member, where)), overrides)
+        file = loader.load(found.groups[name])
+        own = {key: value for key, value in member.items() if key in GROUP_KEYS}
+        passed = {key: value for key, value in member.items() if key not in GROUP_KEYS}
+        return self._group(name, loader.File(file.name, file.keys | own, file.origins), overrides.under(_Overrides(passed, where)))
+
+    def _inline(self, name: str, keys: dict[str, Any], overrides: _Overrides, where: str) -> list[str]:
+        """A task that is written inside a group; its own keys win over the group's."""
+        source = where.rpartition(":")[0]
+        base = loader.File(source, {}, {})
+        included = keys.pop("include", None)
+        for item in included if isinstance(included, list) else [included] if included else []:
+            file = loader.load(loader.beside(source, item))
+            base.keys.update(file.keys)
+            base.origins.update(file.origins)
+        own = _Overrides(keys | {"task": name}, where)
+        return self._task(base, overrides.under(own))
+
+
+def _aggregates(keys: dict[str, Any], origins: dict[str, str]) -> list[dict[str, Any]]:
+    """`aggregate_metric_list` with its defaults."""
+    where = origins.get("aggregate_metric_list", "group")
+    given = keys.get("aggregate_metric_list") or []
+    aggregates = []
+    for item in [given] if isinstance(given, dict) else given:
+        if not isinstance(item, dict) or not item.get("metric"):
+            raise UserError(f"{where}: aggregate_metric_list: each item needs `metric: name`, not {item!r}")
+        for key in item:
+            if key not in _AGGREGATE_KEYS:
+                raise UserError(f"{where}: aggregate_metric_list.{key}: unknown key{did_you_mean(str(key), _AGGREGATE_KEYS)}")
+        filters = item.get("filter_list")
+        aggregation = item.get("aggregation", "mean")
+        if aggregation != "mean" and not isinstance(aggregation, dict):
+            raise UserError(f"{where}: aggregate_metric_list.aggregation: {aggregation!r} is not mean or !function module.name")
+        aggregates.append(
+            {
+                "metric": item["metric"],
+                "filter_list": [filters] if isinstance(filters, str) else filters,
+                "aggregation": aggregation,
+                "weight_by_size": item.get("weight_by_size", True),
+            }
+        )
+    return aggregates
