@@ -47,6 +47,17 @@ MODEL_FILES = _schema(
     ("sha256", pa.string(), "of the file's content"),
 )
 
+DOCUMENT_FILES = _schema(
+    ("source", pa.string(), "as configured: hf:org/name, path:file, generator:name"),
+    ("revision", pa.string(), "commit of the hub repository that came down; null for local files and generators"),
+    ("subset", pa.string(), "folder of the subset: its name, made safe"),
+    ("name", pa.string(), "of the subset; null: it has none"),
+    ("split", pa.string(), "as the task calls it"),
+    ("file", pa.string(), "path inside the data set's folder"),
+    ("documents", pa.int64(), "rows of the file"),
+    ("digest", pa.string(), "sha256 of the file's content"),
+)
+
 REQUESTS = _schema(
     ("task", pa.string(), "leaf task"),
     ("doc_id", pa.int64(), "row of the evaluated split, after process_docs"),

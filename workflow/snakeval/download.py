@@ -1,0 +1,194 @@
+"""The stage that brings models and documents to this machine: the only one that may use a network."""
+
+import hashlib
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from snakeval import documents, file_formats, generators, hub, local_data, modelscope_hub, parquet, schemas, sources
+from snakeval.errors import UserError
+from snakeval.retry import Retry
+
+_READING_KEYS = ("columns", "field", "text", "types", "format")
+
+
+def model(
+    settings: Mapping[str, Any],
+    name: str,
+    *,
+    terminal: TextIO | None = None,
+    root: Path = sources.ROOT,
+    base: Path = Path(),
+    cache_dir: Path | None = None,
+    retry: Retry | None = None,
+) -> pa.Table:
+    """Bring a model to this machine, or find it there, and return the MODEL_FILES table: what loading it takes, with sha256.
+
+    `settings` are `source` and `revision` of the configuration; `root` and `base` are where demo models lie and where relative paths
+    start. Weights are fetched as safetensors only; they go to the Hugging Face cache unless `cache_dir` says otherwise.
+    """
+    retry = retry or Retry(say=_speaker(terminal))
+    where = f"models.{name}.source"
+    source = sources.parse(settings["source"], where, sources.MODEL_SCHEMES)
+    revision: str | None = None
+    if source.scheme == "hf":
+        repository = hub.Repository("model", source.location, settings.get("revision"), where)
+        revision = hub.commit(repository, retry, cache_dir)
+        wanted = sources.model_files(hub.root_files(repository, revision, retry, cache_dir), where, str(repository))
+        retry.say(f"{name}: fetching {len(wanted)} files of {repository} (commit {revision[:12]})")
+        snapshot = hub.fetch(repository, revision, wanted, retry, cache_dir)
+        folder, sha256 = snapshot.folder, snapshot.sha256
+    else:
+        if source.scheme == "modelscope":
+            revision = settings.get("revision") or modelscope_hub.DEFAULT_REVISION
+            folder = modelscope_hub.model(source.location, revision, where, retry, cache_dir)
+        else:
+            folder = sources.model_folder(source, root, where, base)
+        wanted = sources.model_files([entry.name for entry in folder.iterdir() if entry.is_file()], where, str(folder))
+        sha256 = {file: _sha256(folder / file) for file in wanted}
+    rows = [
+        {
+            "model": name,
+            "source": settings["source"],
+            "revision": revision,
+            "folder": str(folder.absolute()),
+            "file": file,
+            "size": (folder / file).stat().st_size,
+            "sha256": sha256[file],
+        }
+        for file in wanted
+    ]
+    return pa.Table.from_pylist(rows, schemas.MODEL_FILES)
+
+
+def write_dataset(settings: Mapping[str, Any], output: str | Path, *, terminal: TextIO | None = None, **places: Any) -> None:
+    """Write the splits that `settings` ask for to {subset}/{split}.parquet in the folder named as `output` without suffix, and their list.
+
+    The list, `output`, is a DOCUMENT_FILES table. Files whose fingerprint is still right are kept. `places` are more arguments of `dataset`.
+    """
+    folder = Path(output).with_suffix("")
+    same_for_all = {key: value for key, value in settings.items() if key != "subsets"}
+    prints = {
+        (subset, split): parquet.fingerprint_of(same_for_all, part["name"], part["kwargs"], split)
+        for subset, part in settings["subsets"].items()
+        for split in part["splits"]
+    }
+    paths = {(subset, split): folder / subset / f"{sources.split_id(split)}.parquet" for subset, split in prints}
+    kept = frozenset(key for key, path in paths.items() if parquet.keep(path, prints[key]))
+    for subset, split, table in dataset(settings, skip=kept, terminal=terminal, **places):
+        parquet.write(table, paths[subset, split], None, prints[subset, split])
+    rows = []
+    for (subset, split), path in sorted(paths.items()):
+        footer = pq.read_metadata(path)
+        rows.append(
+            {
+                "source": settings["source"],
+                "revision": (footer.metadata or {}).get(b"revision", b"").decode() or None,
+                "subset": subset,
+                "name": settings["subsets"][subset]["name"],
+                "split": split,
+                "file": path.relative_to(folder).as_posix(),
+                "documents": footer.num_rows,
+                "digest": parquet.digest(path),
+            }
+        )
+    parquet.write(pa.Table.from_pylist(rows, schemas.DOCUMENT_FILES), output, schemas.DOCUMENT_FILES)
+
+
+def dataset(
+    settings: Mapping[str, Any],
+    *,
+    skip: frozenset[tuple[str, str]] = frozenset(),
+    terminal: TextIO | None = None,
+    root: Path = sources.ROOT,
+    base: Path = Path(),
+    cache_dir: Path | None = None,
+    retry: Retry | None = None,
+) -> Iterator[tuple[str, str, pa.Table]]:
+    """Documents as published: (subset, split, table) for every split asked, but those in `skip`.
+
+    `settings`: `source`, `revision`, and `subsets`: {subset: {"name": str or None, "kwargs": {…}, "splits": [split, …]}}; for local files
+    also `splits` (what files call them) and `columns`, `field`, `text`, `types`, `format` as in `snakeval.file_formats.Reading`. The
+    metadata of a table's schema name its `source` and, for a hub, its `revision`. Raises UserError for data that are missing, damaged, or
+    without documents.
+    """
+    retry = retry or Retry(say=_speaker(terminal))
+    where = "datasets"
+    source = sources.parse(settings["source"], where)
+    subsets = {
+        subset: {**part, "splits": [split for split in part["splits"] if (subset, split) not in skip]}
+        for subset, part in settings["subsets"].items()
+    }
+    subsets = {subset: part for subset, part in subsets.items() if part["splits"]}
+    revision: str | None = None
+    if not subsets:
+        return
+    if source.scheme == "generator":
+        found = _generated(source, subsets)
+    elif source.scheme in ("demo", "path"):
+        data = local_data.LocalData(sources.local_path(source, root, base), settings.get("splits") or {}, _reading(settings))
+        found = _local(data, subsets, only_subset=len(settings["subsets"]) == 1)
+    else:
+        repository = hub.Repository("dataset", source.location, settings.get("revision"), where)
+        if source.scheme == "modelscope":
+            revision = settings.get("revision") or modelscope_hub.DEFAULT_REVISION
+            folder = modelscope_hub.dataset(source.location, revision, where, retry, cache_dir)
+            repository = replace(repository, name=str(folder), revision=None)
+        elif not hub.is_file_loader(source.location):
+            revision = hub.commit(repository, retry)
+        found = _published(repository, revision if source.scheme == "hf" else None, subsets, retry)
+    metadata = {"source": settings["source"], **({"revision": revision} if revision else {})}
+    for subset, split, table in found:
+        if not table.num_rows:
+            raise UserError(f"{where}: {source}: split {split} of subset {subset} has no documents; name another split in the task")
+        retry.say(f"{source}: {subset}, {split}: {table.num_rows} documents")
+        yield subset, split, table.replace_schema_metadata(metadata)
+
+
+def _local(data: local_data.LocalData, subsets: Mapping[str, Any], *, only_subset: bool) -> Iterator[tuple[str, str, pa.Table]]:
+    for subset, part in subsets.items():
+        for split in part["splits"]:
+            yield subset, split, local_data.read(data, part["name"], split, only_subset=only_subset)[0]
+
+
+def _generated(source: sources.Source, subsets: Mapping[str, Any]) -> Iterator[tuple[str, str, pa.Table]]:
+    for subset, part in subsets.items():
+        if unknown := sorted(set(part["kwargs"]) - {"seed", "size", "difficulty"}):
+            raise UserError(f"{source}: dataset_kwargs: no such key {unknown[0]}; known are seed, size and difficulty")
+        for split in part["splits"]:
+            made = generators.generate(source.location, subset=part["name"], split=split, **part["kwargs"])
+            yield subset, split, documents.table(made, str(source))
+
+
+def _published(repository: hub.Repository, at: str | None, subsets: Mapping[str, Any], retry: Retry) -> Iterator[tuple[str, str, pa.Table]]:
+    for subset, part in subsets.items():
+        for split, table in hub.documents(repository, at, part["name"], part["kwargs"], part["splits"], retry):
+            yield subset, split, table
+
+
+def _reading(settings: Mapping[str, Any]) -> file_formats.Reading:
+    given = {key: settings[key] for key in _READING_KEYS if settings.get(key) is not None}
+    if "columns" in given:
+        given["columns"] = tuple(given["columns"])
+    return file_formats.Reading(**given)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _speaker(terminal: TextIO | None):
+    """A function that says a line in the log (standard error) and on the terminal."""
+
+    def say(line: str) -> None:
+        for stream in (sys.stderr, terminal):
+            if stream is not None:
+                print(line, file=stream, flush=True)
+
+    return say
