@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from snakeval.errors import UserError
-from snakeval.metrics import aggregation, answers, choice, classification, likelihood, translation
+from snakeval.metrics import aggregation, answers, choice, classification, likelihood, sampling, translation
 from snakeval.metrics.aggregation import Aggregation, items_of, score, statistics_of
 from snakeval.metrics.extension import metrics_in
 from snakeval.metrics.metric import Metric
@@ -55,6 +55,7 @@ AGGREGATIONS: dict[str, Callable[..., Aggregation]] = {
     "ter": translation.ter,
 }
 
+_SAMPLED = re.compile(r"(pass|maj)@([1-9]\d*)")
 _OWN_KEYS = ("metric", "aggregation", "higher_is_better", "hf_evaluate")
 
 
@@ -70,13 +71,21 @@ def options_of(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def metric_of(entry: Mapping[str, Any], settings: Mapping[str, Any]) -> Metric | None:
-    """The metric that an item of `metric_list` names, among the task's own files first; None for functions and those of `evaluate`."""
-    if not isinstance(entry["metric"], str):
-        return None
+    """The metric that an item of `metric_list` names, among those of `metric_files` first; None for a `!function` and one of `evaluate`.
+
+    `hf_evaluate: true` counts for generated answers; its exact_match is ours.
+    """
     kind, name = settings["output_type"], entry["metric"]
+    if not isinstance(name, str) or (entry.get("hf_evaluate") and kind == "generate_until" and name != "exact_match"):
+        return None
     for path in settings.get("metric_files") or ():
         if metric := metrics_in(path).get((kind, name)):
             return metric
+    if kind == "generate_until" and (sampled := _SAMPLED.fullmatch(name)):
+        of = METRICS.get((kind, entry.get("of", "exact_match")))
+        if of is None:
+            raise UserError(f"{settings.get('task')}: metric {name}: of: no metric {entry['of']!r}")
+        return {"pass": sampling.pass_at, "maj": sampling.maj_at}[sampled[1]](int(sampled[2]), of)
     return METRICS.get((kind, name))
 
 

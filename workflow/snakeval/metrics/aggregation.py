@@ -49,6 +49,55 @@ def score(aggregation: Aggregation, scores: pa.Table) -> float:
     return float(aggregation.of_items(items_of(scores))) if scores.num_rows else math.nan
 
 
+def columns(
+    aggregation: Aggregation, items: np.ndarray | list[Item], counts: np.ndarray, value: Callable[[Item], float] | None = None
+) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """The columns value, statistics and item of a metric: `items` of all answers, document by document, of which document d has counts[d].
+
+    `value` gives the number in an item, in place of the aggregation's own. Documents with several answers get the mean over them. Raises
+    TypeError or ValueError for items that the aggregation cannot take.
+    """
+    n = len(counts)
+    no_statistics, no_items = pa.nulls(n, pa.list_(pa.float64())), pa.nulls(n, pa.string())
+    if aggregation.kind == "sums":
+        assert aggregation.statistics is not None
+        sums = _averaged(aggregation.statistics(items), counts)
+        width = sums.shape[1] if n else 0
+        own = aggregation.of_document(sums) if aggregation.of_document else np.full(n, np.nan)
+        statistics = pa.ListArray.from_arrays(pa.array(np.arange(n + 1) * width, pa.int32()), sums.ravel())
+        return pa.array(own, mask=~np.isfinite(own)), statistics, no_items
+    if isinstance(items, np.ndarray):
+        numbers, missing = items.astype(float), np.zeros(len(items), bool)
+    else:
+        scores = [(value if value and aggregation.kind == "mean" else aggregation.value)(item) for item in items]
+        missing = np.array([score is None for score in scores], bool)
+        numbers = np.array([0.0 if score is None else score for score in scores], float)
+    values = pa.array(_averaged(numbers, counts), mask=_averaged(missing, counts) > 0)
+    if aggregation.kind == "mean":
+        return values, no_statistics, no_items
+    if (counts > 1).any():
+        if missing.any():
+            raise ValueError("they are no numbers, and several answers of a document cannot be averaged: add take_first to the filters")
+        items = values.to_pylist()
+    return values, no_statistics, pa.array([json.dumps(item, ensure_ascii=False, default=_plain) for item in items], pa.string())
+
+
+def _averaged(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Means over the answers of each document, along the first axis."""
+    if len(values) == len(counts):
+        return values
+    starts = np.cumsum(counts) - counts
+    return np.add.reduceat(values.astype(float), starts) / counts.reshape(-1, *[1] * (values.ndim - 1))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, set):
+        return sorted(value)
+    raise TypeError(f"a {type(value).__name__} cannot be kept as JSON")
+
+
 def statistics_of(scores: pa.Table) -> np.ndarray:
     """The `statistics` column as an array of shape (documents, k)."""
     column = scores["statistics"].combine_chunks()

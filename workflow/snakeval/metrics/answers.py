@@ -44,7 +44,7 @@ def exact_match(
 
 
 def squad_normalised(text: str) -> str:
-    """Lower case, without ASCII punctuation and English articles, white space collapsed (Rajpurkar et al. 2016, aclanthology.org/D16-1264)."""
+    """Lower case, no ASCII punctuation, no English articles, white space collapsed (Rajpurkar et al. 2016, aclanthology.org/D16-1264)."""
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_ASCII_PUNCTUATION)).split())
 
 

@@ -3,8 +3,8 @@
 With LL_i the log-likelihood of choice i, the chosen one is the argmax of
 
 - acc: LL_i;
-- acc_norm, acc_bytes, acc_tokens: LL_i over the length of the choice's text in Unicode characters, in UTF-8 bytes, or of its continuation in
-  tokens (the text's length is without the delimiter before it);
+- acc_norm, acc_bytes, acc_tokens: LL_i over the length of the choice's text in Unicode characters, in UTF-8 bytes (without the delimiter
+  before it), or of its continuation in tokens;
 - acc_mutual_info: LL_i minus the log-likelihood of the choice after nothing (Holtzman et al. 2021, aclanthology.org/2021.emnlp-main.564).
 
 Of equal choices the first is chosen. Choosing any of several right choices is right. A right index outside the choices is never chosen.

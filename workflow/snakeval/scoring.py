@@ -1,0 +1,347 @@
+"""Scores of documents: what a model answered, against what was right, for every metric and every pipeline of filters of a task.
+
+What is scored is fixed by the task's scoring settings (`Task.scoring_settings`): `metric_list`, `filter_list`, `process_results`.
+Definitions stand with the metrics (`snakeval.metrics`) and the filters (`snakeval.filters`).
+
+A document with several answers (`repeats`) scores the mean over its answers; in corpus metrics its statistics are averaged so. Metrics that
+take all answers (`pass@K`, `maj@K`), and a task's own functions after filters that leave a list, get the list.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from snakeval import filters, metrics
+from snakeval.errors import UserError
+from snakeval.metrics.aggregation import Item, columns
+from snakeval.metrics.choice import Choices
+from snakeval.metrics.functions import callback_of
+from snakeval.metrics.likelihood import Targets, Texts
+from snakeval.schemas import SCORES
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One metric after one pipeline: of each document, an item per answer (an array: one number per document; none: no row)."""
+
+    filter: str
+    metric: str
+    items: np.ndarray | Sequence[Sequence[Item]]
+    predictions: pa.Array
+    extracted: pa.Array
+    value: Callable[[Item], float] | None = None  # see Metric.value
+
+
+def score(requests: pa.Table, responses: pa.Table, settings: Settings, *, allow_functions: bool = True) -> pa.Table:
+    """The SCORES of one leaf task: `requests` (REQUESTS) and one model's `responses` (RESPONSES), of the same documents in any order.
+
+    `settings`: `Task.scoring_settings()`; with `allow_functions` false a task that names Python of its own is refused. Rows are in the
+    order of pipelines, metrics, doc_id. Raises UserError, naming task and document, where documents are missing, surplus or twice there,
+    a log-likelihood is not a number, or a task's own function fails.
+    """
+    task = settings["task"]
+    if not allow_functions and (reference := _first_function(settings)):
+        raise UserError(f"{reference['file']}: !function {reference['!function']} is Python; set allow_functions: true to run it")
+    requests, responses = _joined(requests, responses, task)
+    if not requests.num_rows:
+        return SCORES.empty_table()
+    if settings.get("unsafe_code"):
+        raise UserError(f"{task}: unsafe_code: scoring would run programs that the model wrote, which needs a sandbox; remove the task")
+    if settings["output_type"] == "generate_until":
+        scored = _generated(requests, responses, settings)
+    else:
+        scored = _likelihoods(requests, responses, settings)
+    tables = [_rows(one, requests, responses["model"], settings) for one in scored]
+    return pa.concat_tables(tables) if tables else SCORES.empty_table()
+
+
+def chance(requests: pa.Table) -> float | None:
+    """Expected accuracy of choosing at random among the choices: mean of right choices / choices; None where nothing is chosen."""
+    choices, gold = pc.list_value_length(requests["choices"]).to_numpy(), pc.list_value_length(requests["gold"]).to_numpy()
+    if not len(choices) or not choices.all() or not gold.all():
+        return None
+    return float(np.mean(gold / choices))
+
+
+def _joined(requests: pa.Table, responses: pa.Table, task: str) -> tuple[pa.Table, pa.Table]:
+    """Both tables in the order of doc_id. Raises UserError unless they hold the same documents, each once, of this task and one model."""
+    for name, table in (("requests", requests), ("responses", responses)):
+        if odd := sorted(set(pc.unique(table["task"]).to_pylist()) - {task}):
+            raise UserError(f"{task}: the {name} hold documents of {', '.join(odd)}")
+        counts = pc.value_counts(table["doc_id"])
+        if twice := [pair["values"].as_py() for pair in counts if pair["counts"].as_py() > 1] if len(counts) < table.num_rows else []:
+            raise UserError(f"{task}: the {name} hold document {min(twice)} more than once")
+    if len(pc.unique(responses["model"])) > 1:
+        raise UserError(f"{task}: the responses hold several models; score one at a time")
+    asked, answered = requests["doc_id"].to_numpy(), responses["doc_id"].to_numpy()
+    if len(missing := np.setdiff1d(asked, answered)):
+        raise UserError(f"{task}: no answer to {_some(missing)}; make the responses again")
+    if len(surplus := np.setdiff1d(answered, asked)):
+        raise UserError(f"{task}: answers to {_some(surplus)} that the requests do not hold; make the responses again")
+    return requests.sort_by("doc_id").combine_chunks(), responses.sort_by("doc_id").combine_chunks()
+
+
+def _some(documents: np.ndarray) -> str:
+    shown = ", ".join(map(str, documents[:5].tolist()))
+    return f"{len(documents)} document{'s' if len(documents) > 1 else ''} ({shown}{', …' if len(documents) > 5 else ''})"
+
+
+# log-likelihoods
+
+
+def _likelihoods(requests: pa.Table, responses: pa.Table, settings: Settings) -> Iterable[Scored]:
+    kind, n = settings["output_type"], requests.num_rows
+    _check_numbers(responses, settings["task"])
+    answers = {"multiple_choice": _choices, "loglikelihood": _targets, "loglikelihood_rolling": _texts}[kind](requests, responses, settings)
+    nothing, extracted = pa.nulls(n, pa.string()), pa.array(np.ones(n, bool))
+    for pipeline in _pipelines(settings):
+        if settings.get("process_results"):
+            results = [[result] for result in _results(responses, kind)]
+            for name, items in _own(results, *_process_results(requests, settings), requests, settings):
+                yield Scored(pipeline, name, items, nothing, extracted)
+            continue
+        for entry in settings["metric_list"]:
+            metric = metrics.metric_of(entry, settings)
+            if metric is None:
+                known = sorted(name for of, name in metrics.METRICS if of == kind)
+                name = metrics.name_of(entry)
+                raise UserError(f"{settings['task']}: metric {name}: none for {kind}; known: {', '.join(known)}")
+            found = metric.function(answers, **metrics.options_of(entry))
+            predictions = nothing
+            if isinstance(answers, Choices):
+                chosen, found = found
+                predictions = answers.texts.take(pa.array(answers.first + chosen))
+            items = found if isinstance(found, np.ndarray) else [[item] for item in found]
+            yield Scored(pipeline, metric.name, items, predictions, extracted, metric.value)
+
+
+def _pipelines(settings: Settings) -> list[str]:
+    """Names of the pipelines; log-likelihoods pass through all unchanged."""
+    pipelines = settings.get("filter_list") or [{"name": "none", "filter": []}]
+    for pipeline in pipelines:
+        if odd := [step["function"] for step in pipeline["filter"] or [] if step["function"] != "take_first"]:
+            raise UserError(f"{settings['task']}: filter {odd[0]}: there is no text to filter in {settings['output_type']}; remove it")
+    return [pipeline["name"] for pipeline in pipelines]
+
+
+def _check_numbers(responses: pa.Table, task: str) -> None:
+    """Raises UserError for a log-likelihood that is not a number; -inf is one (a token the model never writes)."""
+    flat = _flat(responses["loglikelihoods"])
+    bad = ~(flat < np.inf)
+    if bad.any():
+        row = int(np.searchsorted(_starts(responses["loglikelihoods"]), np.flatnonzero(bad)[0], side="right")) - 1
+        document = responses["doc_id"][row].as_py()
+        raise UserError(
+            f"{task}: document {document}: log-likelihood {flat[bad][0]}; the model overflows: try another dtype and infer again"
+        )
+
+
+def _choices(requests: pa.Table, responses: pa.Table, settings: Settings) -> Choices:
+    starts, asked = _starts(requests["choices"]), _starts(responses["loglikelihoods"])
+    counts, answers = np.diff(starts), np.diff(asked)
+    twice = bool((answers == 2 * counts).all())  # each choice also after nothing, for mutual information
+    wrong = (counts == 0) | (answers != counts * (1 + twice))
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        document = requests["doc_id"][row].as_py()
+        raise UserError(f"{settings['task']}: document {document}: {counts[row]} choices and {answers[row]} log-likelihoods; infer again")
+    place = np.arange(asked[-1]) - np.repeat(asked[:-1], answers)
+    after_question = place < np.repeat(counts, answers)
+    loglikelihoods = _flat(responses["loglikelihoods"])
+    return Choices(
+        texts=requests["choices"].combine_chunks().flatten(),
+        loglikelihoods=loglikelihoods[after_question],
+        unconditional=loglikelihoods[~after_question] if twice else None,
+        greedy=_flat(responses["greedy"])[after_question],
+        n_tokens=_flat(responses["n_tokens"])[after_question],
+        starts=starts,
+        golds=_golds(requests),
+    )
+
+
+def _golds(requests: pa.Table) -> list[list[int]]:
+    """Indices of the right choices; where they are not given, of the choices that are references."""
+    golds = requests["gold"].to_pylist()
+    for row in (row for row, gold in enumerate(golds) if not gold):
+        references = requests["references"][row].as_py()
+        golds[row] = [i for i, choice in enumerate(requests["choices"][row].as_py()) if choice in references]
+    return golds
+
+
+def _targets(requests: pa.Table, responses: pa.Table, settings: Settings) -> Targets:
+    _one_each(responses["loglikelihoods"], responses, settings)
+    return Targets(_flat(responses["loglikelihoods"]), _flat(responses["greedy"]))
+
+
+def _texts(requests: pa.Table, responses: pa.Table, settings: Settings) -> Texts:
+    """Whole texts; their windows' log-likelihoods and tokens summed."""
+    _one_each(requests["continuations"], requests, settings)
+    texts = [continuations[0]["text"] for continuations in requests["continuations"].to_pylist()]
+    return Texts(texts, _summed(responses["loglikelihoods"]), _summed(responses["n_tokens"]))
+
+
+def _one_each(column: pa.ChunkedArray, table: pa.Table, settings: Settings) -> None:
+    if len(wrong := np.flatnonzero(np.diff(_starts(column)) != 1)):
+        document = table["doc_id"][int(wrong[0])].as_py()
+        raise UserError(f"{settings['task']}: document {document}: {settings['output_type']} needs exactly one target; make it again")
+
+
+def _results(responses: pa.Table, kind: str) -> list[list[Any]]:
+    """What a task's process_results gets: (log-likelihood, greedy) per continuation; of a rolling text its log-likelihood."""
+    if kind == "loglikelihood_rolling":
+        return [[total] for total in _summed(responses["loglikelihoods"]).tolist()]
+    pairs = zip(responses["loglikelihoods"].to_pylist(), responses["greedy"].to_pylist(), strict=True)
+    return [list(zip(loglikelihoods, greedy, strict=True)) for loglikelihoods, greedy in pairs]
+
+
+# generated answers
+
+
+def _generated(requests: pa.Table, responses: pa.Table, settings: Settings) -> Iterable[Scored]:
+    documents = [json.loads(document) for document in requests["document"].to_pylist()]
+    references = requests["references"].to_pylist()
+    if not all(references) and not settings.get("process_results"):
+        document = requests["doc_id"][next(i for i, texts in enumerate(references) if not texts)].as_py()
+        raise UserError(f"{settings['task']}: document {document} has no reference; drop it in process_docs or correct doc_to_target")
+    unfiltered = filters.answers_of(responses["texts"].to_pylist())
+    if not all(unfiltered.values):
+        document = responses["doc_id"][next(i for i, texts in enumerate(unfiltered.values) if not texts)].as_py()
+        raise UserError(f"{settings['task']}: document {document} has no answer; infer again")
+    for pipeline in settings.get("filter_list") or [{"name": "none", "filter": None}]:
+        try:
+            answers = filters.apply(pipeline["filter"] or [], unfiltered, documents)
+        except UserError as error:
+            raise UserError(f"{settings['task']}: {pipeline['name']}: {error}") from error
+        predictions = pa.array([_as_text(values[0] if len(values) == 1 else values) for values in answers.values], pa.string())
+        extracted = pa.array([any(found) for found in answers.found])
+        # a task's own functions get a list of answers where its filters leave one
+        as_list = pipeline["filter"] is not None and not answers.single
+        given = [[values] if as_list else values for values in answers.values]
+        if settings.get("process_results"):
+            results = [[[value] for value in values] for values in given]
+            for name, items in _own(results, *_process_results(requests, settings), requests, settings):
+                yield Scored(pipeline["name"], name, items, predictions, extracted)
+            continue
+        for entry in settings["metric_list"]:
+            metric = metrics.metric_of(entry, settings)
+            if metric is None:
+                name = metrics.name_of(entry)
+                call = callback_of(name, entry, metrics.options_of(entry))
+                for key, items in _own(given, lambda row, answer: call(answer, references[row]), f"metric {name}", requests, settings):  # noqa: B023
+                    yield Scored(pipeline["name"], key, items, predictions, extracted)
+            else:
+                answered = _items_of(metric, answers.values, references, metrics.options_of(entry))
+                yield Scored(pipeline["name"], metric.name, answered, predictions, extracted, metric.value)
+
+
+def _items_of(metric: metrics.Metric, answers: list[list[Any]], references: list[list[str]], options: dict[str, Any]) -> list[list[Item]]:
+    texts = [[_as_text(value) for value in values] for values in answers]
+    if metric.all_samples:
+        return [[metric.function(values, right, **options)] for values, right in zip(texts, references, strict=True)]
+    return [[metric.function(value, right, **options) for value in values] for values, right in zip(texts, references, strict=True)]
+
+
+# a task's own functions
+
+
+def _own(
+    results: list[list[Any]], function: Callable[[int, Any], Any], name: str, requests: pa.Table, settings: Settings
+) -> Iterable[tuple[str, list[list[Item]]]]:
+    """Items by metric name of `function(row, result)`, which gives a dict of them; `results`: for each document, of each answer."""
+    items: dict[str, list[list[Item]]] = {}
+    for row, answers in enumerate(results):
+        for answer in answers:
+            where = f"{settings['task']}: document {requests['doc_id'][row]}: {name}"
+            try:
+                values = function(row, answer)
+            except UserError as error:
+                raise UserError(f"{where}: {error}") from error
+            except Exception as error:  # a task's function may fail in any way
+                raise UserError(f"{where} failed: {type(error).__name__}: {error}") from error
+            if not isinstance(values, Mapping):
+                raise UserError(f"{where} gave {values!r}; it must give a dict of metric names and values")
+            for metric, item in values.items():
+                items.setdefault(metric, [[] for _ in results])[row].append(item)
+    return items.items()
+
+
+def _process_results(requests: pa.Table, settings: Settings) -> tuple[Callable[[int, Any], Any], str]:
+    """A task's process_results as a function of (row, results), and its name; documents are those of `requests`."""
+    from snakeval.tasks import functions
+
+    reference = settings["process_results"]
+    function, documents = functions.load(dict(reference)), requests["document"]
+    return lambda row, results: function(json.loads(documents[row].as_py()), results), f"!function {reference['!function']}"
+
+
+def _first_function(settings: Any) -> Mapping[str, Any] | None:
+    """The first `!function` anywhere in settings."""
+    if isinstance(settings, Mapping):
+        if "!function" in settings:
+            return settings
+        settings = list(settings.values())
+    if isinstance(settings, list):
+        return next((found for found in map(_first_function, settings) if found), None)
+    return None
+
+
+# rows
+
+
+def _rows(scored: Scored, requests: pa.Table, models: pa.ChunkedArray, settings: Settings) -> pa.Table:
+    """The rows of one metric after one pipeline."""
+    aggregation = metrics.aggregation_of(scored.metric, settings)
+    counts = (
+        np.array([len(items) for items in scored.items]) if not isinstance(scored.items, np.ndarray) else np.ones(len(scored.items), int)
+    )
+    rows = pa.array(np.flatnonzero(counts))
+    items = scored.items if isinstance(scored.items, np.ndarray) else [item for items in scored.items for item in items]
+    try:
+        value, statistics, item = columns(aggregation, items, counts[counts > 0], scored.value)
+    except UserError as error:
+        raise UserError(f"{settings['task']}: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{settings['task']}: metric {scored.metric}: aggregation {aggregation.name} cannot take its values ({error}); mend metric_list"
+        ) from error
+    row = {
+        "model": models.take(rows),
+        "task": requests["task"].take(rows),
+        "doc_id": requests["doc_id"].take(rows),
+        "filter": pa.repeat(pa.scalar(scored.filter), len(rows)),
+        "metric": pa.repeat(pa.scalar(scored.metric), len(rows)),
+        "value": value,
+        "statistics": statistics,
+        "item": item,
+        "prediction": scored.predictions.take(rows),
+        "extracted": scored.extracted.take(rows),
+        "cluster": requests["cluster"].take(rows),
+    }
+    return pa.table([row[field.name] for field in SCORES], schema=SCORES)
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _flat(column: pa.ChunkedArray) -> np.ndarray:
+    """The values of a list column, one document after the other."""
+    return column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+
+
+def _starts(column: pa.ChunkedArray) -> np.ndarray:
+    """Where each document's values begin in `_flat`, and their number at the end."""
+    return np.concatenate([[0], np.cumsum(pc.list_value_length(column).to_numpy())])
+
+
+def _summed(column: pa.ChunkedArray) -> np.ndarray:
+    """Sums of a list column per document; 0 of an empty list."""
+    lengths = pc.list_value_length(column).to_numpy()
+    return np.bincount(np.repeat(np.arange(len(lengths)), lengths), weights=_flat(column), minlength=len(lengths))
