@@ -69,7 +69,7 @@ def model(
 def write_dataset(settings: Mapping[str, Any], output: str | Path, *, terminal: TextIO | None = None, **places: Any) -> None:
     """Write the splits that `settings` ask for to {subset}/{split}.parquet in the folder named as `output` without suffix, and their list.
 
-    The list, `output`, is a DOCUMENT_FILES table. Files whose fingerprint is still right are kept. `places` are more arguments of `dataset`.
+    The list, `output`, is a DOCUMENT_FILES table. Files whose fingerprint is still right are kept. `places` go to `dataset`.
     """
     folder = Path(output).with_suffix("")
     same_for_all = {key: value for key, value in settings.items() if key != "subsets"}
