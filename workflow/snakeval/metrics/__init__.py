@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from snakeval.errors import UserError
-from snakeval.metrics import aggregation, answers, choice, classification, likelihood, sampling, translation
+from snakeval.metrics import aggregation, answers, choice, classification, likelihood, overlap, ranking, sampling, translation
 from snakeval.metrics.aggregation import Aggregation, items_of, score, statistics_of
 from snakeval.metrics.extension import metrics_in
 from snakeval.metrics.metric import Metric
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 METRICS: dict[tuple[str, str], Metric] = {
-    (metric.kind, metric.name): metric for module in (choice, likelihood, answers) for metric in module.METRICS
+    (metric.kind, metric.name): metric for module in (choice, ranking, likelihood, answers, overlap) for metric in module.METRICS
 }
 
 AGGREGATIONS: dict[str, Callable[..., Aggregation]] = {
@@ -53,9 +53,15 @@ AGGREGATIONS: dict[str, Callable[..., Aggregation]] = {
     "chrf": translation.chrf,
     "chrf++": translation.chrf_plus_plus,
     "ter": translation.ter,
+    "ece": ranking.ece,
+    "adaptive_ece": ranking.adaptive_ece,
+    "roc_auc": ranking.roc_auc,
+    "average_precision": ranking.average_precision,
+    "aurc": ranking.aurc,
 }
 
 _SAMPLED = re.compile(r"(pass|maj)@([1-9]\d*)")
+_RECALL = re.compile(r"recall@([1-9]\d*)")
 _OWN_KEYS = ("metric", "aggregation", "higher_is_better", "hf_evaluate")
 
 
@@ -86,6 +92,8 @@ def metric_of(entry: Mapping[str, Any], settings: Mapping[str, Any]) -> Metric |
         if of is None:
             raise UserError(f"{settings.get('task')}: metric {name}: of: no metric {entry['of']!r}")
         return {"pass": sampling.pass_at, "maj": sampling.maj_at}[sampled[1]](int(sampled[2]), of)
+    if kind == "multiple_choice" and (recall := _RECALL.fullmatch(name)):
+        return ranking.recall_at(int(recall[1]))
     return METRICS.get((kind, name))
 
 
@@ -106,7 +114,7 @@ def aggregation_of(name: str, settings: Mapping[str, Any]) -> Aggregation:
     if isinstance(wanted, Mapping):
         from snakeval.tasks import functions  # imports a module that a task names: only where one does
 
-        found = aggregation.of_function(wanted["!function"], functions.load(wanted))
+        found = aggregation.of_function(wanted["!function"], functions.load(dict(wanted)))
     elif wanted in AGGREGATIONS:
         found = _built(wanted, options_of(entry), name)
     else:

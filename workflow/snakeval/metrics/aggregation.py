@@ -44,9 +44,13 @@ def score(aggregation: Aggregation, scores: pa.Table) -> float:
     if aggregation.kind == "mean":
         values = scores["value"].drop_null().to_numpy()
         return float(values.mean()) if len(values) else math.nan
+    if not scores.num_rows:
+        return math.nan
     if aggregation.kind == "sums":
-        return float(aggregation.of_sums(statistics_of(scores).sum(axis=0))) if scores.num_rows else math.nan
-    return float(aggregation.of_items(items_of(scores))) if scores.num_rows else math.nan
+        assert aggregation.of_sums is not None
+        return float(aggregation.of_sums(statistics_of(scores).sum(axis=0)))
+    assert aggregation.of_items is not None
+    return float(aggregation.of_items(items_of(scores)))
 
 
 def columns(
@@ -61,7 +65,7 @@ def columns(
     no_statistics, no_items = pa.nulls(n, pa.list_(pa.float64())), pa.nulls(n, pa.string())
     if aggregation.kind == "sums":
         assert aggregation.statistics is not None
-        sums = _averaged(aggregation.statistics(items), counts)
+        sums = _averaged(aggregation.statistics(list(items)), counts)
         width = sums.shape[1] if n else 0
         own = aggregation.of_document(sums) if aggregation.of_document else np.full(n, np.nan)
         statistics = pa.ListArray.from_arrays(pa.array(np.arange(n + 1) * width, pa.int32()), sums.ravel())

@@ -27,7 +27,7 @@ def bleu(**options: Any) -> Aggregation:
 
     metric = BLEU(**{"force": True, **options})
     smooth_method, order = metric.smooth_method, metric.max_ngram_order
-    smooth_value = metric.SMOOTH_DEFAULTS[smooth_method] if metric.smooth_value is None else metric.smooth_value
+    smooth_value = (metric.SMOOTH_DEFAULTS[smooth_method] if metric.smooth_value is None else metric.smooth_value) or 0.0
 
     def of_sums(sums: np.ndarray, effective_order: bool = metric.effective_order) -> np.ndarray:
         sums = np.asarray(sums, float)
