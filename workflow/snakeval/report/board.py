@@ -1,0 +1,232 @@
+"""The leaderboard as the page shows it: the score table as a tree of rows with one cell per model, and what follows from it in words."""
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+
+ALPHA = 0.05
+Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model's score on one row."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    stderr: float | None
+    rank_low: int | None
+    rank_high: int | None
+    best: bool = False  # the best value of the row
+    tied: bool = False  # not distinguishable from the best
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric of one task or group, all models."""
+
+    entry: str
+    task: str
+    filter: str
+    metric: str
+    parent: str | None
+    depth: int
+    is_group: bool
+    primary: bool
+    higher_is_better: bool
+    chance: float | None
+    n: int
+    num_fewshot: int | None
+    version: str | None
+    ci_method: str
+    cells: dict[str, Cell]
+    bounded: bool  # a score from 0 (worst) to 1 (best), so that rows can be averaged and share an axis
+    children: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.entry}/{self.task}"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two models on one row: difference is a's score minus b's."""
+
+    n: int
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+
+    @property
+    def decided(self) -> bool:
+        return self.p is not None and self.p < ALPHA and bool(self.difference)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One model over the tasks at the top of the tree."""
+
+    model: str
+    mean: float | None  # over the bounded rows that every model has
+    low: float | None
+    high: float | None
+    best: int  # rows where it is best or cannot be told from the best
+    rows: int
+    ahead: list[str] = field(default_factory=list)  # tasks where it beats every other model beyond noise
+    behind: list[str] = field(default_factory=list)
+    above_chance: int = 0  # rows whose interval lies above chance
+    with_chance: int = 0
+
+
+def rows(table: list[dict], models: list[str]) -> list[Row]:
+    """The rows of the score table (SCORE_TABLE as dicts), parents before their children, siblings in the table's order."""
+    grouped: dict[tuple, dict[str, dict]] = {}
+    for line in table:
+        key = (line["entry"], line["task"], line["parent"], line["filter"], line["metric"])
+        grouped.setdefault(key, {})[line["model"]] = line
+    flat = [_row(lines, models) for lines in grouped.values()]
+    below: dict[tuple[str, str | None], list[Row]] = defaultdict(list)
+    known = {(row.entry, row.task) for row in flat}
+    for row in flat:
+        below[row.entry, row.parent if (row.entry, row.parent) in known and row.parent != row.task else None].append(row)
+    return [row for entry in dict.fromkeys(row.entry for row in flat) for row in _descend(below, entry, None, 0)]
+
+
+def top(board: list[Row]) -> list[Row]:
+    """The rows that lead: the primary metric of each task or group that is in no other group."""
+    return [row for row in board if row.depth == 0 and row.primary]
+
+
+def pairs(comparisons: list[dict]) -> dict[tuple, Pair]:
+    """(entry, task, filter, metric, a, b) -> what tells the two models apart, in both directions."""
+    found = {}
+    for line in comparisons:
+        where = (line["entry"], line["task"], line["filter"], line["metric"])
+        a, b, difference, low, high = line["model_a"], line["model_b"], line["difference"], line["ci_low"], line["ci_high"]
+        found[(*where, a, b)] = Pair(line["n"], difference, low, high, line["p_holm"])
+        found[(*where, b, a)] = Pair(line["n"], _minus(difference), _minus(high), _minus(low), line["p_holm"])
+    return found
+
+
+def pair_of(found: dict[tuple, Pair], row: Row, a: str, b: str) -> Pair | None:
+    return found.get((row.entry, row.task, row.filter, row.metric, a, b))
+
+
+def record(found: dict[tuple, Pair], leading: list[Row], a: str, b: str) -> tuple[list[str], list[str], list[str]]:
+    """Tasks where a is better than b at adjusted p < 0.05, where it is worse, and where that is undecided."""
+    better: list[str] = []
+    worse: list[str] = []
+    open_: list[str] = []
+    for row in leading:
+        pair = pair_of(found, row, a, b)
+        if pair is None or not pair.decided:
+            open_.append(row.task)
+        else:
+            (better if (pair.difference > 0) == row.higher_is_better else worse).append(row.task)  # type: ignore[operator]
+    return better, worse, open_
+
+
+def standings(leading: list[Row], found: dict[tuple, Pair], models: list[str]) -> list[Standing]:
+    """The models, best mean first.
+
+    The mean is over tasks, each counting the same, taken as given; its interval treats the tasks' documents as independent:
+    standard error = sqrt(sum of squared standard errors) / number of tasks.
+    """
+    shared = averaged(leading)
+    given = []
+    for model in models:
+        mean, low, high = _mean([row.cells[model] for row in shared])
+        cells = [(row, row.cells[model]) for row in leading if model in row.cells]
+        chance = [clear for row, cell in cells if (clear := _above_chance(row, cell)) is not None]
+        others = [other for other in models if other != model]
+        records = [record(found, leading, model, other) for other in others]
+        given.append(
+            Standing(
+                model,
+                mean,
+                low,
+                high,
+                best=sum(cell.best or cell.tied for _, cell in cells),
+                rows=len(cells),
+                ahead=[row.task for row in leading if others and all(row.task in better for better, _, _ in records)],
+                behind=[row.task for row in leading if others and all(row.task in worse for _, worse, _ in records)],
+                above_chance=sum(chance),
+                with_chance=len(chance),
+            )
+        )
+    return sorted(given, key=lambda s: (-(s.mean if s.mean is not None else -math.inf), -s.best))
+
+
+def averaged(leading: list[Row]) -> list[Row]:
+    """The rows that a mean over tasks may hold: from 0 to 1, and known for every model of the run."""
+    most = max((len(row.cells) for row in leading), default=0)
+    return [row for row in leading if row.bounded and len(row.cells) == most and all(cell.value is not None for cell in row.cells.values())]
+
+
+def mean_difference(leading: list[Row], found: dict[tuple, Pair], a: str, b: str) -> Pair | None:
+    """a's mean minus b's over `averaged` rows, from the paired differences; None unless every row has been compared."""
+    compared = [pair_of(found, row, a, b) for row in averaged(leading)]
+    if not compared or any(pair is None or pair.low is None or pair.high is None or pair.difference is None for pair in compared):
+        return None
+    known = [pair for pair in compared if pair is not None]
+    difference = sum(pair.difference or 0.0 for pair in known) / len(known)
+    half = math.sqrt(sum((((pair.high or 0.0) - (pair.low or 0.0)) / 2) ** 2 for pair in known)) / len(known)
+    return Pair(sum(pair.n for pair in known), difference, difference - half, difference + half, None)
+
+
+def _row(lines: dict[str, dict], models: list[str]) -> Row:
+    first = next(iter(lines.values()))
+    cells = {
+        model: Cell(line["value"], line["ci_low"], line["ci_high"], line["stderr"], line["rank_low"], line["rank_high"])
+        for model in models
+        if (line := lines.get(model)) is not None
+    }
+    known = [cell.value for cell in cells.values() if cell.value is not None]
+    higher = first["higher_is_better"]
+    best = (max(known) if higher else min(known)) if known else None
+    if len(models) > 1:
+        cells = {m: replace(c, best=c.value is not None and c.value == best, tied=c.rank_low == 1) for m, c in cells.items()}
+    ends = [end for cell in cells.values() for end in (cell.value, cell.low, cell.high) if end is not None]
+    return Row(
+        **{key: first[key] for key in ("entry", "task", "filter", "metric", "parent", "is_group", "primary", "chance")},
+        **{key: first[key] for key in ("num_fewshot", "version", "ci_method")},
+        depth=0,
+        higher_is_better=higher,
+        n=max(line["n"] for line in lines.values()),
+        cells=cells,
+        bounded=bool(known) and higher and all(0 <= end <= 1 for end in ends),
+    )
+
+
+def _descend(below: dict[tuple[str, str | None], list[Row]], entry: str, parent: str | None, depth: int) -> list[Row]:
+    """Rows under `parent`; a task's further metrics follow its primary one, then come its children."""
+    result: list[Row] = []
+    siblings = below.pop((entry, parent), [])
+    for task in dict.fromkeys(row.task for row in siblings):
+        own = sorted((row for row in siblings if row.task == task), key=lambda row: not row.primary)
+        inside = _descend(below, entry, task, depth + 1)
+        result += [replace(row, depth=depth, children=bool(inside) and i == 0) for i, row in enumerate(own)] + inside
+    return result
+
+
+def _above_chance(row: Row, cell: Cell) -> bool | None:
+    """Whether the interval lies on the better side of chance; None where either is unknown."""
+    if row.chance is None or cell.low is None or cell.high is None:
+        return None
+    return cell.low > row.chance if row.higher_is_better else cell.high < row.chance
+
+
+def _mean(cells: list[Cell]) -> tuple[float | None, float | None, float | None]:
+    if not cells:
+        return None, None, None
+    mean = sum(cell.value or 0.0 for cell in cells) / len(cells)
+    if any(cell.stderr is None for cell in cells):
+        return mean, None, None
+    half = Z95 * math.sqrt(sum((cell.stderr or 0.0) ** 2 for cell in cells)) / len(cells)
+    return mean, mean - half, mean + half
+
+
+def _minus(value: float | None) -> float | None:
+    return None if value is None else -value

@@ -1,0 +1,158 @@
+"""Read the tables of a run and write the page and the sample files beside it."""
+
+import base64
+import hashlib
+import json
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from snakeval import parquet, schemas
+from snakeval.report import board, figures, quality, samples, text
+
+_HERE = Path(__file__).parent
+SCRIPTS = ("load", "text", "figures", "table", "compare", "samples", "sample", "app")  # joined in this order into one script
+STYLES = ("page", "table", "charts", "samples", "print")
+
+
+def write(results: Path, settings: dict, output: Path) -> None:
+    """Write the report of the run in `results` as the page `output` and the folder `samples` beside it.
+
+    `settings`: {"title": str, "models": names in the order of the configuration, "tasks": entries in that order,
+    "targets": {task: score to reach} (optional), "provenance": what `snakeval.provenance.collect` gives}.
+
+    The page is a function of the tables and the settings. Raises UserError when a table is missing or damaged.
+    """
+    results, output = Path(results), Path(output)
+    models = list(settings["models"])
+    scores = parquet.read(results / "tables/scores.parquet", schemas.SCORE_TABLE).to_pylist()
+    comparisons = parquet.read(results / "tables/comparisons.parquet", schemas.COMPARISONS).to_pylist()
+    health = parquet.read(results / "tables/health.parquet", schemas.HEALTH).to_pylist()
+    timings = parquet.read(results / "tables/efficiency.parquet", schemas.TIMINGS).to_pylist()
+
+    rows = board.rows(scores, models)
+    leading = board.top(rows)
+    found = board.pairs(comparisons)
+    standings = board.standings(leading, found, models)
+    primary = {(row.entry, row.task): (row.filter, row.metric) for row in rows if row.primary}
+    samples.write(results, settings["tasks"], models, primary, output.parent / "samples")
+
+    page = _environment().get_template("page.html.j2")
+    style, script = _joined(STYLES, "css"), _joined(SCRIPTS, "js")
+    rendered = page.render(
+        settings=settings,
+        provenance=settings["provenance"],
+        models=models,
+        rows=rows,
+        leading=leading,
+        standings=standings,
+        gap=board.mean_difference(leading, found, standings[0].model, standings[1].model) if len(models) > 1 else None,
+        record=board.record(found, leading, standings[0].model, standings[1].model) if len(models) > 1 else None,
+        averaged=board.averaged(leading),
+        health=figures.health(health, models),
+        cost=figures.cost(timings, standings, settings["provenance"]),
+        quality=quality.measure(results, settings["tasks"], models, rows),
+        figures=figures,
+        documents=sum({(row.entry, row.task): row.n for row in rows if not row.is_group}.values()),
+        run_json=_json_block(_run(settings, models, [models.index(s.model) for s in standings], rows)),
+        comparisons_packed=Markup(samples.pack(_comparisons(comparisons, models))),
+        style=Markup(style),
+        script=Markup(script),
+        style_hash=_source_hash(style),
+        script_hash=_source_hash(script),
+    )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = output.with_name(f".{output.name}.tmp")
+    temporary.write_text(rendered, encoding="utf-8")
+    temporary.replace(output)
+
+
+def _environment() -> Environment:
+    """Everything an expression gives is made visible, then escaped; an unknown name is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    environment.filters |= {
+        "number": text.number,
+        "signed": text.signed,
+        "p": text.probability,
+        "integer": text.integer,
+        "bytes": text.size,
+        "duration": text.duration,
+        "names": text.names,
+        "shortened": text.shortened,
+        "url": partial(quote, safe=""),
+    }
+    return environment
+
+
+def _finalize(value: object) -> object:
+    return value if isinstance(value, Markup) or not isinstance(value, str) else text.visible(value)
+
+
+def _joined(names: tuple[str, ...], kind: str) -> str:
+    """The files of `static/` as one; scripts share one scope that the page's data cannot reach."""
+    content = "\n".join((_HERE / "static" / f"{name}.{kind}").read_text(encoding="utf-8") for name in names)
+    return f'"use strict";\n(() => {{\n{content}\n}})();' if kind == "js" else content
+
+
+def _source_hash(content: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
+def _run(settings: dict, models: list[str], standing: list[int], rows: list[board.Row]) -> dict:
+    """What the scripts know of the run: models, their numbers best first, and the tasks with their leading metric."""
+    targets = settings.get("targets", {})
+    return {
+        "models": models,
+        "standing": standing,
+        "entries": [{"name": entry, "folder": quote(entry)} for entry in settings["tasks"]],
+        "rows": [
+            {
+                "entry": row.entry,
+                "task": row.task,
+                "filter": row.filter,
+                "metric": row.metric,
+                "depth": row.depth,
+                "group": row.is_group,
+                "bounded": row.bounded,
+                "higher": row.higher_is_better,
+                "chance": row.chance,
+                "target": targets.get(row.task) if row.primary else None,
+                "primary": row.primary,
+                "n": row.n,
+                "values": [_short(cell.value) if (cell := row.cells.get(model)) else None for model in models],
+            }
+            for row in rows
+        ],
+    }
+
+
+def _comparisons(comparisons: list[dict], models: list[str]) -> str:
+    """The comparison table as JSON columns; models as their numbers, figures to five significant digits."""
+    number = {model: i for i, model in enumerate(models)}
+    kept = [line for line in comparisons if line["model_a"] in number and line["model_b"] in number]
+    columns: dict[str, list] = {
+        name: [line[name] for line in kept] for name in ("entry", "task", "filter", "metric", "n", "only_a", "only_b", "test")
+    }
+    columns |= {name: [number[line[f"model_{name}"]] for line in kept] for name in ("a", "b")}
+    columns |= {name: [_short(line[name]) for line in kept] for name in ("difference", "ci_low", "ci_high", "p", "p_holm")}
+    return json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.5g}")
+
+
+def _json_block(data: dict) -> Markup:
+    """JSON for a <script type="application/json">: no < or & that HTML could read as markup."""
+    content = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return Markup(content.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))

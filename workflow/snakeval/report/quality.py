@@ -1,0 +1,140 @@
+"""How far a model's confidence can be trusted, and what its score depends on; computed per document, pooled over tasks.
+
+Calibration: Guo et al., "On Calibration of Modern Neural Networks" (2017); ten equal bins of confidence. Risk–coverage: Geifman and
+El-Yaniv, "Selective Classification for Deep Neural Networks" (2017).
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from snakeval import parquet, schemas
+from snakeval.report.board import Z95, Row
+from snakeval.report.samples import prompt_lengths
+
+BINS = 10
+FIFTHS = 5
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Multiple-choice documents of one model. Confidence is the share of the chosen among the choices' probabilities."""
+
+    model: str
+    n: int
+    error: float  # expected calibration error
+    bins: list[tuple[float, float, float, float, int]]  # mean confidence, accuracy, low, high, documents
+    coverage: list[tuple[float, float]]  # share of documents answered, most confident first; their accuracy
+
+
+@dataclass(frozen=True)
+class Length:
+    """Score of one model by length of the prompt; fifths are taken within each task, so that tasks do not mix with lengths."""
+
+    model: str
+    n: int
+    fifths: list[tuple[int, float, float, float]]  # fifth, mean score, low, high
+
+
+def measure(results: Path, entries: list[str], models: list[str], rows: list[Row]) -> dict:
+    """{"confidence": [Confidence], "length": [Length]} of the models that have the documents for it."""
+    leading = {(row.entry, row.task): row for row in rows if row.primary and row.bounded and not row.is_group}
+    confidence, length = [], []
+    choices = {entry: _choices(results / "requests" / f"{entry}.parquet") for entry in entries}
+    for model in models:
+        sure: list[np.ndarray] = []
+        scored: list[np.ndarray] = []
+        for entry in entries:
+            if not (results / "responses" / model / f"{entry}.parquet").exists():
+                continue
+            sure.append(_confidences(results / "responses" / model / f"{entry}.parquet", choices[entry]))
+            scored += _by_length(results, model, entry, leading)
+        if sum(map(len, sure)):
+            confidence.append(_calibrate(model, np.concatenate(sure)))
+        if sum(map(len, scored)):
+            length.append(_fifths(model, np.concatenate(scored)))
+    return {"confidence": confidence, "length": length}
+
+
+def wilson(right: float, n: int) -> tuple[float, float]:
+    """95 % interval of a proportion (Wilson 1927)."""
+    share, z2 = right / n, Z95**2
+    centre, half = share + z2 / (2 * n), Z95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
+
+
+def _choices(path: Path) -> dict[tuple[str, int], tuple[int, frozenset[int]]]:
+    """(task, doc_id) -> number of choices and the right ones, of multiple-choice documents."""
+    table = parquet.read(path, schemas.REQUESTS, ["task", "doc_id", "kind", "choices", "gold"])
+    return {
+        (row["task"], row["doc_id"]): (len(row["choices"]), frozenset(row["gold"]))
+        for row in table.to_pylist()
+        if row["kind"] == "multiple_choice" and len(row["choices"]) > 1 and row["gold"]
+    }
+
+
+def _confidences(path: Path, choices: dict[tuple[str, int], tuple[int, frozenset[int]]]) -> np.ndarray:
+    """Documents × (confidence, right) by the plain log-likelihoods."""
+    found = []
+    for row in parquet.read(path, schemas.RESPONSES, ["task", "doc_id", "loglikelihoods"]).to_pylist():
+        count, gold = choices.get((row["task"], row["doc_id"]), (0, frozenset()))
+        own = row["loglikelihoods"][:count]
+        if not own or not all(map(math.isfinite, own)):
+            continue
+        top = max(own)
+        found.append((1 / sum(math.exp(x - top) for x in own), own.index(top) in gold))
+    return np.array(found, dtype=float).reshape(-1, 2)
+
+
+def _calibrate(model: str, documents: np.ndarray) -> Confidence:
+    sure, right = documents.T
+    place = np.minimum((sure * BINS).astype(int), BINS - 1)
+    bins, error = [], 0.0
+    for i in range(BINS):
+        inside = place == i
+        n = int(inside.sum())
+        if n:
+            accuracy, mean = float(right[inside].mean()), float(sure[inside].mean())
+            bins.append((mean, accuracy, *wilson(right[inside].sum(), n), n))
+            error += n / len(sure) * abs(accuracy - mean)
+    order = np.argsort(-sure, kind="stable")
+    running = np.cumsum(right[order]) / np.arange(1, len(sure) + 1)
+    cuts = sorted({math.ceil(len(sure) * share / 20) for share in range(1, 21)})
+    return Confidence(model, len(sure), error, bins, [(cut / len(sure), float(running[cut - 1])) for cut in cuts])
+
+
+def _by_length(results: Path, model: str, entry: str, leading: dict[tuple[str, str], Row]) -> list[np.ndarray]:
+    """Per task: documents × (fifth, score)."""
+    tokens = parquet.read(results / "tokens" / model / f"{entry}.parquet", schemas.TOKENS, ["task", "doc_id", "contexts"])
+    lengths = dict(zip(_keys(tokens), (max(n, default=0) for n in prompt_lengths(tokens["contexts"]).to_pylist()), strict=True))
+    scores = parquet.read(results / "scores" / model / f"{entry}.parquet", schemas.SCORES, ["task", "doc_id", "filter", "metric", "value"])
+    held: dict[str, list[tuple[int, float]]] = {}
+    for key, row in zip(_keys(scores), scores.select(["filter", "metric", "value"]).to_pylist(), strict=True):
+        lead = leading.get((entry, key[0]))
+        if lead and (lead.filter, lead.metric) == (row["filter"], row["metric"]) and row["value"] is not None and key in lengths:
+            held.setdefault(key[0], []).append((lengths[key], row["value"]))
+    found = []
+    for pairs in held.values():
+        length, value = np.array(pairs, dtype=float).T
+        if len(length) >= FIFTHS and length.min() < length.max():
+            rank = np.searchsorted(np.sort(length), length, side="left") + np.searchsorted(np.sort(length), length, side="right")
+            found.append(np.stack([np.minimum(rank * FIFTHS // (2 * len(length)), FIFTHS - 1), value], axis=1))
+    return found
+
+
+def _fifths(model: str, documents: np.ndarray) -> Length:
+    fifth, value = documents.T
+    found = []
+    for i in range(FIFTHS):
+        own = value[fifth == i]
+        if len(own) > 1:
+            half = Z95 * float(own.std(ddof=1)) / math.sqrt(len(own))
+            found.append((i + 1, float(own.mean()), max(0.0, float(own.mean()) - half), min(1.0, float(own.mean()) + half)))
+    return Length(model, len(value), found)
+
+
+def _keys(table: pa.Table) -> list[tuple[str, int]]:
+    return list(zip(table["task"].to_pylist(), table["doc_id"].to_pylist(), strict=True))

@@ -1,0 +1,179 @@
+"""Every sample of the run in files beside the page, loaded by it when wanted.
+
+A page from a file:// address may not fetch, but it may load scripts; so each file is one call, `snakevalFile(name, packed)`, whose payload
+is base64 of deflated JSON: hostile text never stands in a script as text. Per entry of the configuration:
+
+- `index.js`: for each document its task, number, first words, and per model its score and flags; where the other files are cut.
+- `q-{k}.js`: what was asked, shared by the models; `m{i}-{k}.js`: what model i read and answered.
+"""
+
+import base64
+import json
+import math
+import shutil
+import zlib
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from snakeval import parquet, schemas
+from snakeval.errors import UserError
+
+CHUNK_CHARACTERS = 300_000  # of JSON per file: about 50 kB packed, which a browser unpacks in a few milliseconds
+SNIPPET = 90
+FLAGS = {"truncated": 1, "dropped": 2, "cut": 4, "empty": 8, "unextracted": 16}  # static/samples.js knows the same bits
+
+Key = tuple[str, int]  # task, doc_id
+
+
+def write(results: Path, entries: list[str], models: list[str], primary: dict[tuple[str, str], tuple[str, str]], folder: Path) -> None:
+    """Write the samples of all entries into `folder`, replacing what is there.
+
+    `primary` gives (entry, task) -> (filter, metric), the score shown in lists. A (model, entry) without a responses file is left out.
+    Raises UserError when a file is damaged or the tables of a model do not belong to the requests.
+    """
+    if folder.exists():
+        shutil.rmtree(folder)
+    for entry in entries:
+        requests = parquet.read(results / "requests" / f"{entry}.parquet", schemas.REQUESTS)
+        documents = [(task, doc) for task, doc in zip(requests["task"].to_pylist(), requests["doc_id"].to_pylist(), strict=True)]
+        place = {key: row for row, key in enumerate(documents)}
+        tasks = list(dict.fromkeys(task for task, _ in documents))
+        number = {task: i for i, task in enumerate(tasks)}
+        asked, snippets = _asked(requests)
+        by_model: dict[str, dict[str, list]] = {}
+        files = {"q": _write_chunks(asked, folder / entry, f"{entry}/q", "q")}
+        for i, model in enumerate(models):
+            if not (results / "responses" / model / f"{entry}.parquet").exists():
+                continue
+            answered, values, flags = _answered(results, model, entry, primary, place)
+            by_model[model] = {"value": values, "flags": flags}
+            files[f"m{i}"] = _write_chunks(answered, folder / entry, f"{entry}/m{i}", f"m{i}")
+        index = {
+            "tasks": tasks,
+            "task": [number[task] for task, _ in documents],
+            "doc": [doc for _, doc in documents],
+            "snippet": snippets,
+            "models": by_model,
+            "files": files,
+        }
+        _write_file(folder / entry / "index.js", f"{entry}/index", json.dumps(index, ensure_ascii=False, separators=(",", ":")))
+
+
+def pack(content: str) -> str:
+    """Text as base64 of zlib; `static/load.js` undoes it."""
+    return base64.b64encode(zlib.compress(content.encode(), 6)).decode()
+
+
+def prompt_lengths(contexts: pa.ChunkedArray) -> pa.ListArray:
+    """Tokens of each context, one list per document (the ids themselves never become Python objects)."""
+    lists = contexts.combine_chunks()
+    ends = np.cumsum(pc.list_value_length(lists).to_numpy(zero_copy_only=False))
+    return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], ends]), pa.int32()), pc.list_value_length(lists.flatten()))
+
+
+def _without_ids(tokens: pa.Table) -> pa.Table:
+    """The tokens table with lengths for ids."""
+    continuations = tokens["continuations"].combine_chunks()
+    ends = np.cumsum(pc.list_value_length(continuations).to_numpy(zero_copy_only=False))
+    context = pa.ListArray.from_arrays(pa.array(np.concatenate([[0], ends]), pa.int32()), continuations.flatten().field("context"))
+    kept = tokens.select(["task", "doc_id", "prompts", "dropped_shots", "truncated_tokens", "passage"])
+    return kept.append_column("prompt_tokens", prompt_lengths(tokens["contexts"])).append_column("context", context)
+
+
+def _asked(requests: pa.Table) -> tuple[list[str], list[str]]:
+    """Per request its JSON and its first words."""
+    encoded, snippets = [], []
+    for batch in requests.to_batches(1024):
+        for row in batch.to_pylist():
+            text = (row["questions"] or row["segments"] or [c["text"] for c in row["continuations"]] or [""])[-1 if row["questions"] else 0]
+            snippets.append(" ".join(text[: 4 * SNIPPET].split())[:SNIPPET])
+            encoded.append(_encode(row))
+    return encoded, snippets
+
+
+def _answered(
+    results: Path, model: str, entry: str, primary: dict[tuple[str, str], tuple[str, str]], place: dict[Key, int]
+) -> tuple[list[str], list[float | int | str | None], list[int | None]]:
+    """Per request of the entry: what the model read, said and scored, as JSON; its leading score; its flags (None: not answered)."""
+    encoded: list[str] = ["null"] * len(place)
+    values: list[float | int | str | None] = [None] * len(place)
+    flags: list[int | None] = [None] * len(place)
+    scores = _scores(results / "scores" / model / f"{entry}.parquet")
+    tokens = map(_without_ids, parquet.scan(results / "tokens" / model / f"{entry}.parquet", schemas.TOKENS, 1024))
+    responses = parquet.scan(results / "responses" / model / f"{entry}.parquet", schemas.RESPONSES, 1024)
+    missing: dict[str, Any] = {"task": None, "doc_id": None}
+    for token, response in zip_longest(_rows(tokens), _rows(responses), fillvalue=missing):
+        key = (token["task"], token["doc_id"])
+        if key != (response["task"], response["doc_id"]) or key not in place:
+            raise UserError(
+                f"{results}/responses/{model}/{entry}.parquet: document {response['task']}/{response['doc_id']} does not match"
+                " the tokens and requests tables; delete the file and run again"
+            )
+        row, own = place[key], scores.get(key, [])
+        lead = primary.get((entry, key[0]))
+        values[row] = next((s["value"] for s in own if (s["filter"], s["metric"]) == lead), None)
+        flags[row] = (
+            FLAGS["truncated"] * (token["truncated_tokens"] > 0)
+            + FLAGS["dropped"] * (token["dropped_shots"] > 0)
+            + FLAGS["cut"] * ("length" in response["finish_reasons"])
+            + FLAGS["empty"] * any(not text.strip() for text in response["texts"])
+            + FLAGS["unextracted"] * any(not s["extracted"] for s in own)
+        )
+        encoded[row] = _encode(
+            {name: token[name] for name in ("prompts", "dropped_shots", "truncated_tokens", "passage", "prompt_tokens", "context")}
+            | {name: response[name] for name in ("greedy", "n_tokens", "texts", "finish_reasons")}
+            | {"loglikelihoods": [_plain(value) for value in response["loglikelihoods"]], "scores": own}
+        )
+    return encoded, values, flags
+
+
+def _scores(path: Path) -> dict[Key, list[dict]]:
+    found: dict[Key, list[dict]] = {}
+    columns = ("filter", "metric", "prediction", "extracted")
+    for row in _rows(parquet.scan(path, schemas.SCORES, 1024)):
+        found.setdefault((row["task"], row["doc_id"]), []).append({name: row[name] for name in columns} | {"value": _plain(row["value"])})
+    return found
+
+
+def _rows(tables: Iterable[pa.Table]) -> Iterator[dict[str, Any]]:
+    for table in tables:
+        yield from table.to_pylist()
+
+
+def _encode(row: dict) -> str:
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _plain(value: float | None) -> float | int | str | None:
+    """A number as JSON can hold it, to six decimals; what is not finite as its name."""
+    if value is None or not math.isfinite(value):
+        return None if value is None else str(value)
+    return int(value) if value == int(value) else round(value, 6)
+
+
+def _write_chunks(encoded: list[str], folder: Path, name: str, stem: str) -> list[int]:
+    """Write rows of JSON as files of about CHUNK_CHARACTERS; give the first row of each."""
+    starts: list[int] = []
+    held: list[str] = []
+    size = 0
+    for row, text in enumerate(encoded):
+        if not held:
+            starts.append(row)
+        held.append(text)
+        size += len(text)
+        if size >= CHUNK_CHARACTERS or row == len(encoded) - 1:
+            _write_file(folder / f"{stem}-{len(starts) - 1}.js", f"{name}-{len(starts) - 1}", f"[{','.join(held)}]")
+            held, size = [], 0
+    return starts
+
+
+def _write_file(path: Path, name: str, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'snakevalFile({json.dumps(quote(name))},"{pack(content)}")\n', encoding="ascii")

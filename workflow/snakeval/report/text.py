@@ -1,0 +1,87 @@
+"""Text and numbers as a reader should see them.
+
+All text that comes from data or models is hostile: Jinja2 escapes the markup, `visible` shows what a browser would hide or obey.
+`static/text.js` does the same for text that the page loads later.
+"""
+
+import re
+import unicodedata
+
+# Controls but tab and newline, direction marks and overrides, zero-width characters, separators that break lines, variation tags.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+    "\U000e0000-\U000e0fff]"
+)
+
+
+def visible(text: object) -> str:
+    """The text with characters that would be invisible, or turn the writing direction, written as ⟨U+202E⟩."""
+    return _HIDDEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", str(text))
+
+
+def shortened(text: str, width: int) -> str:
+    """At most `width` columns of text, the middle left out; wide (East Asian) characters count double."""
+    text = visible(text)
+    if _columns(text) <= width:
+        return text
+    head, tail = text, text
+    while _columns(head) > (width - 1) - (width - 1) // 2:
+        head = head[:-1]
+    while _columns(tail) > (width - 1) // 2:
+        tail = tail[1:]
+    return f"{head}…{tail}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A score: `digits` decimals below 10, four significant digits above, – where there is none."""
+    if value is None:
+        return "–"
+    size = abs(value)
+    if size >= 1e6:
+        return f"{value:.3g}".replace("e+", "e")
+    decimals = digits if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
+    return f"{value:,.{decimals}f}".replace("-", "−").replace(",", " ")
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """A difference with its sign; a true minus, so that columns align."""
+    return "–" if value is None else ("+" if value > 0 else "") + number(value, digits)
+
+
+def probability(p: float | None) -> str:
+    """A p value as it is printed in papers."""
+    return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def integer(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}".replace(",", " ")
+
+
+def size(n: float | None) -> str:
+    """Bytes in the largest binary unit that keeps a digit before the point."""
+    if n is None:
+        return "–"
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if n < 1024:
+            return f"{n:.0f} {unit}" if unit == "B" or n >= 100 else f"{n:.1f} {unit}"
+        n /= 1024
+    return f"{n:.1f} TiB"
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+
+
+def names(items: list[str], most: int = 4) -> str:
+    """A list in prose: a, b and c; beyond `most`, how many more."""
+    shown = items if len(items) <= most else [*items[: most - 1], f"{len(items) - most + 1} more"]
+    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1] if shown else ""
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
