@@ -2,220 +2,276 @@ import json
 import math
 import random
 import time
-from types import SimpleNamespace
 
-import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scoring_tables import GSM8K, choice_document, generated, of_lm_eval, replaced, rows, settings, tables, values
 
 from snakeval import metrics, parquet
 from snakeval.errors import UserError
-from snakeval.schemas import REQUESTS, RESPONSES, SCORES
-from snakeval.scoring import chance, score
+from snakeval.schemas import SCORES
+from snakeval.scoring import score
 
-EMPTY_REQUEST = {
-    "task": "t",
-    "preamble": [],
-    "questions": ["q"],
-    "question_delimiter": "",
-    "gen_prefix": None,
-    "continuations": [],
-    "target_delimiter": " ",
-    "chat_target_delimiter": "",
-    "choices": [],
-    "gold": [],
-    "references": [],
-    "segments": [],
-    "generation": None,
-    "cluster": None,
-    "document": "{}",
-}
-EMPTY_RESPONSE = {"model": "m", "task": "t", "loglikelihoods": [], "greedy": [], "n_tokens": [], "texts": [], "finish_reasons": []}
+# log-likelihoods and whole texts
 
 
-def tables(kind, documents):
-    """Requests and responses of documents given as (request columns, response columns)."""
-    requests = [EMPTY_REQUEST | {"doc_id": i, "kind": kind} | request for i, (request, _) in enumerate(documents)]
-    responses = [EMPTY_RESPONSE | {"doc_id": i, "kind": kind} | response for i, (_, response) in enumerate(documents)]
-    return pa.Table.from_pylist(requests, schema=REQUESTS), pa.Table.from_pylist(responses, schema=RESPONSES)
-
-
-def settings(kind, names, **more):
-    entries = [{"metric": name} if isinstance(name, str) else name for name in names]
-    return {"task": "t", "output_type": kind, "metric_list": entries, "filter_list": None, "process_results": None} | more
-
-
-def choice_document(choices, loglikelihoods, gold, greedy=None, n_tokens=None, unconditional=()):
-    n = len(loglikelihoods) + len(unconditional)
-    response = {
-        "loglikelihoods": [*loglikelihoods, *unconditional],
-        "greedy": (greedy or [False] * len(choices)) + [False] * len(unconditional),
-        "n_tokens": n_tokens or [1] * n,
+def target_document(loglikelihood, greedy):
+    return {"continuations": [{"question": 0, "text": "x"}], "references": ["x"]}, {
+        "loglikelihoods": [loglikelihood],
+        "greedy": [greedy],
+        "n_tokens": [1],
     }
-    return {"choices": choices, "gold": gold, "references": [choices[g] for g in gold if 0 <= g < len(choices)]}, response
 
 
-def generated(texts, references, **request):
-    return {"references": references} | request, {"texts": texts, "n_tokens": [1] * len(texts), "finish_reasons": ["stop"] * len(texts)}
+def text_document(text, windows, n_tokens):
+    request = {"questions": [], "continuations": [{"question": -1, "text": text}], "references": [text]}
+    return request, {"loglikelihoods": windows, "greedy": [False] * len(windows), "n_tokens": n_tokens}
 
 
-def values(scores, metric, filter_name="none"):
-    return [row["value"] for row in scores.to_pylist() if row["metric"] == metric and row["filter"] == filter_name]
+def test_targets_score_as_in_lm_eval():
+    from lm_eval.api.metrics import perplexity
+
+    rng = random.Random(0)
+    results = [(-rng.random() * 20, rng.random() < 0.5) for _ in range(50)]
+    scoring = settings("loglikelihood", ["perplexity", "acc"])
+    scores = score(*tables("loglikelihood", [target_document(*result) for result in results]), scoring)
+    wanted = [of_lm_eval("loglikelihood", {}, [result], ["perplexity", "acc"]) for result in results]
+    assert values(scores, "acc") == [w["acc"] for w in wanted]
+    assert values(scores, "perplexity") == pytest.approx([math.exp(-w["perplexity"]) for w in wanted])
+    corpus = metrics.score(metrics.aggregation_of("perplexity", scoring), rows(scores, "perplexity"))
+    assert corpus == pytest.approx(perplexity([w["perplexity"] for w in wanted]), abs=1e-9)
 
 
-def rows(scores, metric, filter_name="none"):
-    return scores.filter([row["metric"] == metric and row["filter"] == filter_name for row in scores.to_pylist()])
+def test_an_impossible_target_has_infinite_perplexity_and_no_value_of_its_own():
+    documents = [target_document(-math.inf, False), target_document(-1e6, False)]
+    scoring = settings("loglikelihood", ["perplexity"])
+    scores = score(*tables("loglikelihood", documents), scoring)
+    assert values(scores, "perplexity") == [None, None]
+    assert metrics.score(metrics.aggregation_of("perplexity", scoring), scores) == math.inf
 
 
-def of_lm_eval(kind, document, results, names, choices=None, gold=None, several=0):
-    """What lm-eval's own process_results gives for one document."""
-    from lm_eval.api.metrics import exact_match_fn
-    from lm_eval.api.task import ConfigurableTask
+def test_texts_score_as_in_lm_eval():
+    from lm_eval.api.metrics import bits_per_byte, weighted_perplexity
+    from lm_eval.api.task import PerplexityTask
 
-    task = SimpleNamespace(
-        OUTPUT_TYPE=kind,
-        config=SimpleNamespace(process_results=None, doc_to_choice=None if kind == "generate_until" else "choices"),
-        _metric_fn_list=dict.fromkeys(names, exact_match_fn),
-        _metric_fn_kwargs={name: {} for name in names},
-        multiple_input=0,
-        multiple_target=several,
-        doc_to_choice=lambda _: choices,
-        doc_to_target=lambda _: gold,
-        count_words=ConfigurableTask.count_words if hasattr(ConfigurableTask, "count_words") else None,
-    )
-    return ConfigurableTask.process_results(task, document, results)
-
-
-# multiple choice
-
-CHOICE_METRICS = ["acc", "acc_norm", "acc_bytes", "exact_match", "acc_mutual_info", "brier_score", "likelihood", "mcc"]
+    rng = random.Random(0)
+    texts = [" Straße  漢字 🙂\n", "one", "a b\tc\u00a0d ", "\n"] * 5
+    windows = [[-rng.random() * 50 for _ in range(rng.randint(1, 4))] for _ in texts]
+    documents = [text_document(text, window, [7] * len(window)) for text, window in zip(texts, windows, strict=True)]
+    names = ["word_perplexity", "byte_perplexity", "bits_per_byte", "token_perplexity"]
+    scoring = settings("loglikelihood_rolling", names)
+    scores = score(*tables("loglikelihood_rolling", documents), scoring)
+    corpus = {name: metrics.score(metrics.aggregation_of(name, scoring), rows(scores, name)) for name in names}
+    words = [(sum(w), PerplexityTask.count_words(t)) for t, w in zip(texts, windows, strict=True)]
+    bytes_ = [(sum(w), PerplexityTask.count_bytes(t)) for t, w in zip(texts, windows, strict=True)]
+    assert corpus["word_perplexity"] == pytest.approx(weighted_perplexity(words), rel=1e-12)
+    assert corpus["byte_perplexity"] == pytest.approx(weighted_perplexity(bytes_), rel=1e-12)
+    assert corpus["bits_per_byte"] == pytest.approx(bits_per_byte(bytes_), rel=1e-12)
+    assert corpus["token_perplexity"] == pytest.approx(math.exp(-sum(map(sum, windows)) / sum(7 * len(w) for w in windows)), rel=1e-12)
+    assert set(scores["prediction"].to_pylist()) == {None}
 
 
-def random_choices(rng, n, k, several=False):
-    documents = []
-    for _ in range(n):
-        choices = [rng.choice("aäß漢🙂xyz") * rng.randint(1, 5) + str(i) for i in range(k)]
-        loglikelihoods = [round(-rng.random() * 9, rng.choice([0, 3])) for _ in range(k)]
-        gold = sorted(rng.sample(range(k), 2)) if several else [rng.randrange(k)]
-        greedy = [rng.random() < 0.3 for _ in range(k)]
-        documents.append(choice_document(choices, loglikelihoods, gold, greedy, unconditional=[-rng.random() * 9 for _ in range(k)]))
-    return documents
+# generated answers
 
 
-def test_choices_score_as_in_lm_eval():
-    documents = random_choices(random.Random(0), 200, 4)
-    scores = score(*tables("multiple_choice", documents), settings("multiple_choice", CHOICE_METRICS))
-    for d, (request, response) in enumerate(documents):
-        results = list(zip(response["loglikelihoods"], response["greedy"], strict=True))
-        wanted = of_lm_eval("multiple_choice", {}, results, CHOICE_METRICS, request["choices"], request["gold"][0])
-        for name in ("acc", "acc_norm", "acc_bytes", "exact_match", "acc_mutual_info"):
-            assert values(scores, name)[d] == wanted[name], (d, name)
-        gold, probabilities = wanted["brier_score"]
-        onehot = np.eye(4)[gold]
-        assert values(scores, "brier_score")[d] == pytest.approx(np.sum((probabilities - onehot) ** 2), abs=1e-12)
-        assert values(scores, "likelihood")[d] == pytest.approx(probabilities[gold], abs=1e-12)
-
-
-def test_several_right_choices_score_as_in_lm_eval():
-    documents = random_choices(random.Random(1), 100, 5, several=True)
-    names = ["acc", "acc_norm", "acc_bytes", "exact_match"]
-    scores = score(
-        *tables("multiple_choice", [(q, {k: v[:5] for k, v in r.items()}) for q, r in documents]), settings("multiple_choice", names)
-    )
-    for d, (request, response) in enumerate(documents):
-        results = list(zip(response["loglikelihoods"], response["greedy"], strict=True))[:5]
-        wanted = of_lm_eval("multiple_choice", {}, results, names, request["choices"], request["gold"], several=2)
-        assert {name: values(scores, name)[d] for name in names} == wanted
+def test_every_metric_after_every_pipeline_and_failed_extraction_apart_from_wrong():
+    documents = [
+        generated(["so #### 42"], ["42"]),
+        generated(["it is 42"], ["42"]),
+        generated(["none"], ["7"]),
+        generated(["#### 6"], ["7"]),
+    ]
+    scores = score(*tables("generate_until", documents), settings("generate_until", ["exact_match", "token_f1"], filter_list=GSM8K))
+    assert values(scores, "exact_match", "strict") == [1, 0, 0, 0]
+    assert values(scores, "exact_match", "flexible") == values(scores, "token_f1", "flexible") == [1, 1, 0, 0]
+    strict = rows(scores, "exact_match", "strict")
+    assert strict["extracted"].to_pylist() == [True, False, False, True]
+    assert strict["prediction"].to_pylist() == ["42", "[invalid]", "[invalid]", "6"]
 
 
 @given(
-    st.lists(
-        st.lists(st.tuples(st.text(min_size=1, max_size=5), st.sampled_from([0.0, -1.0, -1.5, -2.0, -math.inf])), min_size=1, max_size=5),
-        min_size=1,
-        max_size=6,
-    )
+    st.lists(st.tuples(st.text(max_size=8), st.lists(st.text(max_size=8), min_size=1, max_size=3)), min_size=1, max_size=5),
+    st.fixed_dictionaries(
+        {
+            "ignore_case": st.booleans(),
+            "ignore_punctuation": st.booleans(),
+            "ignore_numbers": st.booleans(),
+            "regexes_to_ignore": st.sampled_from([None, [","], [r"\$", "(?s).*#### "]]),
+        }
+    ),
 )
-def test_the_first_of_equal_choices_is_chosen(documents):
-    given_ = [
-        choice_document([c for c, _ in choices], [ll for _, ll in choices], [0], n_tokens=[2] * len(choices)) for choices in documents
+def test_exact_match_is_lm_evals(documents, options):
+    from lm_eval.api.metrics import exact_match_hf_evaluate
+
+    # numpy's fixed-width strings, which lm-eval compares, end at the first trailing zero character; ours do not
+    documents = [(answer.replace("\0", ""), [reference.replace("\0", "") for reference in references]) for answer, references in documents]
+    entry = {"metric": "exact_match", **options}
+    scores = score(*tables("generate_until", [generated([a], r) for a, r in documents]), settings("generate_until", [entry]))
+    wanted = [
+        float(exact_match_hf_evaluate(predictions=[answer] * len(references), references=references, **options)["exact_match"] > 0)
+        for answer, references in documents
     ]
-    scores = score(*tables("multiple_choice", given_), settings("multiple_choice", ["acc", "acc_norm", "acc_bytes", "acc_tokens"]))
-    lengths = {"acc": lambda c: 1, "acc_norm": len, "acc_bytes": lambda c: len(c.encode()), "acc_tokens": lambda c: 2}
-    for metric, length in lengths.items():
-        chosen = [int(np.argmax([ll / length(c) for c, ll in choices])) for choices in documents]
-        assert values(scores, metric) == [float(i == 0) for i in chosen]
-        assert rows(scores, metric)["prediction"].to_pylist() == [choices[i][0] for choices, i in zip(documents, chosen, strict=True)]
+    assert values(scores, "exact_match") == wanted
 
 
-def test_normalisation_by_tokens():
-    document = choice_document(["a", "b"], [-2.0, -3.0], [1], n_tokens=[1, 2])
-    scores = score(*tables("multiple_choice", [document]), settings("multiple_choice", ["acc", "acc_tokens"]))
-    assert values(scores, "acc") == [0.0] and values(scores, "acc_tokens") == [1.0]
+def test_corpus_metrics_against_sacrebleu():
+    import sacrebleu
 
-
-def test_a_right_choice_that_is_not_there_is_never_chosen():
-    documents = [choice_document(["a", "b"], [-1.0, -2.0], [-100]), choice_document(["a", "b"], [-1.0, -2.0], [5])]
-    scores = score(*tables("multiple_choice", documents), settings("multiple_choice", ["acc", "exact_match", "brier_score"]))
-    assert values(scores, "acc") == values(scores, "exact_match") == [0.0, 0.0]
-    assert values(scores, "brier_score") == pytest.approx([np.sum(np.square(np.exp([-1, -2]) / np.exp([-1, -2]).sum()))] * 2)
-
-
-def test_references_name_the_right_choice_where_gold_does_not():
-    request, response = choice_document(["a", "b"], [-2.0, -1.0], [])
-    scores = score(*tables("multiple_choice", [(request | {"references": ["b"]}, response)]), settings("multiple_choice", ["acc"]))
-    assert values(scores, "acc") == [1.0]
-
-
-def test_documents_with_different_numbers_of_choices():
-    documents = [choice_document(["a"], [-5.0], [0]), choice_document(list("abc"), [-3.0, -1.0, -2.0], [1])]
-    requests, responses = tables("multiple_choice", documents)
-    assert values(score(requests, responses, settings("multiple_choice", ["acc"])), "acc") == [1.0, 1.0]
-    assert chance(requests) == pytest.approx((1 + 1 / 3) / 2)
-
-
-def test_classification_of_choices_against_scikit_learn():
-    from sklearn import metrics as sklearn
-
-    rng = np.random.default_rng(0)
-    loglikelihoods, gold = rng.normal(size=(300, 2)), rng.integers(0, 2, 300)
-    documents = [choice_document(["no", "yes"], ll.tolist(), [int(g)]) for ll, g in zip(loglikelihoods, gold, strict=True)]
-    entries = ["f1", "mcc", "balanced_accuracy", "precision", "recall", {"metric": "f1", "average": "macro"}]
-    predicted = loglikelihoods.argmax(1)
+    rng, words = random.Random(0), ["the", "cat", "sat", "on", "a", "mat", ",", "red", ".", "dog"]
+    hypotheses = [" ".join(rng.choices(words, k=rng.randint(0, 9))) for _ in range(40)]
+    references = [[" ".join(rng.choices(words, k=rng.randint(1, 9))) for _ in range(2)] for _ in range(40)]
+    names = ["bleu", "chrf", "chrf++", "ter"]
+    scoring = settings("generate_until", names)
+    scores = score(*tables("generate_until", [generated([h], r) for h, r in zip(hypotheses, references, strict=True)]), scoring)
+    streams = list(zip(*references, strict=True))
     wanted = {
-        "f1": sklearn.f1_score(gold, predicted),
-        "mcc": sklearn.matthews_corrcoef(gold, predicted),
-        "balanced_accuracy": sklearn.balanced_accuracy_score(gold, predicted),
-        "precision": sklearn.precision_score(gold, predicted),
-        "recall": sklearn.recall_score(gold, predicted),
+        "bleu": sacrebleu.corpus_bleu(hypotheses, streams).score,
+        "chrf": sacrebleu.corpus_chrf(hypotheses, streams).score,
+        "chrf++": sacrebleu.corpus_chrf(hypotheses, streams, word_order=2).score,
+        "ter": sacrebleu.corpus_ter(hypotheses, streams).score,
     }
-    scoring = settings("multiple_choice", entries[:-1])
-    scores = score(*tables("multiple_choice", documents), scoring)
-    for name, value in wanted.items():
-        assert metrics.score(metrics.aggregation_of(name, scoring), rows(scores, name)) == pytest.approx(value, abs=1e-12)
-        assert values(scores, name) == [None] * 300
-    scoring = settings("multiple_choice", entries[-1:])
-    scores = score(*tables("multiple_choice", documents), scoring)
-    macro = metrics.score(metrics.aggregation_of("f1", scoring), rows(scores, "f1"))
-    assert macro == pytest.approx(sklearn.f1_score(gold, predicted, average="macro"), abs=1e-12)
+    for name in names:
+        assert metrics.score(metrics.aggregation_of(name, scoring), rows(scores, name)) == pytest.approx(wanted[name], abs=1e-9)
+    sentence = [sacrebleu.sentence_bleu(h, r).score for h, r in zip(hypotheses, references, strict=True)]
+    assert values(scores, "bleu") == pytest.approx(sentence, abs=1e-9)
 
 
-def test_a_hundred_thousand_documents_in_about_a_second():
-    n, rng = 100_000, np.random.default_rng(0)
-    requests, responses = tables("multiple_choice", [choice_document(list("abcd"), [-1.0, -2.0, -3.0, -4.0], [1])] * 2)
-    requests, responses = (pa.concat_tables([table] * (n // 2)).combine_chunks() for table in (requests, responses))
-    number = requests.schema.get_field_index("doc_id")
-    requests, responses = (
-        table.set_column(table.schema.get_field_index("doc_id"), table.schema.field("doc_id"), pa.array(np.arange(n)))
-        for table in (requests, responses)
+# several answers
+
+
+def test_several_answers_score_their_mean():
+    documents = [generated(["a", "b", "a", "a"], ["a"]), generated(["b"] * 4, ["a"])]
+    scores = score(*tables("generate_until", documents), settings("generate_until", ["exact_match", "bleu", "pass@2", "maj@3"]))
+    assert values(scores, "exact_match") == [0.75, 0]
+    assert values(scores, "pass@2") == [1, 0]
+    assert values(scores, "maj@3") == [1, 0]
+    assert json.loads(rows(scores, "exact_match")["prediction"][0].as_py()) == ["a", "b", "a", "a"]
+    first, second = (metrics.statistics_of(rows(scores, "bleu"))[d] for d in range(2))
+    assert first[2] == 0.75 and second[2] == 0  # matching words, averaged over the answers
+
+
+def test_take_first_and_majority_vote_take_one_of_several_answers():
+    pipelines = [{"name": "first", "filter": [{"function": "take_first"}]}, {"name": "vote", "filter": [{"function": "majority_vote"}]}]
+    documents = [generated(["b", "a", "a"], ["a"])]
+    scores = score(*tables("generate_until", documents), settings("generate_until", ["exact_match"], filter_list=pipelines))
+    assert values(scores, "exact_match", "first") == [0] and values(scores, "exact_match", "vote") == [1]
+
+
+def test_pass_at_k_needs_k_answers():
+    with pytest.raises(UserError, match="pass@3 needs 3 answers and has 2"):
+        score(*tables("generate_until", [generated(["a", "b"], ["a"])]), settings("generate_until", ["pass@3"]))
+
+
+# errors and odd input
+
+
+def test_rows_fit_the_schema_and_go_through_a_file(tmp_path):
+    scores = score(
+        *tables("generate_until", [generated(["é🙂"], ["é🙂"], cluster="c")]), settings("generate_until", ["exact_match", "bleu"])
     )
-    assert number >= 0
-    loglikelihoods = pa.ListArray.from_arrays(np.arange(n + 1, dtype=np.int32) * 4, rng.normal(size=4 * n))
-    responses = responses.set_column(3 + 1, RESPONSES.field("loglikelihoods"), loglikelihoods)
+    parquet.write(scores, tmp_path / "s.parquet", SCORES)
+    assert parquet.read(tmp_path / "s.parquet", SCORES).equals(scores)
+    assert scores["cluster"].to_pylist() == ["c", "c"]
+
+
+def test_the_order_of_rows_does_not_matter():
+    documents = [generated([str(i % 3)], ["1"]) for i in range(9)]
+    requests, responses = tables("generate_until", documents)
+    scoring = settings("generate_until", ["exact_match", "f1"], filter_list=[{"name": "none", "filter": [{"function": "take_first"}]}])
+    scoring["metric_list"][1] = {"metric": "f1", "average": "macro"}
+    shuffled = responses.take([8, 3, 1, 0, 2, 7, 6, 5, 4])
+    assert score(requests.take(list(range(8, -1, -1))), shuffled, scoring).equals(score(requests, responses, scoring))
+
+
+def test_no_documents_give_no_rows():
+    requests, responses = tables("generate_until", [])
+    assert score(requests, responses, settings("generate_until", ["exact_match"])).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "message"),
+    [
+        ([0, 1, 2], [0, 2], r"t: no answer to 1 document \(1\)"),
+        ([0], [0, 4, 5], r"t: answers to 2 documents \(4, 5\) that the requests do not hold"),
+        ([0, 1], [0, 1, 1], r"t: the responses hold document 1 more than once"),
+        ([0, 0], [0], r"t: the requests hold document 0 more than once"),
+    ],
+)
+def test_documents_must_match(asked, answered, message):
+    requests, responses = tables("generate_until", [generated(["a"], ["a"])] * 6)
+    requests = replaced(requests.slice(0, len(asked)), doc_id=asked)
+    responses = replaced(responses.slice(0, len(answered)), doc_id=answered)
+    with pytest.raises(UserError, match=message):
+        score(requests, responses, settings("generate_until", ["exact_match"]))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_log_likelihood_that_is_no_number_is_named(bad):
+    documents = [choice_document(["a", "b"], [-1.0, -2.0], [0]), choice_document(["a", "b"], [-1.0, bad], [0])]
+    with pytest.raises(UserError, match=f"t: document 1: log-likelihood {bad}"):
+        score(*tables("multiple_choice", documents), settings("multiple_choice", ["acc"]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "document", "more", "message"),
+    [
+        ("multiple_choice", choice_document(["a", "b", "c"], [-1.0, -2.0], [0]), {}, "document 0: 3 choices and 2 log-likelihoods"),
+        ("multiple_choice", choice_document(["a"], [-1.0], [0]), {"metric_list": [{"metric": "acc_mutual_info"}]}, "after nothing"),
+        (
+            "multiple_choice",
+            choice_document(["a"], [-1.0], [0]),
+            {"metric_list": [{"metric": "akk"}]},
+            "metric akk: none for multiple_choice",
+        ),
+        ("multiple_choice", choice_document(["a"], [-1.0], [0]), {"filter_list": GSM8K}, "there is no text to filter"),
+        (
+            "multiple_choice",
+            choice_document(list("abc"), [-1.0] * 3, [2]),
+            {"metric_list": [{"metric": "mcc", "aggregation": "mean"}]},
+            "mcc",
+        ),
+        ("generate_until", generated(["a"], []), {}, "document 0 has no reference"),
+        ("generate_until", generated([], ["a"]), {}, "document 0 has no answer"),
+        ("generate_until", generated(["a"], ["a"]), {"unsafe_code": True}, "sandbox"),
+        (
+            "generate_until",
+            generated(["a"], ["a"]),
+            {"metric_list": [{"metric": "bleu", "tokenise": "zh"}]},
+            "unexpected keyword.*tokenise",
+        ),
+        (
+            "generate_until",
+            generated(["a"], ["a"]),
+            {"metric_list": [{"metric": "exact_match", "aggregation": "men"}]},
+            "no aggregation 'men'",
+        ),
+    ],
+)
+def test_errors_name_the_task_and_what_is_wrong(kind, document, more, message):
+    scoring = settings(kind, ["acc" if kind == "multiple_choice" else "exact_match"], **more)
+    with pytest.raises(UserError, match=f"^t: .*{message}"):
+        score(*tables(kind, [document]), scoring)
+
+
+def test_a_hostile_answer_of_a_megabyte():
+    text = "((((" * 250_000
+    names = [
+        "exact_match",
+        "token_f1",
+        "squad_match",
+        "triviaqa_match",
+        "contains",
+        "length",
+        "rougeL",
+        "edit_distance",
+        "distinct_2",
+        "repetition",
+    ]
     start = time.process_time()
-    scores = score(requests, responses, settings("multiple_choice", ["acc", "acc_norm"]))
-    seconds = time.process_time() - start
-    assert scores.num_rows == 2 * n
-    assert np.mean(values(scores, "acc")) == pytest.approx(0.25, abs=0.01)
-    assert seconds < 5  # about 1 on an idle core
+    scores = score(*tables("generate_until", [generated([text], ["a b"])]), settings("generate_until", names, filter_list=GSM8K))
+    assert values(scores, "exact_match", "flexible") == [0]
+    assert values(scores, "length", "flexible") == [len("[invalid]")]
+    scores = score(*tables("generate_until", [generated([text], ["a b"])]), settings("generate_until", names))
+    assert values(scores, "length") == values(scores, "edit_distance") == [1_000_000]
+    assert time.process_time() - start < 10

@@ -46,14 +46,20 @@ def score(requests: pa.Table, responses: pa.Table, settings: Settings, *, allow_
     order of pipelines, metrics, doc_id. Raises UserError, naming task and document, where documents are missing, surplus or twice there,
     a log-likelihood is not a number, or a task's own function fails.
     """
-    task = settings["task"]
     if not allow_functions and (reference := _first_function(settings)):
         raise UserError(f"{reference['file']}: !function {reference['!function']} is Python; set allow_functions: true to run it")
-    requests, responses = _joined(requests, responses, task)
+    try:
+        return _score(requests, responses, settings)
+    except UserError as error:
+        raise UserError(f"{settings['task']}: {error}") from error
+
+
+def _score(requests: pa.Table, responses: pa.Table, settings: Settings) -> pa.Table:
+    requests, responses = _joined(requests, responses, settings["task"])
     if not requests.num_rows:
         return SCORES.empty_table()
     if settings.get("unsafe_code"):
-        raise UserError(f"{task}: unsafe_code: scoring would run programs that the model wrote, which needs a sandbox; remove the task")
+        raise UserError("unsafe_code: scoring would run programs that the model wrote, which needs a sandbox; remove the task")
     if settings["output_type"] == "generate_until":
         scored = _generated(requests, responses, settings)
     else:
@@ -74,17 +80,17 @@ def _joined(requests: pa.Table, responses: pa.Table, task: str) -> tuple[pa.Tabl
     """Both tables in the order of doc_id. Raises UserError unless they hold the same documents, each once, of this task and one model."""
     for name, table in (("requests", requests), ("responses", responses)):
         if odd := sorted(set(pc.unique(table["task"]).to_pylist()) - {task}):
-            raise UserError(f"{task}: the {name} hold documents of {', '.join(odd)}")
+            raise UserError(f"the {name} hold documents of {', '.join(odd)}")
         counts = pc.value_counts(table["doc_id"])
         if twice := [pair["values"].as_py() for pair in counts if pair["counts"].as_py() > 1] if len(counts) < table.num_rows else []:
-            raise UserError(f"{task}: the {name} hold document {min(twice)} more than once")
+            raise UserError(f"the {name} hold document {min(twice)} more than once")
     if len(pc.unique(responses["model"])) > 1:
-        raise UserError(f"{task}: the responses hold several models; score one at a time")
+        raise UserError("the responses hold several models; score one at a time")
     asked, answered = requests["doc_id"].to_numpy(), responses["doc_id"].to_numpy()
     if len(missing := np.setdiff1d(asked, answered)):
-        raise UserError(f"{task}: no answer to {_some(missing)}; make the responses again")
+        raise UserError(f"no answer to {_some(missing)}; make the responses again")
     if len(surplus := np.setdiff1d(answered, asked)):
-        raise UserError(f"{task}: answers to {_some(surplus)} that the requests do not hold; make the responses again")
+        raise UserError(f"answers to {_some(surplus)} that the requests do not hold; make the responses again")
     return requests.sort_by("doc_id").combine_chunks(), responses.sort_by("doc_id").combine_chunks()
 
 
@@ -98,28 +104,33 @@ def _some(documents: np.ndarray) -> str:
 
 def _likelihoods(requests: pa.Table, responses: pa.Table, settings: Settings) -> Iterable[Scored]:
     kind, n = settings["output_type"], requests.num_rows
-    _check_numbers(responses, settings["task"])
-    answers = {"multiple_choice": _choices, "loglikelihood": _targets, "loglikelihood_rolling": _texts}[kind](requests, responses, settings)
-    nothing, extracted = pa.nulls(n, pa.string()), pa.array(np.ones(n, bool))
+    _check_numbers(responses)
+    answers = {"multiple_choice": _choices, "loglikelihood": _targets, "loglikelihood_rolling": _texts}[kind](requests, responses)
+    extracted = pa.array(np.ones(n, bool))
+    most_likely = _texts_of(answers, answers.argmax(answers.loglikelihoods)) if isinstance(answers, Choices) else pa.nulls(n, pa.string())
     for pipeline in _pipelines(settings):
         if settings.get("process_results"):
             results = [[result] for result in _results(responses, kind)]
-            for name, items in _own(results, *_process_results(requests, settings), requests, settings):
-                yield Scored(pipeline, name, items, nothing, extracted)
+            for name, items in _own(results, *_process_results(requests, settings), requests["doc_id"]):
+                yield Scored(pipeline, name, items, most_likely, extracted)
             continue
         for entry in settings["metric_list"]:
             metric = metrics.metric_of(entry, settings)
             if metric is None:
                 known = sorted(name for of, name in metrics.METRICS if of == kind)
                 name = metrics.name_of(entry)
-                raise UserError(f"{settings['task']}: metric {name}: none for {kind}; known: {', '.join(known)}")
+                raise UserError(f"metric {name}: none for {kind}; known: {', '.join(known)}")
             found = metric.function(answers, **metrics.options_of(entry))
-            predictions = nothing
+            predictions = most_likely
             if isinstance(answers, Choices):
                 chosen, found = found
-                predictions = answers.texts.take(pa.array(answers.first + chosen))
-            items = found if isinstance(found, np.ndarray) else [[item] for item in found]
-            yield Scored(pipeline, metric.name, items, predictions, extracted, metric.value)
+                predictions = _texts_of(answers, chosen)
+            each = found if isinstance(found, np.ndarray) else [[item] for item in found]
+            yield Scored(pipeline, metric.name, each, predictions, extracted, metric.value)
+
+
+def _texts_of(choices: Choices, chosen: np.ndarray) -> pa.Array:
+    return choices.texts.take(pa.array(choices.first + chosen))
 
 
 def _pipelines(settings: Settings) -> list[str]:
@@ -127,23 +138,21 @@ def _pipelines(settings: Settings) -> list[str]:
     pipelines = settings.get("filter_list") or [{"name": "none", "filter": []}]
     for pipeline in pipelines:
         if odd := [step["function"] for step in pipeline["filter"] or [] if step["function"] != "take_first"]:
-            raise UserError(f"{settings['task']}: filter {odd[0]}: there is no text to filter in {settings['output_type']}; remove it")
+            raise UserError(f"filter {odd[0]}: there is no text to filter in {settings['output_type']}; remove it")
     return [pipeline["name"] for pipeline in pipelines]
 
 
-def _check_numbers(responses: pa.Table, task: str) -> None:
+def _check_numbers(responses: pa.Table) -> None:
     """Raises UserError for a log-likelihood that is not a number; -inf is one (a token the model never writes)."""
     flat = _flat(responses["loglikelihoods"])
     bad = ~(flat < np.inf)
     if bad.any():
         row = int(np.searchsorted(_starts(responses["loglikelihoods"]), np.flatnonzero(bad)[0], side="right")) - 1
         document = responses["doc_id"][row].as_py()
-        raise UserError(
-            f"{task}: document {document}: log-likelihood {flat[bad][0]}; the model overflows: try another dtype and infer again"
-        )
+        raise UserError(f"document {document}: log-likelihood {flat[bad][0]}; the model overflows: try another dtype and infer again")
 
 
-def _choices(requests: pa.Table, responses: pa.Table, settings: Settings) -> Choices:
+def _choices(requests: pa.Table, responses: pa.Table) -> Choices:
     starts, asked = _starts(requests["choices"]), _starts(responses["loglikelihoods"])
     counts, answers = np.diff(starts), np.diff(asked)
     twice = bool((answers == 2 * counts).all())  # each choice also after nothing, for mutual information
@@ -151,7 +160,7 @@ def _choices(requests: pa.Table, responses: pa.Table, settings: Settings) -> Cho
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         document = requests["doc_id"][row].as_py()
-        raise UserError(f"{settings['task']}: document {document}: {counts[row]} choices and {answers[row]} log-likelihoods; infer again")
+        raise UserError(f"document {document}: {counts[row]} choices and {answers[row]} log-likelihoods; infer again")
     place = np.arange(asked[-1]) - np.repeat(asked[:-1], answers)
     after_question = place < np.repeat(counts, answers)
     loglikelihoods = _flat(responses["loglikelihoods"])
@@ -175,22 +184,21 @@ def _golds(requests: pa.Table) -> list[list[int]]:
     return golds
 
 
-def _targets(requests: pa.Table, responses: pa.Table, settings: Settings) -> Targets:
-    _one_each(responses["loglikelihoods"], responses, settings)
+def _targets(requests: pa.Table, responses: pa.Table) -> Targets:
+    _one_each(responses["loglikelihoods"], responses["doc_id"])
     return Targets(_flat(responses["loglikelihoods"]), _flat(responses["greedy"]))
 
 
-def _texts(requests: pa.Table, responses: pa.Table, settings: Settings) -> Texts:
+def _texts(requests: pa.Table, responses: pa.Table) -> Texts:
     """Whole texts; their windows' log-likelihoods and tokens summed."""
-    _one_each(requests["continuations"], requests, settings)
+    _one_each(requests["continuations"], requests["doc_id"])
     texts = [continuations[0]["text"] for continuations in requests["continuations"].to_pylist()]
     return Texts(texts, _summed(responses["loglikelihoods"]), _summed(responses["n_tokens"]))
 
 
-def _one_each(column: pa.ChunkedArray, table: pa.Table, settings: Settings) -> None:
+def _one_each(column: pa.ChunkedArray, doc_ids: pa.ChunkedArray) -> None:
     if len(wrong := np.flatnonzero(np.diff(_starts(column)) != 1)):
-        document = table["doc_id"][int(wrong[0])].as_py()
-        raise UserError(f"{settings['task']}: document {document}: {settings['output_type']} needs exactly one target; make it again")
+        raise UserError(f"document {doc_ids[int(wrong[0])]}: has not exactly one text to score; make requests and responses again")
 
 
 def _results(responses: pa.Table, kind: str) -> list[list[Any]]:
@@ -209,16 +217,16 @@ def _generated(requests: pa.Table, responses: pa.Table, settings: Settings) -> I
     references = requests["references"].to_pylist()
     if not all(references) and not settings.get("process_results"):
         document = requests["doc_id"][next(i for i, texts in enumerate(references) if not texts)].as_py()
-        raise UserError(f"{settings['task']}: document {document} has no reference; drop it in process_docs or correct doc_to_target")
+        raise UserError(f"document {document} has no reference; drop it in process_docs or correct doc_to_target")
     unfiltered = filters.answers_of(responses["texts"].to_pylist())
     if not all(unfiltered.values):
         document = responses["doc_id"][next(i for i, texts in enumerate(unfiltered.values) if not texts)].as_py()
-        raise UserError(f"{settings['task']}: document {document} has no answer; infer again")
+        raise UserError(f"document {document} has no answer; infer again")
     for pipeline in settings.get("filter_list") or [{"name": "none", "filter": None}]:
         try:
             answers = filters.apply(pipeline["filter"] or [], unfiltered, documents)
         except UserError as error:
-            raise UserError(f"{settings['task']}: {pipeline['name']}: {error}") from error
+            raise UserError(f"{pipeline['name']}: {error}") from error
         predictions = pa.array([_as_text(values[0] if len(values) == 1 else values) for values in answers.values], pa.string())
         extracted = pa.array([any(found) for found in answers.found])
         # a task's own functions get a list of answers where its filters leave one
@@ -226,7 +234,7 @@ def _generated(requests: pa.Table, responses: pa.Table, settings: Settings) -> I
         given = [[values] if as_list else values for values in answers.values]
         if settings.get("process_results"):
             results = [[[value] for value in values] for values in given]
-            for name, items in _own(results, *_process_results(requests, settings), requests, settings):
+            for name, items in _own(results, *_process_results(requests, settings), requests["doc_id"]):
                 yield Scored(pipeline["name"], name, items, predictions, extracted)
             continue
         for entry in settings["metric_list"]:
@@ -234,7 +242,7 @@ def _generated(requests: pa.Table, responses: pa.Table, settings: Settings) -> I
             if metric is None:
                 name = metrics.name_of(entry)
                 call = callback_of(name, entry, metrics.options_of(entry))
-                for key, items in _own(given, lambda row, answer: call(answer, references[row]), f"metric {name}", requests, settings):  # noqa: B023
+                for key, items in _own(given, lambda row, answer: call(answer, references[row]), f"metric {name}", requests["doc_id"]):  # noqa: B023
                     yield Scored(pipeline["name"], key, items, predictions, extracted)
             else:
                 answered = _items_of(metric, answers.values, references, metrics.options_of(entry))
@@ -252,13 +260,13 @@ def _items_of(metric: metrics.Metric, answers: list[list[Any]], references: list
 
 
 def _own(
-    results: list[list[Any]], function: Callable[[int, Any], Any], name: str, requests: pa.Table, settings: Settings
+    results: list[list[Any]], function: Callable[[int, Any], Any], name: str, doc_ids: pa.ChunkedArray
 ) -> Iterable[tuple[str, list[list[Item]]]]:
     """Items by metric name of `function(row, result)`, which gives a dict of them; `results`: for each document, of each answer."""
     items: dict[str, list[list[Item]]] = {}
     for row, answers in enumerate(results):
         for answer in answers:
-            where = f"{settings['task']}: document {requests['doc_id'][row]}: {name}"
+            where = f"document {doc_ids[row]}: {name}"
             try:
                 values = function(row, answer)
             except UserError as error:
@@ -305,11 +313,9 @@ def _rows(scored: Scored, requests: pa.Table, models: pa.ChunkedArray, settings:
     items = scored.items if isinstance(scored.items, np.ndarray) else [item for items in scored.items for item in items]
     try:
         value, statistics, item = columns(aggregation, items, counts[counts > 0], scored.value)
-    except UserError as error:
-        raise UserError(f"{settings['task']}: {error}") from error
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"{settings['task']}: metric {scored.metric}: aggregation {aggregation.name} cannot take its values ({error}); mend metric_list"
+            f"metric {scored.metric}: aggregation {aggregation.name} cannot take its values ({error}); mend metric_list"
         ) from error
     row = {
         "model": models.take(rows),

@@ -90,7 +90,7 @@ def metric_of(entry: Mapping[str, Any], settings: Mapping[str, Any]) -> Metric |
     if kind == "generate_until" and (sampled := _SAMPLED.fullmatch(name)):
         of = METRICS.get((kind, entry.get("of", "exact_match")))
         if of is None:
-            raise UserError(f"{settings.get('task')}: metric {name}: of: no metric {entry['of']!r}")
+            raise UserError(f"metric {name}: of: no metric {entry['of']!r}")
         return {"pass": sampling.pass_at, "maj": sampling.maj_at}[sampled[1]](int(sampled[2]), of)
     if kind == "multiple_choice" and (recall := _RECALL.fullmatch(name)):
         return ranking.recall_at(int(recall[1]))
@@ -118,7 +118,7 @@ def aggregation_of(name: str, settings: Mapping[str, Any]) -> Aggregation:
     elif wanted in AGGREGATIONS:
         found = _built(wanted, options_of(entry), name)
     else:
-        raise UserError(f"{settings.get('task')}: metric {name}: no aggregation {wanted!r}; known: {', '.join(sorted(AGGREGATIONS))}")
+        raise UserError(f"metric {name}: no aggregation {wanted!r}; known: {', '.join(sorted(AGGREGATIONS))}")
     higher = entry.get("higher_is_better")
     if higher is None:
         higher = metric.higher_is_better if metric else found.higher_is_better

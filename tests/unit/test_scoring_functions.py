@@ -1,0 +1,146 @@
+import json
+
+import pytest
+from scoring_tables import choice_document, generated, rows, settings, tables, values
+
+from snakeval import metrics
+from snakeval.errors import UserError
+from snakeval.scoring import score
+
+MODULE = """
+def process(doc, results):
+    if "fail" in doc: raise KeyError("answer")
+    values = {"own": float(results[0] == doc["answer"]), "pair": (doc["answer"], results[0])}
+    return values if doc["answer"] != "c" else {"own": 0.0}
+
+def choices(doc, results):
+    return {"margin": results[0][0] - results[1][0], "greedy": results[1][1]}
+
+def share(items):
+    return sum(gold == answer for gold, answer in items) / len(items)
+
+def same(references, predictions, scale=1):
+    return scale * float(references[0] == predictions[0])
+
+def several(references, predictions):
+    return {"first": 1.0, "sized": float(len(predictions[0]))}
+
+def passthrough(items):
+    return items
+
+class Shout:
+    def __init__(self, mark="!"): self.mark = mark
+    def apply(self, resps, docs): return [[r + self.mark if r else "[invalid]" for r in inst] for inst in resps]
+
+def reverse(resps, docs):
+    return [[r[::-1] for r in inst] for inst in resps]
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    (tmp_path / "code.py").write_text(MODULE)
+    return lambda name: {"!function": f"code.{name}", "file": str(tmp_path / "task.yaml"), "digest": None}
+
+
+def documents_of(answers):
+    return [generated([answer], ["b"], document=json.dumps({"answer": right})) for answer, right in answers]
+
+
+def test_process_results_and_an_own_aggregation(own):
+    entries = [{"metric": "own", "aggregation": "mean"}, {"metric": "pair", "aggregation": own("share")}]
+    scoring = settings("generate_until", entries, process_results=own("process"))
+    scores = score(*tables("generate_until", documents_of([("b", "b"), ("x", "b"), ("c", "c")])), scoring)
+    assert values(scores, "own") == [1, 0, 0]
+    assert rows(scores, "pair")["doc_id"].to_pylist() == [0, 1]  # the third document gave none
+    assert [json.loads(item) for item in rows(scores, "pair")["item"].to_pylist()] == [["b", "b"], ["b", "x"]]
+    assert metrics.score(metrics.aggregation_of("pair", scoring), rows(scores, "pair")) == 0.5
+
+
+def test_process_results_of_choices_gets_pairs(own):
+    scoring = settings("multiple_choice", [], process_results=own("choices"))
+    scores = score(*tables("multiple_choice", [choice_document(["a", "b"], [-1.0, -3.0], [0], [True, False])]), scoring)
+    assert values(scores, "margin") == [2.0] and values(scores, "greedy") == [0.0]
+
+
+def test_own_metrics_of_all_shapes(own):
+    entries = [
+        {"metric": own("same"), "scale": 3, "aggregation": "mean", "higher_is_better": False},
+        {"metric": own("several"), "aggregation": "mean"},
+        {"metric": own("passthrough"), "aggregation": own("share")},
+    ]
+    scoring = settings("generate_until", entries)
+    scores = score(*tables("generate_until", documents_of([("b", "b"), ("xx", "b")])), scoring)
+    assert values(scores, "same") == [3, 0] and values(scores, "sized") == [1, 2]
+    assert not metrics.aggregation_of("same", scoring).higher_is_better
+    assert metrics.score(metrics.aggregation_of("passthrough", scoring), rows(scores, "passthrough")) == 0.5
+
+
+def test_own_metrics_take_the_best_of_several_references(own):
+    scoring = settings("generate_until", [{"metric": own("same")}])
+    assert values(score(*tables("generate_until", [generated(["b"], ["a", "b"])]), scoring), "same") == [1]
+    scoring = settings("generate_until", [{"metric": own("passthrough")}])
+    with pytest.raises(UserError, match="2 references"):
+        score(*tables("generate_until", [generated(["b"], ["a", "b"])]), scoring)
+
+
+def test_own_filters(own):
+    pipelines = [
+        {"name": "shout", "filter": [{"function": own("Shout"), "mark": "?"}, {"function": "take_first"}]},
+        {"name": "reverse", "filter": [{"function": "custom", "filter_fn": own("reverse")}]},
+    ]
+    documents = [generated(["ab"], ["ab?"]), generated([""], ["x"])]
+    scores = score(*tables("generate_until", documents), settings("generate_until", ["exact_match"], filter_list=pipelines))
+    assert values(scores, "exact_match", "shout") == [1, 0]
+    assert rows(scores, "exact_match", "shout")["extracted"].to_pylist() == [True, False]
+    assert rows(scores, "exact_match", "reverse")["prediction"].to_pylist() == ["ba", ""]
+
+
+def test_own_python_is_refused_unless_allowed(own):
+    scoring = settings("generate_until", [], process_results=own("process"))
+    with pytest.raises(UserError, match="allow_functions: true"):
+        score(*tables("generate_until", documents_of([("b", "b")])), scoring, allow_functions=False)
+
+
+def test_an_own_function_that_fails_is_named_with_its_document(own):
+    scoring = settings("generate_until", [], process_results=own("process"))
+    with pytest.raises(UserError, match=r"t: document 0: !function code.process failed: KeyError: 'answer'"):
+        score(*tables("generate_until", [generated(["b"], ["b"], document='{"fail": 1}')]), scoring)
+
+
+def test_metrics_of_the_users_own_file(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from snakeval.metrics import Metric\n"
+        "def same_start(prediction, references, letters=1):\n"
+        "    return float(any(prediction[:letters] == reference[:letters] for reference in references))\n"
+        'METRIC = Metric("same_start", "generate_until", same_start, proportion=True)\n'
+    )
+    scoring = settings("generate_until", [{"metric": "same_start", "letters": 2}], metric_files=[str(tmp_path / "mine.py")])
+    assert values(score(*tables("generate_until", [generated(["abc"], ["abd"]), generated(["abc"], ["acd"])]), scoring), "same_start") == [
+        1,
+        0,
+    ]
+    assert metrics.aggregation_of("same_start", scoring).proportion
+
+
+def test_metrics_of_evaluate_from_a_folder(tmp_path):
+    folder = tmp_path / "longer"
+    folder.mkdir()
+    (folder / "longer.py").write_text(
+        "import datasets\nimport evaluate\n"
+        "class Longer(evaluate.Metric):\n"
+        "    def _info(self):\n"
+        "        features = datasets.Features({'predictions': datasets.Value('string'), 'references': datasets.Value('string')})\n"
+        "        return evaluate.MetricInfo(description='', citation='', features=features)\n"
+        "    def _compute(self, predictions, references, by=0):\n"
+        "        return {'longer': float(len(predictions[0]) > len(references[0]) + by)}\n"
+    )
+    scoring = settings("generate_until", [{"metric": str(folder), "hf_evaluate": True, "by": 1}])
+    scores = score(*tables("generate_until", [generated(["abc"], ["a"]), generated(["ab"], ["a"])]), scoring)
+    assert values(scores, "longer") == [1, 0]
+
+
+def test_a_metric_of_evaluate_that_is_not_here_is_not_downloaded():
+    scoring = settings("generate_until", [{"metric": "no_such_metric_xyz", "hf_evaluate": True}])
+    with pytest.raises(UserError, match=r"no_such_metric_xyz.*downloads nothing"):
+        score(*tables("generate_until", [generated(["a"], ["a"])]), scoring)
