@@ -1,0 +1,27 @@
+"""Questions whose answer is copied from a short passage, as in SQuAD."""
+
+import random
+
+from snakeval.generators.words import COLOURS, OBJECTS, PEOPLE, PLACES
+
+
+def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
+    """Columns `passage` (difficulty + 1 people, a sentence each), `question`, `answer` (a span of the passage)."""
+    people = difficulty + 1
+    names = rng.sample(PEOPLE, people)
+    places = rng.sample(PLACES, people)
+    objects = [f"{rng.choice(COLOURS)} {thing}" for thing in rng.sample(OBJECTS, people)]
+    passage = " ".join(
+        f"{name} lives near the {place} and owns a {thing}." for name, place, thing in zip(names, places, objects, strict=True)
+    )
+    person = rng.randrange(people)
+    name, place, thing = names[person], places[person], objects[person]
+    question, answer = rng.choice(
+        [
+            (f"Where does {name} live?", f"near the {place}"),
+            (f"What does {name} own?", f"a {thing}"),
+            (f"Who lives near the {place}?", name),
+            (f"Who owns a {thing}?", name),
+        ]
+    )
+    return {"passage": passage, "question": question, "answer": answer}
