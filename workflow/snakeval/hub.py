@@ -78,10 +78,13 @@ def root_files(repository: Repository, at: str, retry: Retry, cache_dir: Path | 
 def fetch(repository: Repository, at: str, files: list[str], retry: Retry, cache_dir: Path | None = None) -> Snapshot:
     """Bring `files` of a repository at a commit to this machine (or find them in the cache) and check their digests.
 
-    A file whose content is not what the hub says is fetched again.
+    A file whose content is not what the hub says is fetched again. Raises UserError for a name that would be written outside the folder.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import disable_progress_bars
+
+    if outside := [file for file in files if file.startswith("/") or ".." in file.split("/")]:
+        raise UserError(f"{repository.where}: {repository}: file name {outside[0]!r} would leave its folder; do not use this repository")
 
     def download() -> Snapshot:
         disable_progress_bars()
