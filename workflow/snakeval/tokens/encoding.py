@@ -1,0 +1,109 @@
+"""A tokenizer and how it is used: text to token ids, with the special tokens handled once, for all families of models."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from snakeval.errors import UserError
+
+CHARACTERS_AT_ONCE = 1 << 20  # bounds the memory of one call of the tokenizer
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A tokenizer with the settings of the model it belongs to."""
+
+    tokenizer: Any
+    family: str  # causal, seq2seq, classifier or extractive
+    max_length: int  # tokens
+    chat: bool = False
+    system_prompt: str | None = None
+    fewshot_as_multiturn: bool = True
+    add_bos: bool | None = None  # None: as the tokenizer does by itself
+    on_overflow: str = "truncate"  # truncate, drop_shots or error
+    labels: Mapping[int, str] = field(default_factory=dict)  # a classifier's id2label
+
+    @cached_property
+    def prefix(self) -> int | None:
+        """The token that stands for an empty context: BOS, else EOS."""
+        bos, eos = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
+        return bos if bos is not None else eos
+
+    @cached_property
+    def prefix_text(self) -> str:
+        """The prefix token as it would stand in a text, where a chat template may have put it; empty without one."""
+        return "" if self.prefix is None else self.tokenizer.decode([self.prefix])
+
+    def needed_prefix(self, where: str) -> int:
+        """The prefix token. Raises UserError for a tokenizer that has none."""
+        if self.prefix is None:
+            raise UserError(f"{where}: an empty context needs a BOS or EOS token, and the tokenizer has neither; name one in its files")
+        return self.prefix
+
+    def encode(self, texts: Iterable[str]) -> dict[str, np.ndarray]:
+        """Token ids (int32) of distinct texts, with the special tokens the model expects; never a second BOS."""
+        distinct = list(dict.fromkeys(texts))
+        begun = [text for text in distinct if self._begins_with_prefix(text)]
+        others = [text for text in distinct if not self._begins_with_prefix(text)]
+        add_bos = self.add_bos if self.family == "causal" else None
+        found = self._call(others, add_special_tokens=add_bos is not False)
+        if add_bos:
+            found = {text: self._with_bos(ids) for text, ids in found.items()}
+        return found | self.encode_plain(begun)
+
+    def encode_plain(self, texts: Iterable[str]) -> dict[str, np.ndarray]:
+        """Token ids (int32) of distinct texts, nothing added."""
+        return self._call(list(dict.fromkeys(texts)), add_special_tokens=False)
+
+    @cached_property
+    def added(self) -> tuple[str, str]:
+        """What `encode` puts before and after a text, as text."""
+        whole, plain = self.encode(["x"])["x"].tolist(), self.encode_plain(["x"])["x"].tolist()
+        start = next((at for at in range(len(whole) - len(plain) + 1) if whole[at : at + len(plain)] == plain), 0)
+        return self.tokenizer.decode(whole[:start]), self.tokenizer.decode(whole[start + len(plain) :])
+
+    def shown(self, text: str) -> str:
+        """A text as the model reads it after `encode`, special tokens included."""
+        before, after = ("", "") if self._begins_with_prefix(text) else self.added
+        return before + text + after
+
+    def _begins_with_prefix(self, text: str) -> bool:
+        return bool(self.prefix_text) and text.startswith(self.prefix_text)
+
+    def _with_bos(self, ids: np.ndarray) -> np.ndarray:
+        bos = self.tokenizer.bos_token_id
+        if bos is None:
+            raise UserError("add_bos: the tokenizer has no BOS token; remove add_bos from the model's configuration")
+        return ids if len(ids) and ids[0] == bos else np.concatenate([np.array([bos], np.int32), ids])
+
+    def _call(self, texts: list[str], add_special_tokens: bool) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = {}
+        for some in _bounded(texts):
+            encoded = self.tokenizer(
+                some,
+                add_special_tokens=add_special_tokens,
+                padding=False,
+                truncation=False,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+                verbose=False,
+            )["input_ids"]
+            found |= {text: np.array(ids, np.int32) for text, ids in zip(some, encoded, strict=True)}
+        return found
+
+
+def _bounded(texts: list[str]) -> Iterable[list[str]]:
+    """Runs of texts with at most CHARACTERS_AT_ONCE characters, at least one text each."""
+    some: list[str] = []
+    size = 0
+    for text in texts:
+        if some and size + len(text) > CHARACTERS_AT_ONCE:
+            yield some
+            some, size = [], 0
+        some.append(text)
+        size += len(text)
+    if some:
+        yield some
