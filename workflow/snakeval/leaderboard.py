@@ -86,7 +86,7 @@ def _read(files: Mapping[str, Path], tasks: Mapping[str, Settings], seed: int) -
             found[task].setdefault((name, metric), {})[model] = series
     for by_key in found.values():
         for key, by_model in by_key.items():
-            by_key[key] = _right_or_wrong(by_model)
+            by_key[key] = _as_shares(by_model)
     return found
 
 
@@ -104,10 +104,10 @@ def _split(table: pa.Table, keys: list[str]) -> Iterator[tuple[tuple[str, ...], 
         yield tuple(rows[key][0].as_py() for key in keys), rows
 
 
-def _right_or_wrong(by_model: dict[str, Series]) -> dict[str, Series]:
-    """A mean whose values are 0 and 1 for all models is a proportion, also where the metric does not say so (as of process_results)."""
-    values = [series.data for series in by_model.values() if series.kind == "mean"]
-    if not values or not np.array_equal(np.unique(np.concatenate(values)), (0.0, 1.0)):
+def _as_shares(by_model: dict[str, Series]) -> dict[str, Series]:
+    """A mean of values that lie in [0, 1] for all models is a share, also where its metric does not say so (as of process_results)."""
+    values = [series.data for series in by_model.values() if series.kind == "mean" and series.n]
+    if not values or any(data.min() < 0 or data.max() > 1 for data in values):
         return by_model
     return {model: replace(s, aggregation=replace(s.aggregation, proportion=True)) for model, s in by_model.items()}
 

@@ -1,5 +1,7 @@
 """The leaderboard as Markdown whose columns line up, so that it reads as well in a terminal."""
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -54,6 +56,6 @@ def _number(value: float) -> str:
     return f"{value:.4f}" if size < 10 else f"{value:.2f}" if size < 1000 else f"{value:,.0f}" if size < 1e9 else f"{value:.3g}"
 
 
-def _joined(cells: tuple[str, ...] | list[str], widths: list[int], numeric: list[bool]) -> str:
+def _joined(cells: Sequence[str], widths: list[int], numeric: list[bool]) -> str:
     padded = [cell.rjust(width) if right else cell.ljust(width) for cell, width, right in zip(cells, widths, numeric, strict=True)]
     return "| " + " | ".join(padded) + " |"

@@ -33,7 +33,11 @@ def mcnemar(only_a: np.ndarray, only_b: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def tango(
-    share_a: np.ndarray, share_b: np.ndarray, n: np.ndarray, df: float | np.ndarray = np.inf, confidence: float = CONFIDENCE
+    share_a: float | np.ndarray,
+    share_b: float | np.ndarray,
+    n: float | np.ndarray,
+    df: float | np.ndarray = np.inf,
+    confidence: float = CONFIDENCE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Score interval of the difference of paired proportions (Tango 1998, Statistics in Medicine 17:891-908); arrays broadcast.
 
@@ -87,7 +91,7 @@ def sign_flip(differences: np.ndarray) -> np.ndarray:
 
 def _enumerated(differences: np.ndarray) -> float:
     # The first sign stays: turning all signs gives the same size.
-    patterns = np.array(list(product((1.0, -1.0), repeat=len(differences) - 1))).reshape(-1, len(differences) - 1)
+    patterns = np.array(list(product((1.0, -1.0), repeat=len(differences) - 1)))
     sums = np.abs(differences[0] + patterns @ differences[1:])
     observed = abs(differences.sum())
     return float(np.mean(sums >= observed - 1e-9 * np.abs(differences).sum()))

@@ -148,26 +148,21 @@ def _of_replicates(stratum: Stratum, value: float, confidence: float) -> Differe
 
 
 def _of_shares(comparison: Comparison, value: float, confidence: float) -> Difference:
-    """Tango's interval at the effective number of documents.
-
-    As in `intervals.weighted_proportion`, each stratum's shares are drawn towards the average by one pseudo-document, so that a stratum
-    without discordant documents does not count as known without error.
-    """
+    """Tango's interval at the effective number of documents; see `intervals.stratum_variances` for that of several strata."""
     weights = np.array([stratum.weight for stratum in comparison])
     shares = np.array([[np.mean(s.a.data > s.b.data), np.mean(s.a.data < s.b.data)] for s in comparison])
     numbers, df = np.array([_effective_number(stratum) for stratum in comparison]).T
     average = weights @ shares
-    shrunken = (numbers[:, None] * shares + average) / (numbers[:, None] + 1)
-    variances = weights**2 * _share_variance(shrunken) / numbers / (1 - numbers / (numbers + 1) ** 2)
-    total = float(variances.sum())
-    if len(comparison) == 1:
-        number, joint_df = numbers[0], df[0]
-    elif total > 0:
-        number, joint_df = _share_variance(average) / total, satterthwaite(variances, df)
+    one_document = float(_share_variance(average))
+    if not average.any():
+        number, stderr, joint_df = 1 / float(np.sum(weights**2 / numbers)), np.nan, float(np.min(df))
+    elif len(comparison) == 1:
+        number, stderr, joint_df = numbers[0], float(np.sqrt(one_document / numbers[0])), df[0]
     else:
-        number, joint_df = 1 / float(np.sum(weights**2 / numbers)), float(np.min(df))
+        variances, df = intervals.stratum_variances(weights, shares, numbers, df, _share_variance)
+        number, stderr, joint_df = one_document / variances.sum(), float(np.sqrt(variances.sum())), satterthwaite(variances, df)
     low, high = tango(average[0], average[1], number, joint_df, confidence)
-    return Difference(value, float(np.sqrt(total)) if total > 0 else np.nan, float(low), float(high))
+    return Difference(value, stderr if stderr > 0 else np.nan, float(low), float(high))
 
 
 def _effective_number(stratum: Stratum) -> tuple[float, float]:

@@ -8,12 +8,14 @@ Student's t.
 `nan` stands for what is undefined: the spread of one document, or of documents that are all alike.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
+PSEUDO_DOCUMENTS = 4  # benchmarks/coverage.py: fewer cover too little for rare successes in small strata, more too much for unlike strata
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,11 @@ def mean(values: np.ndarray, clusters: np.ndarray | None = None, confidence: flo
 
 
 def proportion(values: np.ndarray, clusters: np.ndarray | None = None, confidence: float = CONFIDENCE) -> Estimate:
-    """The mean of shares in [0, 1], `values` (n,), with Wilson's interval at the effective number of documents.
+    """The mean of `values` (n,) in [0, 1] with Wilson's interval at the effective number of documents.
 
-    0/1 values of independent documents: n itself, `wilson`. Shares of several samples per document: the number with the variance
-    seen between documents, `wilson-repeats`. Clusters: the number with the cluster-robust variance, at most n, `wilson-cluster`;
-    the number of clusters where all documents are right or all are wrong.
+    0/1 values of independent documents: n itself, `wilson`. Other values, as of several samples per document: the number with the
+    variance seen between documents, `wilson-effective`. Clusters: the number with the cluster-robust variance, for 0/1 values at most n,
+    `wilson-cluster`. Where all values are 0 or all are 1 it is the number of documents or clusters.
     """
     n = len(values)
     share = float(values.mean())
@@ -98,7 +100,7 @@ def proportion(values: np.ndarray, clusters: np.ndarray | None = None, confidenc
     if clusters is None and binary:
         method, n_effective, df = "wilson", float(n), np.inf
     else:
-        method = "wilson-repeats" if clusters is None else "wilson-cluster"
+        method = "wilson-effective" if clusters is None else "wilson-cluster"
         units = n if clusters is None else len(np.unique(clusters))
         n_effective = effective_number(share, variance, units)
         n_effective = min(n_effective, n) if clusters is not None and binary else n_effective
@@ -121,19 +123,32 @@ def weighted_proportion(
 ) -> Estimate:
     """Σ w_i p_i over independent strata (weights sum to 1), with Wilson's interval at the effective number of documents.
 
-    The variance is Σ w_i² p̃_i(1 - p̃_i) / n_i with p̃_i drawn towards the average by one pseudo-document, (n_i p_i + p) / (n_i + 1), and
-    divided by 1 - n_i/(n_i + 1)², which makes it unbiased where strata are alike: so a stratum at 0 % or 100 %, or of one document,
-    does not count as known without error. Where every stratum is at the same end, Kish's number 1 / Σ w_i²/n_i.
+    The variance is that of `stratum_variances`; where all documents are right or all are wrong, the number is Kish's, 1 / Σ w_i²/n_i.
     """
     value = float(weights @ shares)
-    shrunken = (n_effective * shares + value) / (n_effective + 1)
-    variances = weights**2 * shrunken * (1 - shrunken) / n_effective / (1 - n_effective / (n_effective + 1) ** 2)
-    variance = float(variances.sum())
-    at_ends = not 0 < value < 1 or variance <= 0
-    number = 1 / float(np.sum(weights**2 / n_effective)) if at_ends else value * (1 - value) / variance
-    joint_df = satterthwaite(variances, df) if variance > 0 else float(np.min(df))
+    if not 0 < value < 1:
+        number, stderr, joint_df = 1 / float(np.sum(weights**2 / n_effective)), np.nan, float(np.min(df))
+    else:
+        variances, df = stratum_variances(weights, shares, n_effective, df, lambda share: share * (1 - share))
+        number, stderr, joint_df = value * (1 - value) / variances.sum(), float(np.sqrt(variances.sum())), satterthwaite(variances, df)
     low, high = wilson(value, number, joint_df, confidence)
-    return Estimate(value, np.nan if at_ends else float(np.sqrt(variance)), float(low), float(high), "wilson-strata", number, joint_df)
+    return Estimate(value, stderr, float(low), float(high), "wilson-strata", number, joint_df)
+
+
+def stratum_variances(
+    weights: np.ndarray, shares: np.ndarray, numbers: np.ndarray, df: np.ndarray, of_document: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """w_i² Var(share_i) of strata and the degrees of freedom of these; `of_document`: a document's variance from `shares` (k, ...).
+
+    Each stratum's shares are first drawn towards the average by four pseudo-documents: else a stratum at 0 % or 100 %, or of one
+    document, would count as known without error. The divisor makes the estimate unbiased where strata are alike: for independent strata
+    the drawn share's variance is (n_i + 2 m w_i + m² Σ w²/n) / (n_i + m)² of one document's.
+    """
+    pulled = numbers + PSEUDO_DOCUMENTS
+    columns = (slice(None), *[None] * (shares.ndim - 1))
+    drawn = (numbers[columns] * shares + PSEUDO_DOCUMENTS * (weights @ shares)) / pulled[columns]
+    kept = (numbers + 2 * PSEUDO_DOCUMENTS * weights + PSEUDO_DOCUMENTS**2 * np.sum(weights**2 / numbers)) / pulled**2
+    return weights**2 * of_document(drawn) / numbers / (1 - kept), np.where(np.isinf(df), pulled - 1, df)
 
 
 def weighted_mean(weights: np.ndarray, values: np.ndarray, stderrs: np.ndarray, df: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:

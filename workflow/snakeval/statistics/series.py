@@ -132,7 +132,9 @@ def estimate(series: Series, confidence: float = CONFIDENCE) -> Estimate:
 
 
 def group_estimate(weights: np.ndarray, parts: Sequence[Estimate], proportion: bool, confidence: float = CONFIDENCE) -> Estimate:
-    """Σ w_i · score_i of independent subtasks with its interval; `proportion`: every subtask's score is a share of right answers."""
+    """Σ w_i · score_i of independent subtasks with its interval; `proportion`: every document's score lies in [0, 1]."""
+    if len(parts) == 1:
+        return parts[0]
     values, stderrs, numbers, df = (np.array([getattr(part, name) for part in parts]) for name in ("value", "stderr", "n_effective", "df"))
     if proportion:
         return intervals.weighted_proportion(weights, values, numbers, df, confidence)
