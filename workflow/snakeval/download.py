@@ -72,7 +72,7 @@ def write_dataset(settings: Mapping[str, Any], output: str | Path, *, terminal: 
     The list, `output`, is a DOCUMENT_FILES table. Files whose fingerprint is still right are kept. `places` go to `dataset`.
     """
     folder = Path(output).with_suffix("")
-    same_for_all = {key: value for key, value in settings.items() if key != "subsets"}
+    same_for_all = {key: value for key, value in settings.items() if key not in ("subsets", "allow_functions")}
     prints = {
         (subset, split): parquet.fingerprint_of(same_for_all, part["name"], part["kwargs"], split)
         for subset, part in settings["subsets"].items()
@@ -132,7 +132,7 @@ def dataset(
         found = _generated(source, subsets)
     elif source.scheme in ("demo", "path"):
         data = local_data.LocalData(sources.local_path(source, root, base), settings.get("splits") or {}, _reading(settings))
-        found = _local(data, subsets, only_subset=len(settings["subsets"]) == 1)
+        found = _local(data, subsets, only_subset=len({part["name"] for part in settings["subsets"].values()}) == 1)
     else:
         repository = hub.Repository("dataset", source.location, settings.get("revision"), where)
         if source.scheme == "modelscope":
