@@ -1,0 +1,179 @@
+"""How many task files of the installed lm_eval package load, and how many build a prompt from a made-up document.
+
+    python benchmarks/loader_coverage.py [--compare] [--all-reasons]
+
+Every task, group and tag of the package is resolved by name. A task without `!function` in what shapes its prompt is then rendered: the
+columns that its templates name are filled with text, numbers or lists until one combination renders. `--compare` also builds the index of
+the real package (minutes) and compares names with ours.
+"""
+
+import argparse
+import re
+import sys
+import time
+from collections import Counter
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from jinja2 import Environment, meta
+from jinja2 import nodes as jinja_nodes
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
+
+from snakeval import requests, tasks
+from snakeval.errors import UserError
+from snakeval.tasks import index, loader
+
+VALUES: list[Any] = [
+    ["one", "two", "three", "four", "five"],
+    "text",
+    1,
+    {"text": ["a", "b", "c", "d"], "label": [1, 0, 0, 0]},
+    "1",
+    "A",
+    "[1, 0]",
+]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--compare", action="store_true", help="compare the names with the package's own index")
+    parser.add_argument("--all-reasons", action="store_true", help="one line per file that does not load or render")
+    options = parser.parse_args()
+    began = time.perf_counter()
+    names = index.build("lm_eval")
+    seconds = time.perf_counter() - began
+    print(f"index: {len(names.tasks)} tasks, {len(names.groups)} groups, {len(names.tags)} tags in {seconds:.2f} s")
+    outcomes = {name: _outcome(name) for name in sorted(names.tasks)}
+    _print("tasks", outcomes, options.all_reasons)
+    for kind, found in (("groups", names.groups), ("tags", names.tags)):
+        _print(kind, {name: _resolution(name) for name in sorted(found)}, options.all_reasons)
+    text = [outcome for outcome in outcomes.values() if not _is_unsupported(outcome)]
+    loaded = sum(not outcome.startswith("does not load") for outcome in text)
+    print(f"\ntext tasks that load: {loaded} of {len(text)} ({loaded / len(text):.2%})")
+    return _compare(names) if options.compare else 0
+
+
+def _is_unsupported(outcome: str) -> bool:
+    return "images" in outcome or "audio" in outcome
+
+
+def _resolution(name: str) -> str:
+    try:
+        tasks.resolve({"name": name}, ["lm_eval"])
+    except UserError as error:
+        return f"does not load: {_reason(error)}"
+    return "loads"
+
+
+def _outcome(name: str) -> str:
+    try:
+        task = tasks.resolve({"name": name}, ["lm_eval"]).tasks[0]
+    except UserError as error:
+        return f"does not load: {_reason(error)}"
+    settings = task.request_settings()
+    if _has_function(settings):
+        return "loads; a !function shapes its prompt"
+    if task.settings.get("custom_dataset"):
+        return "loads; a !function makes its documents"
+    last = ""
+    for document in _documents(settings):
+        table = pa.Table.from_pylist([document, document | {"__other": 1}] if document else [{"__other": 1}])
+        try:
+            requests.build(
+                settings | {"fewshot": None, "num_fewshot": 0, "file": None}, {settings["split"]: table.slice(0, 1)}, allow_functions=False
+            )
+        except UserError as error:
+            last = _reason(error)
+        except pa.ArrowException as error:
+            last = f"synthetic document: {type(error).__name__}"
+        else:
+            return "loads and renders"
+    return f"loads; no made-up document renders: {last}"
+
+
+def _has_function(value: Any) -> bool:
+    if isinstance(value, dict):
+        return "!function" in value or any(_has_function(item) for key, item in value.items() if key != "fewshot")
+    return isinstance(value, list) and any(_has_function(item) for item in value)
+
+
+def _documents(settings: dict[str, Any]):
+    """Documents with the columns that the task's fields name, each column text, number, list or mapping."""
+    environment = Environment()
+    environment.filters["regex_replace"] = lambda *_: ""
+    columns: dict[str, list[Any]] = {}
+    for key in ("doc_to_text", "doc_to_target", "doc_to_choice", "description", "gen_prefix"):
+        field = settings[key]
+        if not isinstance(field, str):
+            continue
+        if field.isidentifier() or not re.search(r"\{[\{%]", field):
+            if re.fullmatch(r"[\w .\-]+", field) and field.strip() == field and key != "description":
+                columns.setdefault(field, [])
+            continue
+        tree = environment.parse(field)
+        for name in meta.find_undeclared_variables(tree):
+            columns.setdefault(name, [])
+        for access in tree.find_all((jinja_nodes.Getattr, jinja_nodes.Getitem)):
+            if isinstance(access.node, jinja_nodes.Name):
+                part = access.attr if isinstance(access, jinja_nodes.Getattr) else getattr(access.arg, "value", None)
+                if isinstance(part, str) and not hasattr("", part):
+                    columns.setdefault(access.node.name, []).append(part)
+    names = list(columns)
+    kinds = [[*_mappings(parts), *VALUES] for parts in columns.values()]
+    for number, values in enumerate(product(*kinds)):
+        if number == 500:
+            return
+        yield dict(zip(names, values, strict=True))
+
+
+def _mappings(parts: list[str]) -> list[Any]:
+    if not parts:
+        return []
+    texts, lists = dict.fromkeys(parts, "text"), {part: ["a", "b", "c", "d"] for part in parts}
+    return [texts, lists, {part: [1, 0] if part in ("labels", "label") else ["a", "b"] for part in parts}]
+
+
+def _reason(error: Exception) -> str:
+    """An error without the names and places that make it different for each file."""
+    text = re.sub(r"^\S*lm_eval/\S+: ", "", str(error))
+    text = re.sub(r"^[\w.\-]+: (?=document|split)", "", text)
+    return re.sub(r"(the document has|there are|it has) .*", r"\1 …", text)[:110]
+
+
+def _print(kind: str, outcomes: dict[str, str], every: bool) -> None:
+    print(f"\n{kind}: {len(outcomes)}")
+    for outcome, count in Counter(outcomes.values()).most_common():
+        example = next(name for name, found in outcomes.items() if found == outcome)
+        print(f"{count:7d}  {outcome}" + ("" if outcome.startswith("loads and") or outcome == "loads" else f"   [{example}]"))
+    if every:
+        for name, outcome in outcomes.items():
+            if outcome not in ("loads", "loads and renders"):
+                print(f"  {name}: {outcome}")
+
+
+def _compare(names: index.Index) -> int:
+    from lm_eval.tasks._index import Kind, TaskIndex
+
+    began = time.perf_counter()
+    real = TaskIndex.build([loader.package_folder()])
+    print(f"\nindex of the package itself: {time.perf_counter() - began:.1f} s")
+    by_kind: dict[str, set[str]] = {"tasks": set(), "groups": set(), "tags": set()}
+    for name, entry in real.items():
+        by_kind[{Kind.GROUP: "groups", Kind.TAG: "tags"}.get(entry.kind, "tasks")].add(name)
+    differences = 0
+    for kind, found in (("tasks", names.tasks), ("groups", names.groups), ("tags", names.tags)):
+        ours, theirs = set(found), by_kind[kind]
+        differences += len(ours ^ theirs)
+        print(f"{kind}: only ours {sorted(ours - theirs)[:8]}, only the package's {sorted(theirs - ours)[:8]}")
+    members = [tag for tag in by_kind["tags"] & set(names.tags) if set(names.tags[tag]) != real[tag].tags]
+    print(f"tags with other members: {members[:8]}")
+    places = [name for name in by_kind["tasks"] & set(names.tasks) if loader.locate(names.tasks[name]) != real[name].yaml_path]
+    print(f"tasks from other files: {places[:8]}")
+    return int(bool(differences or members or places))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
