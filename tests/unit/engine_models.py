@@ -9,8 +9,13 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from snakeval.engine import check
+from snakeval.engine.causal import Causal
+from snakeval.engine.ending import Ending
+from snakeval.engine.protocol import Counters, TableEngine
 from snakeval.schemas import ASKS
 
+_OWN_ATTENTION: dict[str, str] = {}
 VOCABULARY = 320
 LENGTH = 512
 
@@ -89,6 +94,14 @@ def save(model: transformers.PreTrainedModel, folder: Path) -> Path:
 def causal(name: str) -> transformers.PreTrainedModel:
     torch.manual_seed(7)
     return transformers.AutoModelForCausalLM.from_config(CONFIGS[name](), dtype=torch.float32).eval()
+
+
+def engine(name: str, path: str = "auto", budget: int = 1024, rows: int = 4) -> TableEngine:
+    """An engine of a tiny causal model, without a folder. Its model has its own attention again, whoever used it before."""
+    model = causal(name)
+    check.use(model, _OWN_ATTENTION.setdefault(name, model.config._attn_implementation))
+    built = Causal(model, lambda: Ending.of_model(model, tokenizer()), Counters(), budget, rows, path)
+    return TableEngine("causal", built, model, LENGTH)
 
 
 def ask(key: str, context: list[int], continuation: list[int] | None = None, **settings) -> dict:

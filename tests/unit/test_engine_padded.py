@@ -4,12 +4,11 @@ import pytest
 import torch
 
 from snakeval import engine
-from snakeval.engine.padded import Padded
 from snakeval.errors import UserError
 
 
-def padded(name, budget=None):
-    return Padded(tiny.causal(name), tiny.tokenizer, tiny.LENGTH, budget)
+def padded(name, budget=1024):
+    return tiny.engine(name, "padded", budget)
 
 
 @pytest.mark.parametrize("name", sorted(tiny.CONFIGS))
@@ -21,6 +20,10 @@ def test_loglikelihoods_are_those_of_one_sequence_alone(name):
         assert found[row["key"]]["loglikelihood"] == pytest.approx(loglikelihood, abs=2e-5 * max(1, len(row["continuation"])))
         assert found[row["key"]]["greedy"] == greedy
         assert found[row["key"]]["n_tokens"] == len(row["continuation"])
+
+
+def test_a_path_that_is_asked_for_is_named():
+    assert padded("llama").description == "causal/padded (asked for)"
 
 
 def test_greedy_flag_is_true_for_the_most_likely_continuation():

@@ -1,15 +1,12 @@
 """Encoder models that read a whole text at once: labels of a text, and the span of a passage that answers a question."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 
 from snakeval.engine import asks as rows_of
-from snakeval.engine import device
 from snakeval.engine.asks import Answer, Ask
 from snakeval.engine.padded import pad
 from snakeval.engine.protocol import Counters
@@ -21,43 +18,30 @@ LONGEST_SPAN = 30  # tokens of an extracted answer, as in the run_qa example of 
 class _Encoder:
     """Batches of about equally long texts, padded to the longest; equal texts are read once."""
 
-    family: str
-    kind: str
+    kinds: tuple[str, ...]
+    description = "padded"
 
-    def __init__(self, model: Any, max_length: int, tokens_per_batch: int | None):
+    def __init__(self, model: Any, counters: Counters, budget: int):
+        """`budget`: tokens of a batch, padding included."""
         self.model = model
-        self.max_length = max_length
-        self.description = f"{self.family}/padded"
-        self.device = device.name(model.device)
-        self.counters = Counters()
-        self._budget = tokens_per_batch or (1024 if model.device.type == "cpu" else 16384)
+        self.counters = counters
+        self._budget = budget
 
-    def plan(self, asks: pa.Table) -> list[np.ndarray]:
+    def plan(self, asks: list[Ask]) -> list[np.ndarray]:
         """Batches, longest texts first."""
-        return self._plan(rows_of.read(asks, (self.kind,), self.max_length))
-
-    @torch.inference_mode()
-    def answer(self, asks: pa.Table) -> Iterator[pa.Table]:
-        """One table per batch."""
-        asks_ = rows_of.read(asks, (self.kind,), self.max_length)
-        for batch in self._plan(asks_):
-            started = time.perf_counter()
-            chosen = [asks_[row] for row in batch]
-            distinct: dict[bytes, int] = {}
-            place = [distinct.setdefault(_text(ask).tobytes(), len(distinct)) for ask in chosen]
-            first = [place.index(row) for row in range(len(distinct))]
-            output = self._read([chosen[index] for index in first])
-            answers = [self._answer(ask, row, output) for ask, row in zip(chosen, place, strict=True)]
-            self.counters.prompt_tokens += sum(len(ask.context) for ask in chosen)
-            self.counters.prefill_seconds += time.perf_counter() - started
-            yield rows_of.write(answers)
-
-    def peak_bytes(self) -> int:
-        return device.peak_bytes(self.model.device)
-
-    def _plan(self, asks: list[Ask]) -> list[np.ndarray]:
         order = sorted(range(len(asks)), key=lambda row: (-len(asks[row].context), _text(asks[row]).tobytes(), asks[row].key))
         return rows_of.cut([len(ask.context) for ask in asks], order, self._budget)
+
+    def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+        yield from self.counters.prefilling(self._batch([asks[row] for row in batch]) for batch in self.plan(asks))
+
+    @torch.inference_mode()
+    def _batch(self, asks: list[Ask]) -> list[Answer]:
+        distinct: dict[bytes, int] = {}
+        place = [distinct.setdefault(_text(ask).tobytes(), len(distinct)) for ask in asks]
+        output = self._read([asks[place.index(row)] for row in range(len(distinct))])
+        self.counters.prompt_tokens += sum(len(ask.context) for ask in asks)
+        return [self._answer(ask, row, output) for ask, row in zip(asks, place, strict=True)]
 
     def _read(self, asks: list[Ask]) -> Any:
         ids, mask = pad([ask.context for ask in asks], self.model.device)
@@ -74,13 +58,12 @@ class _Encoder:
 class Classifier(_Encoder):
     """The log-probability of a label given a text; the continuation of an ask is the label's id."""
 
-    family = "classifier"
-    kind = rows_of.LOGLIKELIHOOD
+    kinds = (rows_of.LOGLIKELIHOOD,)
 
-    def __init__(self, model: Any, max_length: int, tokens_per_batch: int | None):
+    def __init__(self, model: Any, counters: Counters, budget: int):
         if model.config.num_labels < 2:
             raise UserError(f"{model.config.name_or_path}: num_labels is {model.config.num_labels}; a classifier needs two or more labels")
-        super().__init__(model, max_length, tokens_per_batch)
+        super().__init__(model, counters, budget)
 
     def _answer(self, ask: Ask, row: int, output: Any) -> Answer:
         if len(ask.continuation) != 1 or not 0 <= ask.continuation[0] < self.model.config.num_labels:
@@ -93,8 +76,7 @@ class Classifier(_Encoder):
 class Extractive(_Encoder):
     """The best span of a window (Devlin et al. 2019, arXiv:1810.04805, section 4.2): start and end are scored by themselves."""
 
-    family = "extractive"
-    kind = rows_of.EXTRACT
+    kinds = (rows_of.EXTRACT,)
 
     def _answer(self, ask: Ask, row: int, output: Any) -> Answer:
         if ask.offsets is None or ask.passage is None or len(ask.offsets) != 2 * len(ask.context):

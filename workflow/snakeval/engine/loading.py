@@ -1,10 +1,20 @@
 """From a folder of weights to an engine."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from snakeval.engine.protocol import Engine
+import torch
+import transformers
+from transformers.models.auto import modeling_auto as auto
+
+from snakeval.engine.causal import Causal
+from snakeval.engine.encoder import Classifier, Extractive
+from snakeval.engine.ending import Ending
+from snakeval.engine.protocol import Counters, Engine, TableEngine
+from snakeval.engine.protocol import Path as Answering
+from snakeval.engine.seq2seq import Seq2Seq
 from snakeval.errors import UserError
 
 DEFAULTS: dict[str, Any] = {
@@ -30,36 +40,36 @@ def load(folder: str | Path, settings: dict[str, Any] | None = None) -> Engine:
     `settings` are those of DEFAULTS that differ. Raises UserError for unknown settings, a folder that holds no model, an architecture of
     no known family, and a device that is not there.
     """
-    import transformers
-
     folder = Path(folder)
     chosen = _settings(settings or {})
     architecture = _architecture(folder)
     family = _family(architecture, folder) if chosen["family"] == "auto" else chosen["family"]
-    auto = {
+    loader = {
         "causal": transformers.AutoModelForCausalLM,
         "seq2seq": transformers.AutoModelForSeq2SeqLM,
         "classifier": transformers.AutoModelForSequenceClassification,
         "extractive": transformers.AutoModelForQuestionAnswering,
     }[family]
-    model = _from_pretrained(auto, folder, chosen)
+    model = _from_pretrained(loader, folder, chosen)
     max_length = chosen["max_length"] or _max_length(model.config)
 
-    def tokenizer() -> Any:
+    counters = Counters()
+    budget = chosen["tokens_per_batch"] or _tokens_per_batch(model)
+
+    @cache
+    def ending() -> Ending:
         where = Path(chosen["tokenizer"] or folder)
-        return transformers.AutoTokenizer.from_pretrained(where, trust_remote_code=chosen["trust_remote_code"], local_files_only=True)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(where, trust_remote_code=chosen["trust_remote_code"], local_files_only=True)
+        return Ending.of_model(model, tokenizer)
 
+    path: Answering
     if family == "causal":
-        from snakeval.engine.padded import Padded
-
-        return Padded(model, tokenizer, max_length, chosen["tokens_per_batch"])
-    if family == "seq2seq":
-        from snakeval.engine.seq2seq import Seq2Seq
-
-        return Seq2Seq(model, tokenizer, max_length, chosen["tokens_per_batch"])
-    from snakeval.engine.encoder import Classifier, Extractive
-
-    return (Classifier if family == "classifier" else Extractive)(model, max_length, chosen["tokens_per_batch"])
+        path = Causal(model, ending, counters, budget, chosen["rows"] or (64 if model.device.type == "cpu" else 256), chosen["path"])
+    elif family == "seq2seq":
+        path = Seq2Seq(model, ending, counters, budget)
+    else:
+        path = (Classifier if family == "classifier" else Extractive)(model, counters, budget)
+    return TableEngine(family, path, model, max_length)
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:
@@ -86,8 +96,6 @@ def _architecture(folder: Path) -> str:
 
 def _family(architecture: str, folder: Path) -> str:
     """causal, seq2seq, classifier or extractive, from the architecture's class name."""
-    from transformers.models.auto import modeling_auto as auto
-
     known = {
         "classifier": auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
         "extractive": auto.MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
@@ -110,9 +118,7 @@ def _family(architecture: str, folder: Path) -> str:
     raise UserError(f"{folder / 'config.json'}: architecture {architecture or 'missing'!r} is of no known family; set family")
 
 
-def _from_pretrained(auto: Any, folder: Path, settings: dict[str, Any]) -> Any:
-    import torch
-
+def _from_pretrained(loader: Any, folder: Path, settings: dict[str, Any]) -> Any:
     placement: dict[str, Any] = {name: settings[name] for name in ("device_map", "tp_plan") if settings[name] is not None}
     device = settings["device"]
     if device == "auto":
@@ -121,7 +127,7 @@ def _from_pretrained(auto: Any, folder: Path, settings: dict[str, Any]) -> Any:
         raise UserError(f"{folder}: device {device} asked for, but no GPU is visible; set device to cpu or run where there is one")
     dtype = settings["dtype"] if settings["dtype"] == "auto" else getattr(torch, settings["dtype"])
     try:
-        model = auto.from_pretrained(
+        model = loader.from_pretrained(
             folder, dtype=dtype, trust_remote_code=settings["trust_remote_code"], local_files_only=True, **placement
         )
     except (OSError, ValueError) as error:
@@ -137,3 +143,13 @@ def _max_length(config: Any) -> int:
         if isinstance(length, int) and length > 0:
             return length
     return 2048
+
+
+def _tokens_per_batch(model: Any) -> int:
+    """On a CPU what stays in its cache; on a GPU what fits: about 40 activations of the model's width per token, in a quarter of the free
+    memory. More than 16,384 tokens no longer gain."""
+    if model.device.type != "cuda":
+        return 1024
+    free, _ = torch.cuda.mem_get_info(model.device)
+    per_token = 40 * model.config.get_text_config().hidden_size * model.dtype.itemsize
+    return int(min(16384, max(512, free / 4 // per_token)))

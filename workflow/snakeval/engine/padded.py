@@ -1,74 +1,60 @@
 """Causal models the plain way: right-padded batches through the model as it is.
 
-The reference that packed.py is proven against, and what answers where packing is not exact.
+The reference that `packed` is proven against, and what answers where packing is not exact.
 """
 
 import inspect
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 
 from snakeval.engine import asks as rows_of
-from snakeval.engine import device, sampling, static
+from snakeval.engine import sampling, static
 from snakeval.engine.asks import Answer, Ask
 from snakeval.engine.ending import Ending
 from snakeval.engine.protocol import Counters
+from snakeval.engine.sampling import Row
 
 
 class Padded:
     """Batches of sequences of about equal length, padded to the longest."""
 
-    family = "causal"
+    kinds = (rows_of.LOGLIKELIHOOD, rows_of.GENERATE)
+    description = "padded"
 
-    def __init__(self, model: Any, tokenizer: Callable[[], Any], max_length: int, tokens_per_batch: int | None):
-        """`tokenizer` is called when the first text is generated."""
+    def __init__(self, model: Any, ending: Callable[[], Ending], counters: Counters, budget: int):
+        """`ending` is called when a text is generated; `budget`: tokens of a batch, padding included."""
         self.model = model
-        self.max_length = max_length
-        self.description = "causal/padded"
-        self.device = device.name(model.device)
-        self.counters = Counters()
-        self._load_tokenizer = tokenizer
-        self._ending: Ending | None = None
-        self._budget = tokens_per_batch or (1024 if model.device.type == "cpu" else 16384)
+        self.counters = counters
+        self.ending = ending
+        self._budget = budget
         self._accepted = set(inspect.signature(model.forward).parameters)
 
-    def plan(self, asks: pa.Table) -> list[np.ndarray]:
-        """Batches of log-likelihoods, longest first, then of texts: rows × longest within the budget of tokens."""
-        return self._plan(rows_of.read(asks, (rows_of.LOGLIKELIHOOD, rows_of.GENERATE), self.max_length))
-
-    def answer(self, asks: pa.Table) -> Iterator[pa.Table]:
-        """One table per batch of log-likelihoods; texts as they end."""
-        asks_ = rows_of.read(asks, (rows_of.LOGLIKELIHOOD, rows_of.GENERATE), self.max_length)
-        for batch in self._plan(asks_):
-            chosen = [asks_[row] for row in batch]
-            if chosen[0].kind == rows_of.LOGLIKELIHOOD:
-                yield rows_of.write(self.loglikelihoods(chosen))
-            else:
-                yield from map(rows_of.write, self.generate(chosen))
-
-    def peak_bytes(self) -> int:
-        return device.peak_bytes(self.model.device)
-
-    def _plan(self, asks: list[Ask]) -> list[np.ndarray]:
+    def plan(self, asks: list[Ask]) -> list[np.ndarray]:
+        """Batches of log-likelihoods, longest first, then of texts."""
         # Within a length, equal inputs lie together, so that the choices of a question share a row where they differ in the last token.
         order = sorted(range(len(asks)), key=lambda row: (-asks[row].length, asks[row].inputs.tobytes(), asks[row].key, asks[row].sample))
         lengths = [ask.length for ask in asks]
-        scored = [row for row in order if asks[row].kind == rows_of.LOGLIKELIHOOD]
-        written = [row for row in order if asks[row].kind == rows_of.GENERATE]
-        return rows_of.cut(lengths, scored, self._budget) + rows_of.cut(lengths, written, 4 * self._budget)
+        return [
+            batch for kind in self.kinds for batch in rows_of.cut(lengths, [row for row in order if asks[row].kind == kind], self._budget)
+        ]
+
+    def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+        for batch in self.plan(asks):
+            chosen = [asks[row] for row in batch]
+            if chosen[0].kind == rows_of.LOGLIKELIHOOD:
+                yield from self.counters.prefilling(iter([self.loglikelihoods(chosen)]))
+            else:
+                yield from self.counters.decoding(self.texts([sampling.start(ask, ask.context) for ask in chosen]))
 
     @torch.inference_mode()
     def loglikelihoods(self, asks: list[Ask]) -> list[Answer]:
-        """All in one forward pass."""
-        started = time.perf_counter()
+        """All in one forward pass; equal inputs once."""
         distinct: dict[bytes, int] = {}
         place = [distinct.setdefault(ask.inputs.tobytes(), len(distinct)) for ask in asks]
-        inputs = [np.frombuffer(tokens, np.int32) for tokens in distinct]
-        ids, mask = pad(inputs, self.model.device)
+        ids, mask = pad([np.frombuffer(tokens, np.int32) for tokens in distinct], self.model.device)
         needed = torch.zeros(ids.shape, dtype=torch.bool)
         for ask, row in zip(asks, place, strict=True):
             needed[row, len(ask.context) - 1 : ask.length] = len(ask.continuation) > 0
@@ -84,23 +70,19 @@ class Padded:
             answers.append(Answer(ask.key, len(targets), loglikelihood, bool((best[at] == targets).all())))
         self.counters.prompt_tokens += sum(ask.length for ask in asks)
         self.counters.computed_tokens += ids.numel()
-        self.counters.prefill_seconds += time.perf_counter() - started
         return answers
 
     @torch.inference_mode()
-    def generate(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+    def texts(self, rows: list[Row]) -> Iterator[list[Answer]]:
         """Left-padded, all started at once."""
         from transformers import DynamicCache
 
-        ending = self._ending or Ending.of_model(self.model, self._load_tokenizer())
-        self._ending = ending
-        rows = [sampling.start(ask, ask.context) for ask in asks]
+        ending = self.ending()
         if empty := ending.of(rows):  # no token was asked for
             yield empty
         rows = [row for row in rows if not row.ended]
         if not rows:
             return
-        started = time.perf_counter()
         ids, mask = pad([row.ask.context for row in rows], self.model.device, left=True)
         cache = DynamicCache(config=self.model.config)
 
@@ -114,11 +96,9 @@ class Padded:
             mask = mask[rows.to(mask.device)]
             cache.batch_select_indices(rows.to(mask.device))
 
-        logits = self._next(ids, mask, cache)
         self.counters.prompt_tokens += sum(len(row.ask.context) for row in rows)
         self.counters.computed_tokens += ids.numel()
-        self.counters.prefill_seconds += time.perf_counter() - started
-        yield from self.counters.decoding(static.generate(rows, ending, logits, step, keep))
+        yield from static.generate(rows, ending, self._next(ids, mask, cache), step, keep)
 
     def _logits(self, ids: torch.Tensor, mask: torch.Tensor, needed: torch.Tensor) -> torch.Tensor:
         """Logits [needed positions, vocabulary] float32, row by row."""

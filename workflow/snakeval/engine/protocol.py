@@ -10,7 +10,7 @@ How a caller uses it:
 
 What it may rely on:
 
-- The plan depends on the asks alone (their keys, token ids and settings; not their order, which it only refers to).
+- The plan depends on the asks alone: their keys, token ids and settings, not their order, which it only refers to.
 - A batch of log-likelihoods comes back as one table or not at all, and its numbers depend on the rows of the batch and the latest plan,
   not on batches answered before. So a run that was killed, planned again and continued gives the same bits as an undisturbed one.
 - Generated texts come back as they end, a few at a time, in any order. Greedy texts are those of `model.generate` in float32; a sampled
@@ -19,23 +19,24 @@ What it may rely on:
   log p(start) + log p(end) over all tokens of the window, so that of several windows of one passage the answer is the text with the
   greatest log-likelihood. A window without a token of the passage answers "" with minus infinity.
 - `description` names the path that answers the latest plan, with the reason when it is not the fastest one.
-- Asks are whole: contexts are not empty, and context and continuation fit `max_length` (ValueError otherwise).
+- Asks are whole: keys are unique, contexts are not empty, context and continuation fit `max_length` (ValueError otherwise).
 """
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from snakeval.engine.asks import Answer
+from snakeval.engine import asks as rows
+from snakeval.engine.asks import Answer, Ask
 
 
 @dataclass
 class Counters:
-    """What the engine did since it was loaded."""
+    """What an engine did since it was loaded."""
 
     prompt_tokens: int = 0  # tokens of the asks answered, each counted whole
     computed_tokens: int = 0  # tokens that went through the model's layers in prefill, padding included
@@ -43,26 +44,40 @@ class Counters:
     prefill_seconds: float = 0.0
     decode_seconds: float = 0.0
 
+    def prefilling(self, answers: Iterator[list[Answer]]) -> Iterator[list[Answer]]:
+        """Pass log-likelihoods on, and count the time spent on them, not the time the consumer takes."""
+        return self._timed(answers, "prefill_seconds")
+
     def decoding(self, answers: Iterator[list[Answer]]) -> Iterator[list[Answer]]:
-        """Pass texts on as they end, and count their tokens and the time spent on them, not the time the consumer takes."""
+        """Pass texts on as they end, and count their tokens and the time spent on them."""
+        for batch in self._timed(answers, "decode_seconds"):
+            self.generated_tokens += sum(answer.n_tokens for answer in batch)
+            yield batch
+
+    def _timed(self, answers: Iterator[list[Answer]], name: str) -> Iterator[list[Answer]]:
         while True:
             started = time.perf_counter()
             batch = next(answers, None)
-            self.decode_seconds += time.perf_counter() - started
+            setattr(self, name, getattr(self, name) + time.perf_counter() - started)
             if batch is None:
                 return
-            self.generated_tokens += sum(answer.n_tokens for answer in batch)
             yield batch
 
 
 class Engine(Protocol):
-    """A loaded model that answers."""
+    """A loaded model that answers tables."""
 
     family: str  # causal, seq2seq, classifier or extractive
-    description: str  # family/path, and why not the fast path: "causal/packed", "causal/padded (…)"
     device: str  # "cpu", "cuda:0 NVIDIA H200" …
     max_length: int  # tokens of context and continuation together
-    counters: Counters
+
+    @property
+    def counters(self) -> Counters:
+        """What it did so far."""
+
+    @property
+    def description(self) -> str:
+        """family/path, and why not the fast path: "causal/packed", "causal/padded (…)"."""
 
     def plan(self, asks: pa.Table) -> list[np.ndarray]:
         """Cut asks into batches of row indices."""
@@ -71,4 +86,65 @@ class Engine(Protocol):
         """Answer the asks of a batch, or what is left of one."""
 
     def peak_bytes(self) -> int:
-        """Largest memory so far: of the device for a GPU, of the process for a CPU."""
+        """Largest memory so far: of all GPUs together, or of the process on a CPU."""
+
+
+class Path(Protocol):
+    """One way to answer asks of the kinds it names; what stands behind an engine."""
+
+    counters: Counters
+
+    @property
+    def kinds(self) -> tuple[str, ...]: ...
+
+    @property
+    def description(self) -> str: ...
+
+    def plan(self, asks: list[Ask]) -> list[np.ndarray]:
+        """As `Engine.plan`."""
+
+    def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+        """As `Engine.answer`; one list for each planned batch of log-likelihoods."""
+
+
+class TableEngine:
+    """An engine made of a path: reads and checks the asks, writes the answers."""
+
+    def __init__(self, family: str, path: Path, model: Any, max_length: int):
+        self.family = family
+        self.device = _device_name(model.device)
+        self.max_length = max_length
+        self.path = path
+        self._on_gpu = model.device.type == "cuda"
+
+    @property
+    def counters(self) -> Counters:
+        return self.path.counters
+
+    @property
+    def description(self) -> str:
+        return f"{self.family}/{self.path.description}"
+
+    def plan(self, asks: pa.Table) -> list[np.ndarray]:
+        return self.path.plan(rows.read(asks, self.path.kinds, self.max_length))
+
+    def answer(self, asks: pa.Table) -> Iterator[pa.Table]:
+        yield from map(rows.write, self.path.answer(rows.read(asks, self.path.kinds, self.max_length)))
+
+    def peak_bytes(self) -> int:
+        if self._on_gpu:
+            import torch
+
+            return sum(torch.cuda.max_memory_allocated(index) for index in range(torch.cuda.device_count()))
+        import resource
+        import sys
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _device_name(device: Any) -> str:
+    if device.type != "cuda":
+        return str(device)
+    import torch
+
+    return f"{device} {torch.cuda.get_device_name(device)}"

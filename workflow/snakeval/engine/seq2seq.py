@@ -1,15 +1,13 @@
 """Sequence-to-sequence models (T5, BART): the encoder runs once per input, for all its candidates and samples."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 
 from snakeval.engine import asks as rows_of
-from snakeval.engine import device, sampling, static
+from snakeval.engine import sampling, static
 from snakeval.engine.asks import Answer, Ask
 from snakeval.engine.ending import Ending
 from snakeval.engine.padded import pad
@@ -19,48 +17,39 @@ from snakeval.engine.protocol import Counters
 class Seq2Seq:
     """Batches of about equally long inputs and candidates, padded to the longest."""
 
-    family = "seq2seq"
-    description = "seq2seq/padded"
+    kinds = (rows_of.LOGLIKELIHOOD, rows_of.GENERATE)
+    description = "padded"
 
-    def __init__(self, model: Any, tokenizer: Callable[[], Any], max_length: int, tokens_per_batch: int | None):
-        """`tokenizer` is called when the first text is generated."""
+    def __init__(self, model: Any, ending: Callable[[], Ending], counters: Counters, budget: int):
+        """`ending` is called when a text is generated; `budget`: tokens of a batch, padding included."""
         self.model = model
-        self.max_length = max_length
-        self.device = device.name(model.device)
-        self.counters = Counters()
-        self._load_tokenizer = tokenizer
-        self._ending: Ending | None = None
-        self._budget = tokens_per_batch or (1024 if model.device.type == "cpu" else 16384)
+        self.counters = counters
+        self._ending = ending
+        self._budget = budget
 
-    def plan(self, asks: pa.Table) -> list[np.ndarray]:
+    def plan(self, asks: list[Ask]) -> list[np.ndarray]:
         """Batches of log-likelihoods, longest inputs first, then of texts."""
-        return self._plan(rows_of.read(asks, (rows_of.LOGLIKELIHOOD, rows_of.GENERATE), self.max_length))
 
-    def answer(self, asks: pa.Table) -> Iterator[pa.Table]:
-        """One table per batch of log-likelihoods; texts as they end."""
-        asks_ = rows_of.read(asks, (rows_of.LOGLIKELIHOOD, rows_of.GENERATE), self.max_length)
-        for batch in self._plan(asks_):
-            chosen = [asks_[row] for row in batch]
-            if chosen[0].kind == rows_of.LOGLIKELIHOOD:
-                yield rows_of.write(self._loglikelihoods(chosen))
-            else:
-                yield from map(rows_of.write, self._generate(chosen))
-
-    def peak_bytes(self) -> int:
-        return device.peak_bytes(self.model.device)
-
-    def _plan(self, asks: list[Ask]) -> list[np.ndarray]:
-        def order(ask: Ask) -> tuple:
+        def order(row: int) -> tuple:
+            ask = asks[row]
             return -len(ask.context), ask.context.tobytes(), -len(ask.continuation), ask.continuation.tobytes(), ask.key, ask.sample
 
-        ordered = sorted(range(len(asks)), key=lambda row: order(asks[row]))
+        ordered = sorted(range(len(asks)), key=order)
         sizes = [len(ask.context) + len(ask.continuation) for ask in asks]
-        kinds = (rows_of.LOGLIKELIHOOD, rows_of.GENERATE)
-        return [batch for kind in kinds for batch in rows_of.cut(sizes, [row for row in ordered if asks[row].kind == kind], self._budget)]
+        return [
+            batch for kind in self.kinds for batch in rows_of.cut(sizes, [row for row in ordered if asks[row].kind == kind], self._budget)
+        ]
+
+    def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+        for batch in self.plan(asks):
+            chosen = [asks[row] for row in batch]
+            if chosen[0].kind == rows_of.LOGLIKELIHOOD:
+                yield from self.counters.prefilling(iter([self._loglikelihoods(chosen)]))
+            else:
+                yield from self.counters.decoding(self._texts(chosen))
 
     @torch.inference_mode()
     def _loglikelihoods(self, asks: list[Ask]) -> list[Answer]:
-        started = time.perf_counter()
         asks_ = [ask for ask in asks if len(ask.continuation)]
         answers = [Answer(ask.key, 0, 0.0, True) for ask in asks if not len(ask.continuation)]
         if asks_:
@@ -75,15 +64,13 @@ class Seq2Seq:
                 answers.append(Answer(ask.key, len(targets), loglikelihood, bool((scores.argmax(-1) == targets).all())))
             self.counters.computed_tokens += ids.numel()
         self.counters.prompt_tokens += sum(len(ask.context) + len(ask.continuation) for ask in asks)
-        self.counters.prefill_seconds += time.perf_counter() - started
         return answers
 
     @torch.inference_mode()
-    def _generate(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+    def _texts(self, asks: list[Ask]) -> Iterator[list[Answer]]:
         from transformers import DynamicCache, EncoderDecoderCache
 
-        ending = self._ending or Ending.of_model(self.model, self._load_tokenizer())
-        self._ending = ending
+        ending = self._ending()
         first = self._first_token()
         rows = [sampling.start(ask, [first]) for ask in asks]
         if empty := ending.of(rows):  # no token was asked for
@@ -91,7 +78,6 @@ class Seq2Seq:
         rows = [row for row in rows if not row.ended]
         if not rows:
             return
-        started = time.perf_counter()
         encoded, mask = self._encode([row.ask for row in rows])
         text_config = self.model.config.get_text_config(decoder=True)
         cache = EncoderDecoderCache(DynamicCache(config=text_config), DynamicCache(config=text_config))
@@ -109,10 +95,8 @@ class Seq2Seq:
             encoded.last_hidden_state = encoded.last_hidden_state[rows]
             cache.batch_select_indices(rows)
 
-        logits = step(torch.full((len(rows), 1), first))
         self.counters.prompt_tokens += sum(len(row.ask.context) for row in rows)
-        self.counters.prefill_seconds += time.perf_counter() - started
-        yield from self.counters.decoding(static.generate(rows, ending, logits, step, keep))
+        yield from static.generate(rows, ending, step(torch.full((len(rows), 1), first)), step, keep)
 
     def _encode(self, asks: list[Ask]) -> tuple[Any, torch.Tensor]:
         """Encoder outputs and attention mask, one row per ask; equal inputs are encoded once."""

@@ -1,0 +1,51 @@
+"""Causal models: the packed path where it is proven exact, else the padded one, and never silently."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from snakeval.engine import asks as rows_of
+from snakeval.engine import check
+from snakeval.engine.asks import Answer, Ask
+from snakeval.engine.ending import Ending
+from snakeval.engine.packed import Packed
+from snakeval.engine.padded import Padded
+from snakeval.engine.protocol import Counters
+from snakeval.errors import UserError
+
+
+class Causal:
+    """Each plan chooses its path; asks that the latest plan does not know are answered on that path."""
+
+    kinds = (rows_of.LOGLIKELIHOOD, rows_of.GENERATE)
+
+    def __init__(self, model: Any, ending: Callable[[], Ending], counters: Counters, budget: int, rows: int, path: str):
+        """`ending` is called when a text is generated; `budget`: tokens of a forward pass; `rows`: texts generated at a time.
+
+        `path`: auto, packed (an error where it is not exact) or padded.
+        """
+        self.counters = counters
+        self.description = "padded (asked for)" if path == "padded" else "packed"
+        self._wanted = path
+        self._model = model
+        self._own_attention = model.config._attn_implementation
+        self._padded = Padded(model, ending, counters, budget)
+        self._packed = Packed(model, ending, counters, budget, rows)
+
+    def plan(self, asks: list[Ask]) -> list[np.ndarray]:
+        """The plan of the path that suits the asks: packed, unless a check on some of them shows that it would not be exact."""
+        if self._wanted != "padded":
+            reason = check.why_not_packed(self._model, self._own_attention, self._packed, self._padded, asks)
+            if reason and self._wanted == "packed":
+                raise UserError(f"engine settings: path is packed, but {reason}; set path to auto")
+            self.description = f"padded ({reason})" if reason else "packed"
+        return self._chosen().plan(asks)
+
+    def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+        yield from self._chosen().answer(asks)
+
+    def _chosen(self) -> Packed | Padded:
+        packed = self.description == "packed"
+        check.use(self._model, check.PACKED if packed else self._own_attention)
+        return self._packed if packed else self._padded

@@ -1,0 +1,165 @@
+"""Texts generated in one wide batch: whenever rows end, others take their place.
+
+A row's own keys and values lie in a slot; those of headers above it are met once for all rows below (`attention.Layout.pasts`). A step of
+64 rows takes hardly longer than one of 16, so the batch is kept full: rows wait in line, and enter together when a quarter of the slots
+is free.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from snakeval.engine import sampling, trie
+from snakeval.engine.asks import Answer, Ask
+from snakeval.engine.attention import Layout, Part, Past, Score, Window, additive, partial
+from snakeval.engine.ending import Ending
+from snakeval.engine.passes import Passes, Segment
+from snakeval.engine.sampling import Row
+
+GROWTH = 64  # tokens by which slots grow
+
+
+@dataclass
+class Slots:
+    """Keys and values of the rows being written, [rows, key-value heads, capacity, width] per layer. Row i lies in slot i."""
+
+    width: int  # rows at most
+    rows: list[Row] = field(default_factory=list)
+    pasts: list[tuple[Past, ...]] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)  # position of a slot's first token
+    lengths: list[int] = field(default_factory=list)  # tokens in a slot
+    keys: list[torch.Tensor] = field(default_factory=list)
+    values: list[torch.Tensor] = field(default_factory=list)
+
+    def admit(self, row: Row, segment: Segment, past: Past, rows: slice) -> None:
+        """Put a row, whose own prompt's keys and values are `rows` of `past`, into the next slot."""
+        slot, length = len(self.rows), rows.stop - rows.start
+        self._reserve(past, length + 1)
+        for layer, (key, value) in enumerate(zip(past.keys, past.values, strict=True)):
+            self.keys[layer][slot, :, :length] = key[0, :, rows]
+            self.values[layer][slot, :, :length] = value[0, :, rows]
+        self.rows.append(row)
+        self.pasts.append(segment.pasts)
+        self.starts.append(int(segment.positions[0]))
+        self.lengths.append(length)
+
+    def drop(self, slot: int) -> None:
+        """Free a slot; the last row moves into it."""
+        last = len(self.rows) - 1
+        if slot != last:
+            length = self.lengths[last]
+            for states in (*self.keys, *self.values):
+                states[slot, :, :length] = states[last, :, :length]
+        columns: tuple[list, ...] = (self.rows, self.pasts, self.starts, self.lengths)
+        for column in columns:
+            column[slot] = column[last]
+            column.pop()
+
+    def reserve_step(self) -> None:
+        """Room for one more token in every slot."""
+        if self.keys:
+            self._grow(max(self.lengths, default=0) + 1)
+
+    def _reserve(self, past: Past, capacity: int) -> None:
+        if not self.keys:
+            for like, states in ((past.keys, self.keys), (past.values, self.values)):
+                states.extend(state.new_zeros(self.width, state.shape[1], capacity, state.shape[3]) for state in like)
+        self._grow(capacity)
+
+    def _grow(self, capacity: int) -> None:
+        held = self.keys[0].shape[2]
+        if capacity <= held:
+            return
+        capacity = -(-capacity // GROWTH) * GROWTH
+        for states in (self.keys, self.values):
+            for layer, state in enumerate(states):
+                states[layer] = state.new_zeros(*state.shape[:2], capacity, state.shape[3])
+                states[layer][:, :, :held] = state
+
+
+@dataclass
+class Step:
+    """One token of every slot attends to the tokens in its slot."""
+
+    slots: Slots
+    lengths: torch.Tensor  # [rows] tokens before this one
+    index: torch.Tensor  # [rows] 0, 1, …
+    masks: dict = field(default_factory=dict)
+
+    def part(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, window: Window, score: Score) -> Part:
+        rows, longest = len(self.index), max(self.slots.lengths) + 1
+        keys, values = self.slots.keys[layer], self.slots.values[layer]
+        keys[self.index, :, self.lengths] = key[0].transpose(0, 1)
+        values[self.index, :, self.lengths] = value[0].transpose(0, 1)
+        if window not in self.masks:
+            before = self.lengths[:, None] - torch.arange(longest, device=query.device)[None]
+            allowed = (before >= 0) if window is None else (before >= 0) & (before < window)
+            self.masks[window] = None if bool(allowed.all()) else additive(allowed[:, None, None], query.dtype)
+        one = query[0].transpose(0, 1)[:, :, None]
+        output, lse = partial(one, keys[:rows, :, :longest], values[:rows, :, :longest], score, self.masks[window])
+        return output[:, 0], lse[:, 0]
+
+
+@torch.inference_mode()
+def generate(
+    rows: list[Row], ending: Ending, passes: Passes, width: int, below_headers: Callable[[list[Ask]], list[Segment]]
+) -> Iterator[list[Answer]]:
+    """Answers as they end. Rows enter in their order, at most `width` at a time; `below_headers` gives what their contexts add to what is
+    shared."""
+    if empty := ending.of(rows):  # no token was asked for
+        yield empty
+    waiting = [row for row in reversed(rows) if not row.ended]
+    slots = Slots(width)
+    while waiting or slots.rows:
+        free = width - len(slots.rows)
+        if waiting and (free >= max(1, width // 4) or not slots.rows):
+            entering = [waiting.pop() for _ in range(min(free, len(waiting)))]
+            present = [row.ask for row in slots.rows]
+            segments = below_headers([*present, *(row.ask for row in entering)])[len(present) :]
+            passes.counters.prompt_tokens += sum(len(row.ask.context) for row in entering)
+            for batch in trie.runs([len(part.tokens) for part in segments], passes.budget):
+                _enter(slots, [entering[index] for index in batch], [segments[index] for index in batch], passes)
+        else:
+            _advance(slots, passes)
+        if answers := ending.of(slots.rows):
+            for slot in reversed([slot for slot, row in enumerate(slots.rows) if row.ended]):
+                slots.drop(slot)
+            yield answers
+
+
+def _enter(slots: Slots, rows: list[Row], segments: list[Segment], passes: Passes) -> None:
+    """Prefill, and the first token of each row."""
+    hidden, kept = passes.run(segments, keep=True)
+    assert kept is not None
+    ends = np.cumsum([len(part.tokens) for part in segments])
+    for row, part, end in zip(rows, segments, ends.tolist(), strict=True):
+        slots.admit(row, part, kept, slice(end - len(part.tokens), end))
+    logits = passes.logits(hidden[torch.from_numpy(ends - 1).to(hidden.device)])
+    for row, token in zip(rows, sampling.choose(logits, rows), strict=True):
+        row.take(token)
+
+
+def _advance(slots: Slots, passes: Passes) -> None:
+    """The next token of every row."""
+    slots.reserve_step()
+    lengths = torch.tensor(slots.lengths, device=passes.device)
+    positions = lengths + torch.tensor(slots.starts, device=passes.device)
+    step = Step(slots, lengths, torch.arange(len(slots.rows), device=passes.device))
+    tokens = np.array([row.tokens[-1] for row in slots.rows])
+    hidden = passes.forward(tokens, positions, Layout(step, positions, _pasts(slots.pasts, passes.device)))
+    slots.lengths = [length + 1 for length in slots.lengths]
+    for row, token in zip(slots.rows, sampling.choose(passes.logits(hidden), slots.rows), strict=True):
+        row.take(token)
+
+
+def _pasts(pasts: list[tuple[Past, ...]], device: torch.device) -> list[tuple[slice | torch.Tensor, Past]]:
+    """Each past with the slots that see it."""
+    seen: dict[int, tuple[Past, list[int]]] = {}
+    for slot, its in enumerate(pasts):
+        for past in its:
+            seen.setdefault(id(past), (past, []))[1].append(slot)
+    return [
+        (slice(0, len(pasts)) if len(slots) == len(pasts) else torch.tensor(slots, device=device), past) for past, slots in seen.values()
+    ]

@@ -1,0 +1,186 @@
+"""Causal models the fast way: shared prefixes computed once, no padding, the head only where it is needed.
+
+The plan cuts asks into headers, units and batches (`trie`); a batch goes through the model as packed passes (`passes`) whose attention is
+computed in parts and merged exactly (`attention`). Texts are decoded in one wide, ever refilled batch (`decode`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from snakeval.engine import asks as rows_of
+from snakeval.engine import decode, sampling, trie
+from snakeval.engine.asks import Answer, Ask
+from snakeval.engine.attention import Past
+from snakeval.engine.ending import Ending
+from snakeval.engine.passes import Passes, Segment, part_of, segment
+from snakeval.engine.protocol import Counters
+from snakeval.engine.trie import Header
+from snakeval.errors import UserError
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the plan put an ask."""
+
+    batch: int
+    unit: int
+    header: Header | None
+
+
+class Packed:
+    """Remembers the latest plan, since what a batch shares with the others is not seen from its own asks."""
+
+    kinds = (rows_of.LOGLIKELIHOOD, rows_of.GENERATE)
+    description = "packed"
+
+    def __init__(self, model: Any, ending: Callable[[], Ending], counters: Counters, budget: int, rows: int):
+        """`ending` is called when a text is generated; `budget`: tokens of a forward pass; `rows`: texts generated at a time."""
+        self.counters = counters
+        self.ending = ending
+        self.passes = Passes(model, counters, budget)
+        self.rows = rows
+        self._places: dict[str, _Place] = {}
+        self._kept: dict[Header, Past] = {}
+
+    def plan(self, asks: list[Ask]) -> list[np.ndarray]:
+        """Batches of log-likelihoods, those below one header next to each other, then one batch of all texts to generate."""
+        self._places, self._kept = {}, {}
+        found = self._plan_loglikelihoods(asks, [row for row, ask in enumerate(asks) if ask.kind == rows_of.LOGLIKELIHOOD])
+        texts = self._plan_texts(asks, [row for row, ask in enumerate(asks) if ask.kind == rows_of.GENERATE], len(found))
+        return [np.array(batch, np.int64) for batch in (*found, texts) if batch]
+
+    def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+        """Asks that the latest plan does not know are planned first, in its place."""
+        if any(ask.key not in self._places for ask in asks):
+            self.plan(asks)
+        numbers = [self._places[ask.key].batch for ask in asks]
+        for number in sorted(set(numbers)):
+            chosen = [ask for ask, its in zip(asks, numbers, strict=True) if its == number]
+            if chosen[0].kind == rows_of.LOGLIKELIHOOD:
+                yield from self.counters.prefilling(iter([self._loglikelihoods(chosen)]))
+            else:
+                chosen.sort(key=lambda ask: (self._places[ask.key].unit, ask.sample, ask.key))
+                yield from self.counters.decoding(self.texts([sampling.start(ask, ask.context) for ask in chosen]))
+
+    def texts(self, rows: list[sampling.Row]) -> Iterator[list[Answer]]:
+        """Generate; the rows' asks are in the latest plan."""
+        return decode.generate(rows, self.ending(), self.passes, self.rows, self._below_headers)
+
+    def _plan_loglikelihoods(self, asks: list[Ask], chosen: list[int]) -> list[list[int]]:
+        sharing: dict[bytes, list[int]] = {}  # asks of the same input tokens
+        for row in sorted(chosen, key=lambda row: asks[row].key):
+            sharing.setdefault(asks[row].inputs.tobytes(), []).append(row)
+        inputs = [np.frombuffer(tokens, np.int32) for tokens in sharing]
+        shareable = [min(len(asks[row].context) - 1 for row in rows) for rows in sharing.values()]
+        order = sorted(range(len(inputs)), key=lambda sequence: inputs[sequence].tobytes())
+        members = list(sharing.values())
+        cut = trie.units([inputs[s] for s in order], [shareable[s] for s in order], self.passes.budget, self._pairs_per_token())
+        found = []
+        for number, units in enumerate(trie.batches(cut, self.passes.budget)):
+            found.append([row for unit in units for sequence in unit.sequences for row in members[order[sequence]]])
+            for place, unit in enumerate(units):
+                for sequence in unit.sequences:
+                    self._places |= {asks[row].key: _Place(number, place, unit.header) for row in members[order[sequence]]}
+        return found
+
+    def _plan_texts(self, asks: list[Ask], chosen: list[int], batch: int) -> list[int]:
+        order = sorted(chosen, key=lambda row: (asks[row].context.tobytes(), asks[row].key, asks[row].sample))
+        contexts = [asks[row].context for row in order]
+        cut = trie.units(contexts, [len(context) - 1 for context in contexts], self.passes.budget, self._pairs_per_token(), together=False)
+        for number, unit in enumerate(cut):
+            self._places[asks[order[unit.sequences[0]]].key] = _Place(batch, number, unit.header)
+        return [order[unit.sequences[0]] for unit in cut]
+
+    def _pairs_per_token(self) -> float:
+        """A layer has about 12 width² parameters, and a pair of tokens costs 2 width multiply-adds, at about two thirds of the speed."""
+        return 4.0 * self.passes.model.config.get_text_config().hidden_size
+
+    @torch.inference_mode()
+    def _loglikelihoods(self, asks: list[Ask]) -> list[Answer]:
+        """The asks of one batch."""
+        self.counters.prompt_tokens += sum(ask.length for ask in asks)
+        units: dict[int, list[Ask]] = {}
+        for ask in sorted(asks, key=lambda ask: (self._places[ask.key].unit, ask.key)):
+            units.setdefault(self._places[ask.key].unit, []).append(ask)
+        self._keep([self._places[members[0].key].header for members in units.values()])
+        work = [self._segment(members) for members in units.values()]
+        return [answer for answers in halving(self._score, work) for answer in answers]
+
+    def _segment(self, asks: list[Ask]) -> tuple[Segment, list[tuple[Ask, np.ndarray]]]:
+        """The asks of one unit as a segment, and for each ask the rows whose next tokens are scored."""
+        header = self._places[asks[0].key].header
+        start = header.end if header else 0
+        inputs = sorted({ask.inputs[start:].astype(">i4").tobytes() for ask in asks})
+        built = segment([np.frombuffer(tokens, ">i4").astype(np.int32) for tokens in inputs], start, self._pasts(header))
+        path = dict(zip(inputs, built.paths, strict=True))
+        return built, [
+            (ask, path[ask.inputs[start:].astype(">i4").tobytes()][len(ask.context) - 1 - start :][: len(ask.continuation)]) for ask in asks
+        ]
+
+    def _score(self, work: list[tuple[Segment, list[tuple[Ask, np.ndarray]]]]) -> list[Answer]:
+        hidden, _ = self.passes.run([built for built, _ in work])
+        rows, answers, start = [], [], 0
+        for built, members in work:
+            rows += [start + path for _, path in members]
+            start += len(built.tokens)
+        asks = [ask for _, members in work for ask, _ in members]
+        found, greedy = self.passes.targets(hidden, np.concatenate(rows), np.concatenate([ask.continuation for ask in asks]))
+        low = 0
+        for ask in asks:
+            high = low + len(ask.continuation)
+            answers.append(Answer(ask.key, high - low, float(found[low:high].sum()), bool(greedy[low:high].all())))
+            low = high
+        return answers
+
+    @torch.inference_mode()
+    def _below_headers(self, asks: list[Ask]) -> list[Segment]:
+        """What each ask's context adds to its header, whose keys and values are made if need be."""
+        headers = [self._places[ask.key].header for ask in asks]
+        self._keep(headers)
+        starts = [header.end if header else 0 for header in headers]
+        return [
+            segment([ask.context[start:]], start, self._pasts(header)) for ask, start, header in zip(asks, starts, headers, strict=True)
+        ]
+
+    def _pasts(self, header: Header | None) -> tuple[Past, ...]:
+        return tuple(self._kept[above] for above in header.path()) if header else ()
+
+    def _keep(self, headers: Iterable[Header | None]) -> None:
+        """Have the keys and values of these headers, and of no others.
+
+        A header that several batches need goes through the model by itself, so that its numbers do not depend on which batch came first.
+        """
+        paths = [header.path() for header in dict.fromkeys(headers) if header]
+        self._kept = {header: past for header, past in self._kept.items() if any(header in path for path in paths)}
+        for level in range(max(map(len, paths), default=0)):
+            missing = [header for header in dict.fromkeys(path[level] for path in paths if len(path) > level) if header not in self._kept]
+            private = [header for header in missing if header.private]
+            together = trie.runs([len(header.tokens) for header in private], self.passes.budget)
+            alone = [[header] for header in missing if not header.private]
+            for batch in [*([private[index] for index in indices] for indices in together), *alone]:
+                halving(self._compute, batch)
+
+    def _compute(self, headers: list[Header]) -> None:
+        segments = [segment([header.tokens], header.start, self._pasts(header.parent)) for header in headers]
+        _, kept = self.passes.run(segments, keep=True)
+        assert kept is not None
+        row = 0
+        for header in headers:
+            self._kept[header] = part_of(kept, slice(row, row + len(header.tokens)))
+            row += len(header.tokens)
+
+
+def halving(run: Callable[[list[Any]], Any], items: list[Any]) -> list[Any]:
+    """Run all items at once, or, where the device's memory does not suffice, in halves of halves."""
+    try:
+        return [run(items)]
+    except torch.OutOfMemoryError as error:
+        if len(items) == 1:
+            raise UserError("engine: out of memory on the device; lower tokens_per_batch, or use more GPUs (device_map)") from error
+    torch.cuda.empty_cache()
+    middle = len(items) // 2
+    return halving(run, items[:middle]) + halving(run, items[middle:])
