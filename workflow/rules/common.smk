@@ -5,6 +5,7 @@
 # What only says how to run (GPUs, threads, batch size) is a `params` entry and never makes anything run again.
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -41,6 +42,17 @@ except UserError as error:
 RESULTS = RUN.config.results
 MODELS = sorted(RUN.config.models)
 ENTRIES = sorted(RUN.entries)
+COMMAND = shlex.join(["snakemake", *sys.argv[1:]])
+RULE_GRAPH = [
+    ["download_dataset", "requests"],
+    ["requests", "tokens"],
+    ["download_model", "tokens"],
+    ["tokens", "responses"],
+    ["responses", "scores"],
+    ["requests", "scores"],
+    ["scores", "tables"],
+    ["tables", "report"],
+]
 
 
 def settings_of(rule_name, wildcard=None):
@@ -69,5 +81,7 @@ def model_setting(name):
 
 
 def print_summary():
-    print(Path(RESULTS, "tables", "summary.md").read_text(), file=sys.stderr)
-    print(f"Report: {Path(RESULTS, 'report', 'index.html').resolve()}", file=sys.stderr)
+    """The leaderboard and where the report lies, unless the run was for something else."""
+    summary, page = Path(RESULTS, "tables", "summary.md"), Path(RESULTS, "report", "index.html")
+    if page.exists():
+        print(f"\n{summary.read_text()}\nReport: {page.resolve()}", file=sys.stderr)

@@ -5,6 +5,7 @@ rule tables:
     """Scores with intervals, comparisons between models, what went wrong, what it cost."""
     input:
         settings=settings_of("tables"),
+        requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
         tokens=all_models("tokens"),
         responses=all_models("responses"),
         timings=all_models("timings"),
@@ -18,7 +19,7 @@ rule tables:
     log:
         f"{RESULTS}/logs/tables.log",
     params:
-        results=RESULTS,
+        entries=ENTRIES,
     conda:
         "../../envs/score.yaml"
     script:
@@ -36,6 +37,12 @@ rule report:
         f"{RESULTS}/logs/report.log",
     params:
         results=RESULTS,
+        config=RUN.config.model_dump(),
+        datasets=sorted(RUN.settings["datasets"]),
+        repository=str(LIBRARY.parent),
+        command=COMMAND,
+        title="Evaluation",
+        rules=RULE_GRAPH,
     conda:
         "../../envs/score.yaml"
     script:

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from snakeval import job, parquet, requests, schemas
+from snakeval import job, parquet, requests, schemas, sources
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 folder = Path(snakemake.params.datasets)
 leaves = (
     requests.build(
         task["settings"],
-        {split: parquet.read(folder / task["dataset"] / task["subset"] / f"{split}.parquet") for split in task["splits"]},
+        {split: parquet.read(folder / task["dataset"] / task["subset"] / f"{sources.split_id(split)}.parquet") for split in task["splits"]},
         limit=settings["limit"],
         seed=settings["seed"],
         allow_functions=settings["allow_functions"],

@@ -93,7 +93,11 @@ class DataSource(_Section):
     field: str | None = None
     """Key under which a JSON document holds its records."""
     text: Literal["line", "file", "article"] | None = None
-    """How plain text is cut into documents."""
+    """How plain text is cut into documents; article: at headings such as ` = Title = `."""
+    types: dict[str, Literal["int", "float", "bool"]] = {}
+    """Columns of a CSV or TSV file that are not text."""
+    format: Literal["parquet", "json", "jsonl", "csv", "tsv", "text"] | None = None
+    """How files are read, where their names do not tell."""
 
 
 def _entry(value: object) -> object:

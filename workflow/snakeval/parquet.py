@@ -58,6 +58,11 @@ def scan(path: str | Path, schema: pa.Schema, rows: int = ROWS_PER_GROUP) -> Ite
             yield _conform(pa.Table.from_batches([batch]).replace_schema_metadata(None), schema, path)
 
 
+def fingerprint(path: str | Path) -> str | None:
+    """What `write` was given, or None when there is no such file or it cannot be read."""
+    return _footer(path).get("fingerprint")
+
+
 def digest(path: str | Path) -> str:
     """The content digest recorded in the footer. Raises UserError when the file is missing or damaged."""
     found = _footer(path).get("digest")
@@ -88,12 +93,12 @@ def fingerprint_of(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def keep(path: str | Path, fingerprint: str) -> bool:
-    """Whether the file at `path` was made from what `fingerprint` says; then it is marked as made now.
+def keep(path: str | Path, wanted: str) -> bool:
+    """Whether the file at `path` has the fingerprint `wanted`; then it is marked as made now.
 
     Otherwise Snakemake would take it for older than its inputs, and run the job again.
     """
-    if _footer(path).get("fingerprint") != fingerprint:
+    if fingerprint(path) != wanted:
         return False
     os.utime(path)
     return True

@@ -11,8 +11,9 @@ from typing import Any
 
 from snakeval import sources, tasks
 from snakeval.code_digest import code_digest
-from snakeval.config import Config, DataSource, Model, check, read_yaml
+from snakeval.config import Config, DataSource, check, read_yaml
 from snakeval.errors import UserError
+from snakeval.tasks.loader import PACKAGE
 
 STAGES = {  # the modules whose code decides what a rule's files hold
     "datasets": ["snakeval.download"],
@@ -54,7 +55,8 @@ def make(values: Mapping[str, Any], files: list[str], root: Path) -> Run:
         read_yaml(Path(file))
     where = files[-1] if files else "configuration"
     config = check(values, where)
-    entries = {name: tasks.resolve(entry.model_dump(), config.task_paths) for name, entry in config.entries().items()}
+    folders = [path if path == PACKAGE else str(sources.task_folder(path, root)) for path in config.task_paths]
+    entries = {name: tasks.resolve(entry.model_dump(), folders) for name, entry in config.entries().items()}
     run = Run(config, entries, _settings(config, entries, root, where))
     for rule, jobs in run.settings.items():
         for name, settings in jobs.items():
@@ -63,74 +65,53 @@ def make(values: Mapping[str, Any], files: list[str], root: Path) -> Run:
 
 
 def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: Path, where: str) -> dict[str, dict[str, Any]]:
+    """Rule -> name of the job -> settings; a rule with one job has the name ""."""
     code = {rule: code_digest(modules) for rule, modules in STAGES.items()}
     datasets: dict[str, Any] = {}
     requests = {}
     for name, resolved in entries.items():
-        leaves = {task.name: _request_settings(config, task, datasets, root, where) for task in resolved.tasks}
-        limit = config.entries()[name].limit or config.limit
-        requests[name] = {"limit": limit, "seed": config.seed, "allow_functions": config.allow_functions, "tasks": leaves}
+        requests[name] = {
+            "code": code["requests"],
+            "limit": config.entries()[name].limit or config.limit,
+            "seed": config.seed,
+            "allow_functions": config.allow_functions,
+            "tasks": {task.name: {"settings": task.request_settings(), **_needed(task, config, datasets)} for task in resolved.tasks},
+        }
     for settings in datasets.values():
-        settings["code"] = code["datasets"]
-    for settings in requests.values():
-        settings["code"] = code["requests"]
-    scoring = {name: {task.name: task.scoring_settings() for task in resolved.tasks} for name, resolved in entries.items()}
-    groups = {name: [asdict(group) for group in resolved.groups] for name, resolved in entries.items()}
-    names = sorted(config.models)
-    per_model = {
+        settings |= {"code": code["datasets"], **sources.local_signature(settings["source"], root, f"{where}: datasets")}
+    models = {
         rule: {name: {"code": code[rule]} | model.model_dump(include=set(keys)) for name, model in config.models.items()}
         for rule, keys in MODEL_KEYS.items()
     }
-    for name, model in config.models.items():
-        per_model["models"][name] |= _model_source(model, root, f"{where}: models.{name}.source")
+    for name, settings in models["models"].items():
+        settings |= sources.local_signature(settings["source"], root, f"{where}: models.{name}.source", model=True)
+    names = sorted(config.models)
+    scoring = {name: {task.name: task.scoring_settings() for task in resolved.tasks} for name, resolved in entries.items()}
+    groups = {name: [asdict(group) for group in resolved.groups] for name, resolved in entries.items()}
     return {
         "datasets": datasets,
         "requests": requests,
-        **per_model,
+        **models,
         "scores": {name: {"code": code["scores"], "allow_functions": config.allow_functions, "entries": scoring} for name in names},
         "tables": {"": {"code": code["tables"], "seed": config.seed, "models": names, "entries": scoring, "groups": groups}},
-        "report": {"": {"code": code["report"], "config": config.model_dump(), "groups": groups}},
+        "report": {"": {"code": code["report"], "models": names, "tasks": list(entries)}},
     }
 
 
-def _request_settings(config: Config, task: tasks.Task, datasets: dict[str, Any], root: Path, where: str) -> dict[str, Any]:
-    """A leaf task's share of a requests job; adds the data it needs to `datasets`."""
+def _needed(task: tasks.Task, config: Config, datasets: dict[str, Any]) -> dict[str, Any]:
+    """Which files of which data set a task reads; what the download of them needs to know is added to `datasets`."""
     path, name, kwargs, splits = (task.dataset[key] for key in ("path", "name", "kwargs", "splits"))
-    data = config.datasets.get(f"{path}/{name}") or config.datasets.get(path) or _published(path, kwargs)
-    dataset, subset = _dataset_id(data), sources.subset_id(name, kwargs)
-    if dataset not in datasets:
-        signature = _local_signature(data.source, root, f"{where}: datasets.{path}")
-        datasets[dataset] = data.model_dump() | signature | {"allow_functions": config.allow_functions, "subsets": {}}
-    part = datasets[dataset]["subsets"].setdefault(subset, {"name": name, "kwargs": kwargs, "splits": []})
-    part["splits"] = sorted({*part["splits"], *splits})
-    return {"dataset": dataset, "subset": subset, "splits": sorted(splits), "settings": task.request_settings()}
-
-
-def _published(path: str, kwargs: Mapping[str, Any]) -> DataSource:
-    """Where a task's dataset_path leads when the configuration does not say: a scheme of its own, else the hub."""
-    return DataSource(source=sources.dataset_source(path, {}), revision=kwargs.get("revision"))
-
-
-def _dataset_id(data: DataSource) -> str:
-    scheme, _, location = data.source.partition(":")
-    how = data.model_dump(exclude={"source", "revision"}, exclude_defaults=True)
-    revision = f"{data.revision} {json.dumps(how, sort_keys=True)}" if how else data.revision
-    return sources.dataset_id(location if scheme == "hf" else data.source, revision)
-
-
-def _local_signature(source: str, root: Path, where: str) -> dict[str, str]:
-    """Tells content of local sources apart; hub sources are told apart by name and revision."""
-    parsed = sources.parse(source, where=where)
-    if parsed.scheme not in ("demo", "path"):
-        return {}
-    return {"signature": sources.signature(sources.local_path(parsed, root=root, base=Path.cwd()))}
-
-
-def _model_source(model: Model, root: Path, where: str) -> dict[str, str]:
-    parsed = sources.parse(model.source, where=where, schemes=("demo", "path", "hf", "modelscope"))
-    if parsed.scheme in ("demo", "path"):
-        sources.model_folder(parsed, root=root, base=Path.cwd(), where=where)
-    return _local_signature(model.source, root, where)
+    if path is None:
+        raise UserError(f"{task.name}: custom_dataset: not supported; write the documents to a file and map them in `datasets`")
+    data = config.datasets.get(f"{path}/{name}") or config.datasets.get(path)
+    if data is None:  # a scheme of its own, else the hub
+        data = DataSource(source=sources.dataset_source(path, {}), revision=kwargs.get("revision"))
+    options = data.model_dump(exclude={"source", "revision"}, exclude_defaults=True)
+    dataset, subset = sources.dataset_id(data.source, data.revision, options), sources.subset_id(name, kwargs)
+    part = datasets.setdefault(dataset, data.model_dump() | {"subsets": {}})["subsets"]
+    part.setdefault(subset, {"name": name, "kwargs": kwargs, "splits": []})
+    part[subset]["splits"] = sorted({*part[subset]["splits"], *splits})
+    return {"dataset": dataset, "subset": subset, "splits": sorted(splits)}
 
 
 def _write_if_changed(path: Path, settings: Mapping[str, Any]) -> None:

@@ -1,0 +1,35 @@
+"""Write the page that shows a run."""
+
+from pathlib import Path
+
+import yaml
+
+from snakeval import job, parquet, provenance, report, schemas
+
+settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
+params, results = snakemake.params, Path(snakemake.params.results)
+models = [
+    {
+        "model": name,
+        "source": files["source"][0].as_py(),
+        "revision": files["revision"][0].as_py(),
+        "digest": parquet.fingerprint_of(files["file"].to_pylist(), files["sha256"].to_pylist()),
+        "settings": params.config["models"][name],
+    }
+    for name, files in ((name, parquet.read(results / f"models/{name}.parquet", schemas.MODEL_FILES)) for name in settings["models"])
+]
+data = [
+    {"dataset": name, "source": row["source"], "revision": row["revision"], "digest": row["digest"]}
+    for name in params.datasets
+    for row in parquet.read(results / f"datasets/{name}.parquet", schemas.DOCUMENT_FILES).to_pylist()
+]
+origin = provenance.collect(
+    repository=Path(params.repository),
+    configuration=yaml.safe_dump(params.config, sort_keys=False, allow_unicode=True),
+    command=params.command,
+    seeds={"run": params.config["seed"]},
+    models=models,
+    data=data,
+    rules=params.rules,
+)
+report.write(results, settings | {"title": params.title, "provenance": origin}, Path(snakemake.output[0]))
