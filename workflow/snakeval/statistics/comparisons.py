@@ -74,7 +74,7 @@ def sign_flip(differences: np.ndarray) -> np.ndarray:
     """Two-sided p-values of the sign-flip permutation test of Σ d = 0, per column of `differences` (documents, pairs): (pairs,).
 
     Up to 12 non-zero differences: all patterns (Fisher 1935). More: the tail of Σ ±d by the saddlepoint formula of Barndorff-Nielsen on
-    its cumulant function Σ log cosh(t d) (Robinson 1982, JRSS B 44:91-101). On a lattice this is the mid-p value. 1 where all are 0.
+    its cumulant function Σ log cosh(t d) (Robinson 1982, JRSS B 44:91-101). On a lattice it is near the mid-p value. 1 where all are 0.
     """
     pairs = differences.shape[1]
     p = np.ones(pairs)
