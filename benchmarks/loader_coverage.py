@@ -12,8 +12,8 @@ import re
 import sys
 import time
 from collections import Counter
-from itertools import product
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -26,15 +26,12 @@ from snakeval import requests, tasks
 from snakeval.errors import UserError
 from snakeval.tasks import index, loader
 
-VALUES: list[Any] = [
-    ["one", "two", "three", "four", "five"],
-    "text",
-    1,
-    {"text": ["a", "b", "c", "d"], "label": [1, 0, 0, 0]},
-    "1",
-    "A",
-    "[1, 0]",
-]
+TEXTS = ["text", "1", "A", "[1, 0]"]
+LISTS = [["one", "two", "three", "four", "five"], {"text": ["a", "b", "c", "d"], "label": [1, 0, 0, 0]}, [1, 0]]
+NUMBERS = [1, 0]
+VALUES: list[Any] = [*TEXTS, *LISTS, *NUMBERS]
+FIRST = {"doc_to_text": TEXTS, "doc_to_choice": LISTS, "doc_to_target": NUMBERS}  # what a field that is a lone column most likely holds
+DOCUMENTS = 400  # tried for each task
 
 
 def main() -> int:
@@ -78,13 +75,12 @@ def _outcome(name: str) -> str:
         return "loads; a !function shapes its prompt"
     if task.settings.get("custom_dataset"):
         return "loads; a !function makes its documents"
+    zero_shot = settings | {"fewshot": None, "num_fewshot": 0, "file": None}
     last = ""
     for document in _documents(settings):
-        table = pa.Table.from_pylist([document, document | {"__other": 1}] if document else [{"__other": 1}])
+        table = pa.Table.from_pylist([document or {"unused": 1}])
         try:
-            requests.build(
-                settings | {"fewshot": None, "num_fewshot": 0, "file": None}, {settings["split"]: table.slice(0, 1)}, allow_functions=False
-            )
+            requests.build(zero_shot, {settings["split"]: table}, allow_functions=False)
         except UserError as error:
             last = _reason(error)
         except pa.ArrowException as error:
@@ -109,31 +105,32 @@ def _documents(settings: dict[str, Any]):
         field = settings[key]
         if not isinstance(field, str):
             continue
-        if field.isidentifier() or not re.search(r"\{[\{%]", field):
-            if re.fullmatch(r"[\w .\-]+", field) and field.strip() == field and key != "description":
-                columns.setdefault(field, [])
+        if not re.search(r"\{[\{%]", field):
+            if re.fullmatch(r"[\w.\-]+( [\w.\-]+)*", field) and key != "description":
+                columns[field] = [*FIRST.get(key, []), *columns.get(field, VALUES)]
             continue
         tree = environment.parse(field)
-        for name in meta.find_undeclared_variables(tree):
-            columns.setdefault(name, [])
+        for name in sorted(meta.find_undeclared_variables(tree)):
+            columns.setdefault(name, VALUES)
         for access in tree.find_all((jinja_nodes.Getattr, jinja_nodes.Getitem)):
             if isinstance(access.node, jinja_nodes.Name):
                 part = access.attr if isinstance(access, jinja_nodes.Getattr) else getattr(access.arg, "value", None)
-                if isinstance(part, str) and not hasattr("", part):
-                    columns.setdefault(access.node.name, []).append(part)
-    names = list(columns)
-    kinds = [[*_mappings(parts), *VALUES] for parts in columns.values()]
-    for number, values in enumerate(product(*kinds)):
-        if number == 500:
-            return
-        yield dict(zip(names, values, strict=True))
+                if isinstance(part, str) and not hasattr("", part) and access.node.name in columns:
+                    columns[access.node.name] = [*_mappings(tree, access.node.name), *columns[access.node.name]]
+    yield {name: values[0] for name, values in columns.items()}
+    draw = Random(0)
+    for _ in range(DOCUMENTS if columns else 0):
+        yield {name: draw.choice(values) for name, values in columns.items()}
 
 
-def _mappings(parts: list[str]) -> list[Any]:
-    if not parts:
-        return []
-    texts, lists = dict.fromkeys(parts, "text"), {part: ["a", "b", "c", "d"] for part in parts}
-    return [texts, lists, {part: [1, 0] if part in ("labels", "label") else ["a", "b"] for part in parts}]
+def _mappings(tree: jinja_nodes.Template, column: str) -> list[dict[str, Any]]:
+    """Mappings with the keys that a template takes from a column."""
+    keys = []
+    for access in tree.find_all((jinja_nodes.Getattr, jinja_nodes.Getitem)):
+        if isinstance(access.node, jinja_nodes.Name) and access.node.name == column:
+            key = access.attr if isinstance(access, jinja_nodes.Getattr) else getattr(access.arg, "value", None)
+            keys += [key] if isinstance(key, str) and not hasattr("", key) else []
+    return [dict.fromkeys(keys, "text"), {key: ["a", "b", "c", "d"] for key in keys}, {key: [1, 0, 0, 0] for key in keys}]
 
 
 def _reason(error: Exception) -> str:

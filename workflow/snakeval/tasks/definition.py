@@ -24,28 +24,6 @@ DEFAULT_METRICS = {
     "multiple_choice": ("acc", "acc_norm"),
     "generate_until": ("exact_match",),
 }
-# aggregation and direction of each metric that has a name of its own (lm_eval/api/metrics.py)
-METRICS: dict[str, tuple[str, bool]] = {
-    "acc": ("mean", True),
-    "acc_all": ("mean", True),
-    "acc_bytes": ("mean", True),
-    "acc_mutual_info": ("mean", True),
-    "acc_norm": ("mean", True),
-    "bits_per_byte": ("bits_per_byte", False),
-    "bleu": ("bleu", True),
-    "brier_score": ("brier_score", False),
-    "bypass": ("bypass", True),
-    "byte_perplexity": ("weighted_perplexity", False),
-    "chrf": ("chrf", True),
-    "chrf++": ("chrf++", True),
-    "exact_match": ("mean", True),
-    "f1": ("f1", True),
-    "likelihood": ("mean", True),
-    "mcc": ("matthews_corrcoef", True),
-    "perplexity": ("perplexity", False),
-    "ter": ("ter", False),
-    "word_perplexity": ("weighted_perplexity", False),
-}
 MAX_NEW_TOKENS = 256
 _MAX_NEW_TOKENS_KEYS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")  # the first given one counts
 _GENERATION_KEYS = (*_MAX_NEW_TOKENS_KEYS, "until", "do_sample", "temperature", "top_p", "top_k", "repetition_penalty", "num_beams")
@@ -313,23 +291,14 @@ class Task:
         return generation
 
     def _metrics(self) -> list[dict[str, Any]]:
-        """`metric_list` with aggregation and direction filled in."""
-        s = self.settings
-        given = s.get("metric_list")
+        """`metric_list`, or the metrics of the output type; a metric itself knows the aggregation and direction that are not given."""
+        given = self.settings.get("metric_list")
         if given is None:
-            given = [{"metric": name} for name in DEFAULT_METRICS[s.get("output_type") or "generate_until"]]
-        metrics = []
+            return [{"metric": name} for name in DEFAULT_METRICS[self.settings.get("output_type") or "generate_until"]]
         for item in given:
             if not isinstance(item, dict) or not item.get("metric"):
                 raise UserError(f"{self._where('metric_list')}: each item needs `metric: name`, not {item!r}")
-            name = item["metric"]
-            aggregation, higher = METRICS.get(name, (None, True)) if isinstance(name, str) else (None, True)
-            aggregation = item.get("aggregation") or aggregation
-            if aggregation is None:
-                label = name if isinstance(name, str) else name["!function"]
-                raise UserError(f"{self._where('metric_list')}: {label} has no aggregation of its own; add `aggregation: mean` or another")
-            metrics.append({**item, "aggregation": aggregation, "higher_is_better": _or(item.get("higher_is_better"), higher)})
-        return metrics
+        return given
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
