@@ -317,7 +317,7 @@ def test_pass_at_k_of_large_n_does_not_overflow():
 
 def test_majority_and_pass_take_another_metric():
     metric = metrics.metric_of({"metric": "maj@3", "of": "token_f1"}, {"output_type": "generate_until", "task": "t"})
-    assert metric.function(["x", "b c", "b c", "x", "x"], ["b"], of="token_f1") == pytest.approx(2 / 3)
+    assert metric.function(["x", "b c", "b c", "x", "x"], ["b"]) == pytest.approx(2 / 3)
     metric = metrics.metric_of({"metric": "pass@1", "of": "contains"}, {"output_type": "generate_until", "task": "t"})
     assert metric.function(["b c", "d"], ["b"]) == 0.5 and metric.proportion
     with pytest.raises(UserError, match="of: no metric 'nope'"):

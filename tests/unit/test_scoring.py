@@ -237,6 +237,18 @@ def test_a_log_likelihood_that_is_no_number_is_named(bad):
         (
             "generate_until",
             generated(["a"], ["a"]),
+            {"metric_list": [{"metric": "exact_match", "ignore_cse": True}]},
+            "unexpected .*'ignore_cse'",
+        ),
+        (
+            "generate_until",
+            generated(["a"], ["a"]),
+            {"metric_list": [{"metric": "pass@1", "ignore_cse": True}]},
+            "unexpected .*'ignore_cse'",
+        ),
+        (
+            "generate_until",
+            generated(["a"], ["a"]),
             {"metric_list": [{"metric": "bleu", "tokenise": "zh"}]},
             "unexpected keyword.*tokenise",
         ),

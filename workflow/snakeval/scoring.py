@@ -120,7 +120,7 @@ def _likelihoods(requests: pa.Table, responses: pa.Table, settings: Settings) ->
                 known = sorted(name for of, name in metrics.METRICS if of == kind)
                 name = metrics.name_of(entry)
                 raise UserError(f"metric {name}: none for {kind}; known: {', '.join(known)}")
-            found = metric.function(answers, **metrics.options_of(entry))
+            found = metric.function(answers, **metrics.checked_options(metric, entry))
             predictions = most_likely
             if isinstance(answers, Choices):
                 chosen, found = found
@@ -245,7 +245,7 @@ def _generated(requests: pa.Table, responses: pa.Table, settings: Settings) -> I
                 for key, items in _own(given, lambda row, answer: call(answer, references[row]), f"metric {name}", requests["doc_id"]):  # noqa: B023
                     yield Scored(pipeline["name"], key, items, predictions, extracted)
             else:
-                answered = _items_of(metric, answers.values, references, metrics.options_of(entry))
+                answered = _items_of(metric, answers.values, references, metrics.checked_options(metric, entry))
                 yield Scored(pipeline["name"], metric.name, answered, predictions, extracted, metric.value)
 
 

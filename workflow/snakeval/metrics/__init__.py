@@ -4,6 +4,7 @@ A metric is a function from answers to items (`Metric`), an aggregation makes a 
 name here; each is defined once, in the module of its kind, which states its formula, source and edge cases.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -62,7 +63,7 @@ AGGREGATIONS: dict[str, Callable[..., Aggregation]] = {
 
 _SAMPLED = re.compile(r"(pass|maj)@([1-9]\d*)")
 _RECALL = re.compile(r"recall@([1-9]\d*)")
-_OWN_KEYS = ("metric", "aggregation", "higher_is_better", "hf_evaluate")
+_OWN_KEYS = ("metric", "aggregation", "higher_is_better", "hf_evaluate", "of")
 
 
 def name_of(entry: Mapping[str, Any]) -> str:
@@ -74,6 +75,20 @@ def name_of(entry: Mapping[str, Any]) -> str:
 def options_of(entry: Mapping[str, Any]) -> dict[str, Any]:
     """What an item of `metric_list` says beyond name, aggregation and direction."""
     return {key: value for key, value in entry.items() if key not in _OWN_KEYS}
+
+
+def checked_options(metric: Metric, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an item of `metric_list`. Raises UserError for one that a metric of generated answers does not take.
+
+    Metrics of log-likelihoods have few and leave out what they do not know: task files of lm-eval give them options in plenty.
+    """
+    options = options_of(entry)
+    if metric.kind == "generate_until":
+        try:
+            inspect.signature(metric.function).bind(None, None, **options)
+        except TypeError as error:
+            raise UserError(f"metric {metric.name}: {error}; mend metric_list") from None
+    return options
 
 
 def metric_of(entry: Mapping[str, Any], settings: Mapping[str, Any]) -> Metric | None:

@@ -24,7 +24,6 @@ def exact_match(
     ignore_case: bool = False,
     ignore_punctuation: bool = False,
     ignore_numbers: bool = False,
-    **_: object,
 ) -> float:
     """1 if the answer equals a reference, else 0.
 
@@ -54,17 +53,17 @@ def triviaqa_normalised(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", text.replace("_", " ").lower().translate(_TRIVIAQA_PUNCTUATION)).split())
 
 
-def squad_match(prediction: str, references: Sequence[str], **_: object) -> float:
+def squad_match(prediction: str, references: Sequence[str]) -> float:
     """1 if the answer equals a reference after SQuAD's normalisation, else 0."""
     return _normalised_match(prediction, references, squad_normalised)
 
 
-def triviaqa_match(prediction: str, references: Sequence[str], **_: object) -> float:
+def triviaqa_match(prediction: str, references: Sequence[str]) -> float:
     """1 if the answer equals a reference after TriviaQA's normalisation, else 0."""
     return _normalised_match(prediction, references, triviaqa_normalised)
 
 
-def token_f1(prediction: str, references: Sequence[str], **_: object) -> float:
+def token_f1(prediction: str, references: Sequence[str]) -> float:
     """SQuAD's F1, in [0, 1]: harmonic mean of precision and recall of the words, as multisets, after SQuAD's normalisation.
 
     Where the answer or the reference has no word (an unanswerable question), 1 if neither has, else 0 (SQuAD 2.0).
@@ -73,7 +72,7 @@ def token_f1(prediction: str, references: Sequence[str], **_: object) -> float:
     return max((_overlap(answer, squad_normalised(reference).split()) for reference in references), default=0.0)
 
 
-def contains(prediction: str, references: Sequence[str], **_: object) -> float:
+def contains(prediction: str, references: Sequence[str]) -> float:
     """1 if a reference that is not empty occurs in the answer after SQuAD's normalisation, as whole words, else 0."""
     answer = f" {squad_normalised(prediction)} "
     return float(any(words and f" {words} " in answer for words in map(squad_normalised, references)))

@@ -21,13 +21,13 @@ def rouge(name: str) -> Callable[..., float]:
     scores 0; `whitespace` and `characters` keep all. ROUGE-Lsum takes the lines of a text for its sentences. Without any token: 0.
     """
 
-    def function(prediction: str, references: Sequence[str], use_stemmer: bool = False, tokenizer: str | None = None, **_: object) -> float:
+    def function(prediction: str, references: Sequence[str], use_stemmer: bool = False, tokenizer: str | None = None) -> float:
         return _rouge_scorer(name, use_stemmer, tokenizer).score_multi(references, prediction)[name].fmeasure
 
     return function
 
 
-def rouge_s(prediction: str, references: Sequence[str], skip: int | None = 4, **_: object) -> float:
+def rouge_s(prediction: str, references: Sequence[str], skip: int | None = 4) -> float:
     """F1 of skip-bigrams, ROUGE-S: pairs of words in order with at most `skip` words between them (null: any number), in [0, 1].
 
     Words are rouge-score's: lower case, a-z and 0-9 (Lin 2004, section 5). Without any pair: 0.
@@ -41,12 +41,12 @@ def rouge_s(prediction: str, references: Sequence[str], skip: int | None = 4, **
     return max(scores)
 
 
-def edit_distance(prediction: str, references: Sequence[str], unit: str = "characters", **_: object) -> float:
+def edit_distance(prediction: str, references: Sequence[str], unit: str = "characters") -> float:
     """Levenshtein distance to the closest reference: insertions, deletions and substitutions of Unicode characters, or `unit: words`."""
     return float(min(levenshtein(_units(prediction, unit), _units(reference, unit)) for reference in references))
 
 
-def edit_similarity(prediction: str, references: Sequence[str], unit: str = "characters", **_: object) -> float:
+def edit_similarity(prediction: str, references: Sequence[str], unit: str = "characters") -> float:
     """1 - Levenshtein distance / length of the longer one, in [0, 1]; 1 for two empty texts."""
     own = _units(prediction, unit)
     lengths = [(levenshtein(own, other), max(len(own), len(other))) for other in (_units(reference, unit) for reference in references)]
@@ -67,7 +67,7 @@ def levenshtein(a: Sequence[str], b: Sequence[str]) -> int:
     return int(row[-1])
 
 
-def length(prediction: str, references: Sequence[str], unit: str = "characters", **_: object) -> float:
+def length(prediction: str, references: Sequence[str], unit: str = "characters") -> float:
     """Length of the answer in Unicode characters, or `unit: words` (between white space)."""
     return float(len(_units(prediction, unit)))
 
@@ -75,7 +75,7 @@ def length(prediction: str, references: Sequence[str], unit: str = "characters",
 def distinct(n: int) -> Callable[..., float]:
     """Distinct n-grams of words / n-grams of an answer, in [0, 1] (after Li et al. 2016, aclanthology.org/N16-1014); without any: 1."""
 
-    def function(prediction: str, references: Sequence[str], **_: object) -> float:
+    def function(prediction: str, references: Sequence[str]) -> float:
         words = prediction.split()
         ngrams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
         return len(set(ngrams)) / len(ngrams) if ngrams else 1.0
@@ -83,7 +83,7 @@ def distinct(n: int) -> Callable[..., float]:
     return function
 
 
-def repetition(prediction: str, references: Sequence[str], n: int = 4, **_: object) -> float:
+def repetition(prediction: str, references: Sequence[str], n: int = 4) -> float:
     """Share of n-grams of words that occurred before in the answer, seq-rep-n (Welleck et al. 2020, arxiv.org/abs/1908.04319)."""
     return 1 - distinct(n)(prediction, references)
 

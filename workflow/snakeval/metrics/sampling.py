@@ -6,6 +6,7 @@ pipeline of filters must leave all answers (no take_first).
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 
 from snakeval.errors import UserError
@@ -16,6 +17,7 @@ def pass_at(k: int, metric: Metric) -> Metric:
     """The chance that at least one of k answers is right: 1 - C(n - c, k) / C(n, k) with c right ones among n, which is unbiased
     (Chen et al. 2021, arxiv.org/abs/2107.03374)."""
 
+    @wraps(metric.function)
     def function(predictions: Sequence[str], references: Sequence[str], **options: Any) -> float:
         _enough(f"pass@{k}", k, len(predictions))
         right = sum(metric.function(prediction, references, **options) == 1 for prediction in predictions)
@@ -27,6 +29,7 @@ def pass_at(k: int, metric: Metric) -> Metric:
 def maj_at(k: int, metric: Metric) -> Metric:
     """The score of the most frequent of the first k answers, of equals the first (Wang et al. 2023, arxiv.org/abs/2203.11171)."""
 
+    @wraps(metric.function)
     def function(predictions: Sequence[str], references: Sequence[str], **options: Any) -> Any:
         _enough(f"maj@{k}", k, len(predictions))
         return metric.function(max(predictions[:k], key=list(predictions[:k]).count), references, **options)
