@@ -12,6 +12,8 @@ rule download_model:
         f"{RESULTS}/logs/models/{{model}}.log",
     conda:
         "../../envs/data.yaml"
+    message:
+        "Files of model {wildcards.model}"
     script:
         "../scripts/download_model.py"
 
@@ -28,6 +30,8 @@ rule tokens:
         f"{RESULTS}/logs/tokens/{{model}}.log",
     conda:
         "../../envs/model.yaml"
+    message:
+        "Tokens for {wildcards.model}"
     script:
         "../scripts/encode_tokens.py"
 
@@ -43,17 +47,19 @@ rule responses:
         timings=update(per_entry("timings")),
     log:
         f"{RESULTS}/logs/responses/{{model}}.log",
+    conda:
+        "../../envs/model.yaml"
+    threads: model_setting("threads")
+    resources:
+        gpu=model_setting("gpus"),
     params:
         entries=ENTRIES,
         store=f"{RESULTS}/store",
         gpus=model_setting("gpus"),
         device_map=model_setting("device_map"),
         tokens_per_batch=model_setting("tokens_per_batch"),
-    threads: model_setting("threads")
-    resources:
-        gpu=model_setting("gpus"),
-    conda:
-        "../../envs/model.yaml"
+    message:
+        "Responses of {wildcards.model}"
     script:
         "../scripts/infer.py"
 
@@ -68,9 +74,11 @@ rule scores:
         update(per_entry("scores")),
     log:
         f"{RESULTS}/logs/scores/{{model}}.log",
-    params:
-        entries=ENTRIES,
     conda:
         "../../envs/score.yaml"
+    params:
+        entries=ENTRIES,
+    message:
+        "Scores of {wildcards.model}"
     script:
         "../scripts/score.py"

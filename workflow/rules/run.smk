@@ -18,10 +18,12 @@ rule tables:
         summary=f"{RESULTS}/tables/summary.md",
     log:
         f"{RESULTS}/logs/tables.log",
-    params:
-        entries=ENTRIES,
     conda:
         "../../envs/score.yaml"
+    params:
+        entries=ENTRIES,
+    message:
+        "Tables of the run"
     script:
         "../scripts/make_tables.py"
 
@@ -35,6 +37,8 @@ rule report:
         f"{RESULTS}/report/index.html",
     log:
         f"{RESULTS}/logs/report.log",
+    conda:
+        "../../envs/score.yaml"
     params:
         results=RESULTS,
         config=RUN.config.model_dump(),
@@ -43,7 +47,7 @@ rule report:
         command=COMMAND,
         title="Evaluation",
         rules=RULE_GRAPH,
-    conda:
-        "../../envs/score.yaml"
+    message:
+        "Report"
     script:
         "../scripts/write_report.py"

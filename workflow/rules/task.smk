@@ -11,6 +11,8 @@ rule download_dataset:
         f"{RESULTS}/logs/datasets/{{dataset}}.log",
     conda:
         "../../envs/data.yaml"
+    message:
+        "Documents of {wildcards.dataset}"
     script:
         "../scripts/download_dataset.py"
 
@@ -24,9 +26,11 @@ rule requests:
         f"{RESULTS}/requests/{{entry}}.parquet",
     log:
         f"{RESULTS}/logs/requests/{{entry}}.log",
-    params:
-        datasets=f"{RESULTS}/datasets",
     conda:
         "../../envs/data.yaml"
+    params:
+        datasets=f"{RESULTS}/datasets",
+    message:
+        "Requests of {wildcards.entry}"
     script:
         "../scripts/build_requests.py"

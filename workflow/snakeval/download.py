@@ -146,7 +146,8 @@ def dataset(
     for subset, split, table in found:
         if not table.num_rows:
             raise UserError(f"{where}: {source}: split {split} of subset {subset} has no documents; name another split in the task")
-        retry.say(f"{source}: {subset}, {split}: {table.num_rows} documents")
+        name = subsets[subset]["name"]
+        retry.say(f"{source}{f' {name}' if name else ''}: {table.num_rows} documents of {split}")
         yield subset, split, table.replace_schema_metadata(metadata)
 
 
