@@ -59,7 +59,7 @@ def leave_one_out(statistics: np.ndarray, of_sums: Callable[[np.ndarray], np.nda
 
 def percentile(replicates: np.ndarray, units: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Percentile interval, widened for few units as Hesterberg (2015, The American Statistician 69:371-386) has it."""
-    return _quantiles(replicates, _levels(units, confidence))
+    return _quantiles(replicates, stats.norm.cdf(_bound(units, confidence) * np.array([-1, 1])))
 
 
 def bca(replicates: np.ndarray, estimate: float, jackknife: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -77,8 +77,10 @@ def bca(replicates: np.ndarray, estimate: float, jackknife: np.ndarray, confiden
     # An estimate beyond all replicates has a bias that cannot be told: taken as half a replicate beyond.
     bias = stats.norm.ppf(np.clip(below, 0.5 / len(defined), 1 - 0.5 / len(defined)))
     acceleration = float(np.power(deviations, 3).sum()) / (6 * spread**1.5)
-    shifted = bias + stats.norm.ppf(_levels(len(jackknife), confidence))
-    return _quantiles(replicates, stats.norm.cdf(bias + shifted / (1 - acceleration * shifted)))
+    shifted = bias + _bound(len(jackknife), confidence) * np.array([-1, 1])
+    # Where so few units skew so much that the correction has no end, the interval ends at the last replicate.
+    stretch = np.maximum(1 - acceleration * shifted, 1e-9)
+    return _quantiles(replicates, stats.norm.cdf(bias + shifted / stretch))
 
 
 def spread(replicates: np.ndarray) -> float:
@@ -89,10 +91,9 @@ def spread(replicates: np.ndarray) -> float:
     return float(defined.std(ddof=1))
 
 
-def _levels(units: int, confidence: float) -> np.ndarray:
-    """Tail probabilities: those of the normal at √(n/(n-1)) t, which for many units are the nominal ones."""
-    bound = np.sqrt(units / (units - 1)) * critical(units - 1, confidence) if units > 1 else np.nan
-    return stats.norm.cdf([-bound, bound])
+def _bound(units: int, confidence: float) -> float:
+    """√(n/(n-1)) t with n - 1 degrees of freedom, which for many units is the normal quantile; nan for one unit."""
+    return float(np.sqrt(units / (units - 1)) * critical(units - 1, confidence)) if units > 1 else np.nan
 
 
 def _quantiles(replicates: np.ndarray, levels: np.ndarray) -> tuple[float, float]:

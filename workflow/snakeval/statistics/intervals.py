@@ -119,18 +119,22 @@ def effective_number(share: float, variance: float, at_ends: float) -> float:
 
 
 def weighted_proportion(
-    weights: np.ndarray, shares: np.ndarray, n_effective: np.ndarray, df: np.ndarray, confidence: float = CONFIDENCE
+    weights: np.ndarray, shares: np.ndarray, stderrs: np.ndarray, n_effective: np.ndarray, df: np.ndarray, confidence: float = CONFIDENCE
 ) -> Estimate:
     """Σ w_i p_i over independent strata (weights sum to 1), with Wilson's interval at the effective number of documents.
 
-    The variance is that of `stratum_variances`; where all documents are right or all are wrong, the number is Kish's, 1 / Σ w_i²/n_i.
+    The interval's variance is that of `stratum_variances`; where all documents are right or all are wrong, the number is Kish's,
+    1 / Σ w_i²/n_i. The standard error is √(Σ w_i² se_i²), unless a stratum has one document.
     """
     value = float(weights @ shares)
     if not 0 < value < 1:
         number, stderr, joint_df = 1 / float(np.sum(weights**2 / n_effective)), np.nan, float(np.min(df))
     else:
         variances, df = stratum_variances(weights, shares, n_effective, df, lambda share: share * (1 - share))
-        number, stderr, joint_df = value * (1 - value) / variances.sum(), float(np.sqrt(variances.sum())), satterthwaite(variances, df)
+        number, joint_df = value * (1 - value) / variances.sum(), satterthwaite(variances, df)
+        plain = (weights * np.nan_to_num(stderrs)) ** 2  # undefined at 0 % and 100 %: no spread seen
+        total = float(plain.sum())
+        stderr = float(np.sqrt(total if total > 0 and np.all(n_effective > 1) else variances.sum()))
     low, high = wilson(value, number, joint_df, confidence)
     return Estimate(value, stderr, float(low), float(high), "wilson-strata", number, joint_df)
 

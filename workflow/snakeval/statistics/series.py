@@ -137,7 +137,7 @@ def group_estimate(weights: np.ndarray, parts: Sequence[Estimate], proportion: b
         return parts[0]
     values, stderrs, numbers, df = (np.array([getattr(part, name) for part in parts]) for name in ("value", "stderr", "n_effective", "df"))
     if proportion:
-        return intervals.weighted_proportion(weights, values, numbers, df, confidence)
+        return intervals.weighted_proportion(weights, values, stderrs, numbers, df, confidence)
     return intervals.weighted_mean(weights, values, stderrs, df, confidence)
 
 
