@@ -2,10 +2,17 @@
 
 import io
 import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast
 
 from snakeval import parquet
 from snakeval.engine.asks import read as read_asks
@@ -208,3 +215,58 @@ def test_progress_goes_to_the_terminal(tmp_path, monkeypatch):
     with Store(tmp_path, "model") as store:
         infer(_mixed(), Fake, store, model="small", entry="mmlu", terminal=terminal)
     assert terminal.getvalue().startswith("small mmlu: 16 of 16 requests (100 %)")
+
+
+def run_tiny(folder, results):
+    """Responses of the model in `folder`, every answer stored at once and counted on standard output."""
+    from snakeval import store
+    from snakeval.engine import load
+
+    class Told(Store):
+        def append(self, answers):
+            super().append(answers)
+            print(len(answers), flush=True)
+
+    store.ROWS_AT_RISK = 1
+    tokens = parquet.read(folder / "tokens.parquet", TOKENS)
+    settings = {"device": "cpu", "tokens_per_batch": 64}
+    with Told(results / "store", "model") as kept:
+        table, _ = infer(tokens, lambda: load(folder / "model", settings), kept, model="m", entry="e")
+    parquet.write(table, results / "responses.parquet", RESPONSES)
+
+
+def _killed_run(folder, results, stop_after):
+    """How many answers a process got that was killed with -9 after so many tables of them."""
+    code = "import sys; from pathlib import Path; from test_infer import run_tiny; run_tiny(*map(Path, sys.argv[1:]))"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    process = subprocess.Popen([sys.executable, "-c", code, folder, results], stdout=subprocess.PIPE, text=True, env=environment)
+    answers = sum(int(process.stdout.readline()) for _ in range(stop_after))
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    return answers
+
+
+def test_a_real_model_killed_with_9_and_run_again_gives_the_same_bytes(tmp_path, monkeypatch, capsys):
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 64}
+    LlamaForCausalLM(LlamaConfig(vocab_size=100, bos_token_id=0, eos_token_id=1, **sizes)).save_pretrained(tmp_path / "model")
+    vocabulary = Tokenizer(models.WordLevel({f"w{number}": number for number in range(100)}, unk_token="w2"))
+    PreTrainedTokenizerFast(tokenizer_object=vocabulary, bos_token="w0", eos_token="w1").save_pretrained(tmp_path / "model")
+    rng = np.random.default_rng(0)
+    header = rng.integers(2, 100, 12).tolist()
+    questions = [header + rng.integers(2, 100, 1 + doc % 5).tolist() for doc in range(20)]
+    answers = [[(0, [choice + 3, doc + 2]) for choice in range(4)] for doc in range(20)]
+    rows = [_row(doc, "multiple_choice", [questions[doc]], answers[doc]) for doc in range(20)]
+    rows += [_row(doc, "generate_until", [rng.integers(2, 100, 3 + doc % 4).tolist()], generation=GREEDY) for doc in range(10)]
+    parquet.write(_tokens(rows), tmp_path / "tokens.parquet", TOKENS)
+    monkeypatch.setattr("snakeval.store.ROWS_AT_RISK", 1)
+    run_tiny(tmp_path, tmp_path / "a")
+    assert sum(map(int, capsys.readouterr().out.split())) == 90
+    before = _killed_run(tmp_path, tmp_path / "b", stop_after=3)
+    assert not (tmp_path / "b" / "responses.parquet").exists()
+    run_tiny(tmp_path, tmp_path / "b")
+    assert 0 < sum(map(int, capsys.readouterr().out.split())) <= 90 - before
+    assert (tmp_path / "a" / "responses.parquet").read_bytes() == (tmp_path / "b" / "responses.parquet").read_bytes()
