@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= 2
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench constraints clean
 
 demo: .venv/installed
 	$(BIN)/python -m snakemake --cores $(CORES)
@@ -21,6 +21,11 @@ lint: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/run.py
+
+constraints: .venv/installed-dev
+	{ echo "# Versions that are installed together; \`make constraints\` writes them anew."; \
+		$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt.new
+	mv constraints.txt.new constraints.txt
 
 clean:
 	rm -rf results .snakemake
