@@ -56,6 +56,7 @@ rule responses:
         entries=ENTRIES,
         store=f"{RESULTS}/store",
         gpus=model_setting("gpus"),
+        device=model_setting("device"),
         device_map=model_setting("device_map"),
         tokens_per_batch=model_setting("tokens_per_batch"),
     message:
@@ -67,7 +68,7 @@ rule responses:
 rule scores:
     """Metrics of every document, computed from responses alone."""
     input:
-        settings=settings_of("scores", "model"),
+        settings=settings_of("scores"),
         requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
         responses=per_entry("responses"),
     output:

@@ -20,7 +20,8 @@ def load_engine():
     from snakeval import engine
 
     torch.set_num_threads(snakemake.threads)
-    how = {"device_map": params.device_map, "tokens_per_batch": params.tokens_per_batch}
+    device = params.device if params.device != "auto" else "cuda" if params.gpus else "cpu"
+    how = {"device": device, "device_map": params.device_map, "tokens_per_batch": params.tokens_per_batch}
     return engine.load(files["folder"][0].as_py(), determines | how)
 
 

@@ -40,6 +40,8 @@ class Model(_Section):
     """Precision of the computation; auto: as the weights were saved."""
     gpus: Annotated[int, Field(ge=0)] = 0
     """Devices one job of this model needs; 0: it runs on the CPU."""
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    """Where it computes; auto: on its GPUs, or on the CPU where `gpus` is 0. A device that is not there is an error."""
     threads: Annotated[int, Field(ge=1)] = 1
     """CPU cores one job of this model uses."""
     device_map: str | None = None

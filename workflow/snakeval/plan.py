@@ -92,7 +92,7 @@ def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: 
         "datasets": datasets,
         "requests": requests,
         **models,
-        "scores": {name: {"code": code["scores"], "allow_functions": config.allow_functions, "entries": scoring} for name in names},
+        "scores": {"": {"code": code["scores"], "allow_functions": config.allow_functions, "entries": scoring}},
         "tables": {"": {"code": code["tables"], "seed": config.seed, "models": names, "entries": scoring, "groups": groups}},
         "report": {"": {"code": code["report"], "models": names, "tasks": list(entries)}},
     }
