@@ -6,6 +6,7 @@ version of Python do not count, and everything that can change a result does. Fi
 """
 
 import ast
+import gc
 import hashlib
 from collections.abc import Iterable
 from functools import cache
@@ -59,33 +60,38 @@ def _other_files(folder: Path, package: str) -> dict[str, str]:
 @cache
 def _module(library: Path, name: str, file: Path, modified: int, size: int) -> tuple[str, tuple[str, ...]]:
     """Digest of a module's syntax and the modules it imports; remembered for this process while the file stays as it is."""
-    tree = ast.parse(file.read_bytes(), filename=str(file))
     words: list[str] = []
-    _spell(tree, words)
+    imports: list[ast.Import | ast.ImportFrom] = []
+    collects = gc.isenabled()
+    gc.disable()  # a tree has no cycles, and looking for them takes as long as parsing
+    try:
+        _spell(ast.parse(file.read_bytes(), filename=str(file)), words, imports)
+    finally:
+        if collects:
+            gc.enable()
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-    return hashlib.sha256("\0".join(words).encode()).hexdigest(), tuple(dict.fromkeys(_imports(tree, package, library.name)))
+    imported = tuple(dict.fromkeys(_imported(imports, package, library.name)))
+    return hashlib.sha256("\0".join(words).encode()).hexdigest(), imported
 
 
-def _imports(tree: ast.Module, package: str, top: str) -> Iterable[str]:
+def _imported(imports: list[ast.Import | ast.ImportFrom], package: str, top: str) -> Iterable[str]:
     """Dotted names that may be modules of the library, parents (which run too) included, the top package excluded."""
-    for node in ast.walk(tree):
+    for node in imports:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        else:
             parts = package.split(".")
             start = parts[: len(parts) - node.level + 1] if node.level else []
             base = ".".join([*start, *([node.module] if node.module else [])])
             names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for imported in names:
-            parts = imported.split(".")
+        for dotted in names:
+            parts = dotted.split(".")
             if parts[0] == top:
                 yield from (".".join(parts[:depth]) for depth in range(2, len(parts) + 1))
 
 
-def _spell(node: ast.AST, words: list[str]) -> None:
-    """Append an unambiguous spelling of a tree: node types and fields, nothing that is absent, no positions, no docstrings.
+def _spell(node: ast.AST, words: list[str], imports: list[ast.Import | ast.ImportFrom]) -> None:
+    """Append an unambiguous spelling of a tree: node types and fields, nothing that is absent, no positions, no docstrings; and imports.
 
     `ast.dump` would not do: newer Pythons have fields that older ones lack.
     """
@@ -93,6 +99,8 @@ def _spell(node: ast.AST, words: list[str]) -> None:
     if isinstance(node, ast.Constant):
         words.append(f"{type(node.value).__name__} {node.value!a}")
         return
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        imports.append(node)
     for field in node._fields:
         value = getattr(node, field, None)
         if value is None or field in _IGNORED_FIELDS:
@@ -105,16 +113,16 @@ def _spell(node: ast.AST, words: list[str]) -> None:
             if value:
                 words.append(f"{field} [")
                 for item in value:
-                    _spell_value(item, words)
+                    _spell_value(item, words, imports)
                 words.append("]")
         else:
             words.append(field)
-            _spell_value(value, words)
+            _spell_value(value, words, imports)
 
 
-def _spell_value(value: object, words: list[str]) -> None:
+def _spell_value(value: object, words: list[str], imports: list[ast.Import | ast.ImportFrom]) -> None:
     if isinstance(value, ast.AST):
-        _spell(value, words)
+        _spell(value, words, imports)
     else:
         words.append(ascii(value))
 
