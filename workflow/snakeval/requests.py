@@ -12,12 +12,12 @@ from typing import Any
 import pyarrow as pa
 
 from snakeval.errors import UserError
-from snakeval.prompts import joined
 from snakeval.schemas import REQUESTS
 from snakeval.tasks import functions, loader
+from snakeval.tasks.examples import Examples, before_prefix, turn
 from snakeval.tasks.fields import FieldError, Fields
 from snakeval.tasks.pool import Document, Pool, process
-from snakeval.tasks.samplers import Sampler, TooFew, sampler
+from snakeval.tasks.samplers import TooFew, sampler
 
 NO_GOLD = -100  # a right answer that is not among the choices, in lm-evaluation-harness and here
 _ROWS = 1024  # made into a table at a time
@@ -52,7 +52,7 @@ def _rows(task: "_Task", limit: int | None) -> Iterator[Row]:
         try:
             yield task.row(doc_id, document)
         except FieldError as error:
-            raise UserError(f"{task.where(str(error).partition(':')[0])}document {doc_id}: {error}") from error
+            raise UserError(f"{task.where(error.key)}document {doc_id}: {error}") from error
         except TooFew:
             raise UserError(
                 f"{task.where('num_fewshot')}document {doc_id}: there are fewer than {task.settings['num_fewshot']} few-shot "
@@ -73,8 +73,7 @@ class _Task:
             raise UserError(f"{self.where('task')}split {settings['split']}: no documents; check the data set or the task's process_docs")
         self._fields = Fields(frozenset(self.documents.columns), settings["doc_to_choice"] is not None, allow_functions)
         self._varying_contexts = self._contexts_vary()
-        self._examples: dict[int, list[Row]] = {}
-        self._pool, self._choose = self._few_shot()
+        self._examples = self._few_shot()
 
     def where(self, key: str) -> str:
         """What an error starts with: `file:line: ` of the key where it is known, and the task."""
@@ -103,21 +102,22 @@ class _Task:
         except FieldError as error:
             raise UserError(f"{self.where('doc_to_text')}document 0: {error}") from error
 
-    def _few_shot(self) -> tuple[Pool | None, Sampler | None]:
+    def _few_shot(self) -> Examples | None:
         fewshot = self.settings["fewshot"]
         if fewshot is None:
-            return None, None
-        samples = fewshot["samples"]
-        if fewshot["split"] is not None:
-            same = fewshot["split"] == self.settings["split"] and fewshot["process_docs"] == self.settings["process_docs"]
-            pool = self.documents if same else self._documents(fewshot["split"], fewshot["process_docs"])
-        else:
+            return None
+        if fewshot["split"] is None:
+            samples = fewshot["samples"]
             given = self._any_column.call(samples, "fewshot_config.samples") if functions.is_reference(samples) else samples
             pool = Pool(list(given))
-        self._rows_of_pool = list(range(len(pool))) if fewshot["indices"] is None else fewshot["indices"]
-        if self._rows_of_pool and max(self._rows_of_pool) >= len(pool):
-            raise UserError(f"{self.where('fewshot_config')}fewshot_indices: no row {max(self._rows_of_pool)}; there are {len(pool)}")
-        candidates = pool if fewshot["indices"] is None else Pool([pool[row] for row in self._rows_of_pool])
+        elif fewshot["split"] == self.settings["split"] and fewshot["process_docs"] == self.settings["process_docs"]:
+            pool = self.documents
+        else:
+            pool = self._documents(fewshot["split"], fewshot["process_docs"])
+        rows = range(len(pool)) if fewshot["indices"] is None else fewshot["indices"]
+        if rows and max(rows) >= len(pool):
+            raise UserError(f"{self.where('fewshot_config')}fewshot_indices: no row {max(rows)}; there are {len(pool)}")
+        candidates = pool if fewshot["indices"] is None else Pool([pool[row] for row in rows])
         choose = sampler(
             fewshot["sampler"],
             candidates,
@@ -126,7 +126,7 @@ class _Task:
             seed=self._seed,
             excluding=fewshot["excluding"],
         )
-        return pool, choose
+        return Examples(fewshot, self._fields, pool, rows, choose, self._varying_contexts)
 
     def row(self, doc_id: int, document: Document) -> Row:
         """A document's row of REQUESTS. Raises FieldError and TooFew."""
@@ -147,7 +147,7 @@ class _Task:
             "kind": kind,
             "preamble": [] if rolling else self._preamble(document, text),
             "questions": questions,
-            "question_delimiter": "" if self._varying_contexts else _before_prefix(questions, gen_prefix, s["target_delimiter"]),
+            "question_delimiter": "" if self._varying_contexts else before_prefix(str(question), gen_prefix, s["target_delimiter"]),
             "gen_prefix": gen_prefix or None,
             "continuations": self._continuations(target, answers),
             "target_delimiter": delimiter,
@@ -201,66 +201,8 @@ class _Task:
 
     def _preamble(self, document: Document, text: str) -> list[Row]:
         description = self._fields.plain(self.settings["description"], document, "description") if self.settings["description"] else ""
-        turns = [_turn("system", description)] if description else []
-        if self._choose is not None:
-            for row in self._choose(document, text):
-                turns += self._example(self._rows_of_pool[row])
-        return turns
-
-    def _example(self, row: int) -> list[Row]:
-        """The turns of a few-shot example, made once."""
-        if row not in self._examples:
-            assert self._pool is not None
-            try:
-                self._examples[row] = self._make_example(row, self._pool[row])
-            except FieldError as error:
-                key, _, problem = str(error).partition(": ")
-                raise FieldError(key, f"few-shot example {row}: {problem}") from error
-        return self._examples[row]
-
-    def _make_example(self, row: int, document: Document) -> list[Row]:
-        fewshot = self.settings["fewshot"]
-        question: Any = self._fields.text(fewshot["doc_to_text"], document)
-        choices = None if fewshot["doc_to_choice"] is None else self._fields.choices(fewshot["doc_to_choice"], document)
-        target = self._fields.target(fewshot["doc_to_target"], document)
-        prefix = self._fields.plain(fewshot["gen_prefix"], document, "gen_prefix") if fewshot["gen_prefix"] else ""
-        if self._varying_contexts:
-            question, choices = _pick(choices or [], question, "doc_to_text"), None
-        if not isinstance(question, str):
-            raise FieldError("doc_to_text", f"gave {question!r}, which is no text")
-        answered = target is not None and target != ""
-        if not answered:
-            delimiter = _before_prefix([question], prefix, fewshot["target_delimiter"])
-            return [_turn("user", question, delimiter, row)] + ([_turn("assistant", prefix, "", row)] if prefix else [])
-        if choices and isinstance(target, int):
-            answer = _pick(choices, target, "doc_to_target")
-        else:
-            answer = target[0] if isinstance(target, list) and target else target
-        if not isinstance(answer, str):
-            raise FieldError("doc_to_target", f"gave {target!r}, which is no text to show as an answer")
-        delimiter = fewshot["target_delimiter"] if not prefix else _before_prefix([question], prefix, fewshot["target_delimiter"])
-        return [
-            _turn("user", question, delimiter, row),
-            _turn("assistant", joined(prefix, answer, " "), fewshot["fewshot_delimiter"], row),
-        ]
-
-
-def _turn(role: str, text: str, delimiter: str = "", document: int | None = None) -> Row:
-    return {"role": role, "text": text, "delimiter": delimiter, "document": document}
-
-
-def _before_prefix(questions: list[str], prefix: str, delimiter: str) -> str:
-    """What stands between a question and the start of its answer: the delimiter, unless white space is there already."""
-    if not prefix or not questions or not questions[0] or questions[0][-1].isspace() or prefix[0].isspace():
-        return ""
-    return delimiter
-
-
-def _pick(choices: list[Any], index: Any, key: str) -> Any:
-    try:
-        return choices[index]
-    except (IndexError, TypeError):
-        raise FieldError(key, f"gave {index!r}, which is no index of {len(choices)} choices") from None
+        system = [turn("system", description)] if description else []
+        return system + (self._examples.before(document, text) if self._examples else [])
 
 
 def _gold(target: Any, choices: list[Any]) -> list[int]:

@@ -200,12 +200,12 @@ class Task:
         self._check_keys(s, {**KEYS, **dict.fromkeys(UNSUPPORTED, _ANY)}, "")
         self._check_keys(s.get("fewshot_config") or {}, FEWSHOT_KEYS, "fewshot_config.")
         if not s.get("dataset_path") and not s.get("custom_dataset"):
-            raise UserError(f"{self._where('task')}: no dataset_path; say where the documents come from")
+            raise UserError(f"{self._where('task')}: {self.name}: no dataset_path; say where the documents come from")
         if not self._evaluated_split():
-            raise UserError(f"{self._where('task')}: neither test_split nor validation_split; name the split to evaluate")
+            raise UserError(f"{self._where('task')}: {self.name}: neither test_split nor validation_split; name the split to evaluate")
         for key in ("doc_to_text", "doc_to_target") if s.get("output_type") != "loglikelihood_rolling" else ("doc_to_target",):
             if s.get(key) is None:
-                raise UserError(f"{self._where('task')}: no {key}; give a column, a template or !function module.name")
+                raise UserError(f"{self._where('task')}: {self.name}: no {key}; give a column, a template or !function module.name")
         if s.get("output_type") == "multiple_choice" and s.get("doc_to_choice") is None:
             raise UserError(f"{self._where('output_type')}: multiple_choice needs doc_to_choice")
         if self.num_fewshot and s.get("output_type") != "loglikelihood_rolling":

@@ -25,6 +25,8 @@ class FieldError(ValueError):
 
     def __init__(self, key: str, problem: str):
         super().__init__(f"{key}: {problem}")
+        self.key = key
+        self.problem = problem
 
 
 def _regex_replace(string: str, pattern: str, repl: str, count: int = 0) -> str:

@@ -107,7 +107,7 @@ def _scan(name: str) -> Record:
     for match in _NAMING_KEY.finditer(text):
         key = match[2]
         record[key] = True if key == "class" else _value(match[3])
-    if "group" in record:
+    if "group" in record and "class" not in record:
         record.pop("task", None)  # its members: a list that may be long
     return record
 
