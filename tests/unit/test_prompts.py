@@ -1,6 +1,7 @@
 """The composition of prompts, checked against hand-written texts."""
 
 import pytest
+
 from snakeval import prompts
 
 

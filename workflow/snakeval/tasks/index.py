@@ -165,8 +165,10 @@ def _merged(path: str, records: dict[str, Record], above: tuple[str, ...]) -> Re
 
 
 def _cache_file(root: Path) -> Path:
+    """A file for the folder and this very module, since another version of it may look for other things."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "snakeval" / f"tasks-{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]}.json"
+    key = hashlib.sha256(str(root.resolve()).encode() + Path(__file__).read_bytes()).hexdigest()
+    return Path(base) / "snakeval" / f"tasks-{key[:16]}.json"
 
 
 def _read_cache(root: Path) -> dict[str, Record]:
