@@ -244,7 +244,7 @@ def _timing(model: str, entry: str, tokens: pa.Table, responses: pa.Table, first
         "engine": "transformers causal",
         "device": "a processor <with brackets>",
         "requests": tokens.num_rows,
-        "duplicates": 2,
+        "duplicates": min(2, tokens.num_rows // 2),
         "from_store": tokens.num_rows // 5,
         "prompt_tokens": prompt,
         "computed_tokens": int(prompt * 0.8),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from snakeval.report import text
 
 ROW = 20  # height of a line of a dot chart, pixels
-CHARACTER = 6.3  # width of a character of a label, pixels
+CHARACTER = 7.1  # width of a character of a label, pixels
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,7 @@ class Point:
     high: float | None
     strong: bool
     title: str
+    label_y: float  # pixels; apart from the point's own where labels would overlap
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,15 @@ def amounts(values: Sequence[float]) -> tuple[Callable[[float], float], list[tup
     return lambda value: axis(math.log10(value)), [(axis(power), f"{10.0**power:g}") for power in powers]
 
 
+def apart(places: Sequence[float], gap: float) -> list[float]:
+    """The places, moved down where they are closer than `gap` to the one above."""
+    moved = list(places)
+    below = -math.inf
+    for i in sorted(range(len(places)), key=lambda i: (places[i], i)):
+        below = moved[i] = round(max(places[i], below + gap), 1)
+    return moved
+
+
 def csv(header: Sequence[str], rows: Sequence[Sequence]) -> str:
     """Comma-separated values; text that a spreadsheet would run as a formula is kept as text by a leading apostrophe."""
     out = io.StringIO()
@@ -156,6 +166,8 @@ def csv(header: Sequence[str], rows: Sequence[Sequence]) -> str:
 
 
 def _csv_cell(cell: object) -> object:
+    if isinstance(cell, float):
+        return f"{cell:.6g}"
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" and cell else cell
 
 

@@ -160,6 +160,11 @@ def heat(rows: list[Row], models: list[str]) -> Heat:
     return Heat(left + len(models) * cell + 60, top + 18.0 * len(shown) + 4, left, top, cell, places, columns, cells)
 
 
+def heat_csv(rows: list[Row]) -> str:
+    lines = [(row.task, model, cell.value, row.chance) for row in rows if row.primary and row.bounded for model, cell in row.cells.items()]
+    return charts.csv(("task", "model", "value", "chance"), lines)
+
+
 def health(table: list[dict], models: list[str]) -> dict:
     """{"totals": one line per model, "lines": the (model, task) pairs with something to look at, "csv": the table}."""
     totals: dict[str, dict[str, int]] = {model: defaultdict(int) for model in models}
@@ -211,6 +216,8 @@ def pareto(costs: list[Cost], standings: list[Standing]) -> charts.Scatter | Non
     place, ticks = charts.amounts([price for _, _, price in known])
     marks = [charts.Mark(s.model, s.mean, s.low, s.high) for s, _, _ in known]
     low, high = charts.span(marks, None)
+    axis = charts.Axis(low, high, 220, 14)
+    label_y = charts.apart([axis(s.mean or 0.0) + 4 for s, _, _ in known], 12)
     points = [
         charts.Point(
             f"{s.model}{f' ({c.settings})' if c.settings else ''}",
@@ -220,12 +227,11 @@ def pareto(costs: list[Cost], standings: list[Standing]) -> charts.Scatter | Non
             s.high,
             not any((o.mean or 0) >= (s.mean or 0) and other <= price and o is not s for o, _, other in known),
             f"{s.model}: {text.number(s.mean)}, {text.number(price)} s",
+            y,
         )
-        for s, c, price in known
+        for (s, c, price), y in zip(known, label_y, strict=True)
     ]
-    return charts.Scatter(
-        ticks, charts.Axis(low, high, 220, 14), points, "seconds per thousand requests", "Mean score against cost of each model"
-    )
+    return charts.Scatter(ticks, axis, points, "seconds per thousand requests", "Mean score against cost of each model")
 
 
 def pareto_csv(costs: list[Cost], standings: list[Standing]) -> str:

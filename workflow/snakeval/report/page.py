@@ -27,16 +27,18 @@ def write(results: Path, settings: dict, output: Path) -> None:
     The page is a function of the tables and the settings. Raises UserError when a table is missing or damaged.
     """
     results, output = Path(results), Path(output)
-    models = list(settings["models"])
+    configured = list(settings["models"])
     scores = parquet.read(results / "tables/scores.parquet", schemas.SCORE_TABLE).to_pylist()
     comparisons = parquet.read(results / "tables/comparisons.parquet", schemas.COMPARISONS).to_pylist()
     health = parquet.read(results / "tables/health.parquet", schemas.HEALTH).to_pylist()
     timings = parquet.read(results / "tables/efficiency.parquet", schemas.TIMINGS).to_pylist()
 
+    found = board.pairs(comparisons)
+    standings = board.standings(board.top(board.rows(scores, configured)), found, configured)
+    models = [standing.model for standing in standings]  # best first, in every list of the page
     rows = board.rows(scores, models)
     leading = board.top(rows)
-    found = board.pairs(comparisons)
-    standings = board.standings(leading, found, models)
+    gaps = {other: board.mean_difference(leading, found, models[0], other) for other in models[1:]}
     primary = {(row.entry, row.task): (row.filter, row.metric) for row in rows if row.primary}
     samples.write(results, settings["tasks"], models, primary, output.parent / "samples")
 
@@ -49,15 +51,16 @@ def write(results: Path, settings: dict, output: Path) -> None:
         rows=rows,
         leading=leading,
         standings=standings,
-        gap=board.mean_difference(leading, found, standings[0].model, standings[1].model) if len(models) > 1 else None,
-        record=board.record(found, leading, standings[0].model, standings[1].model) if len(models) > 1 else None,
+        gaps=gaps,
+        tied=[other for other, gap in gaps.items() if gap and gap.low is not None and gap.low <= 0],
+        record=board.record(found, leading, models[0], models[1]) if len(models) > 1 else None,
         averaged=board.averaged(leading),
         health=figures.health(health, models),
         cost=figures.cost(timings, standings, settings["provenance"]),
         quality=quality.measure(results, settings["tasks"], models, rows),
         figures=figures,
         documents=sum({(row.entry, row.task): row.n for row in rows if not row.is_group}.values()),
-        run_json=_json_block(_run(settings, models, [models.index(s.model) for s in standings], rows)),
+        run_json=_json_block(_run(settings, models, rows)),
         comparisons_packed=Markup(samples.pack(_comparisons(comparisons, models))),
         style=Markup(style),
         script=Markup(script),
@@ -108,12 +111,11 @@ def _source_hash(content: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
-def _run(settings: dict, models: list[str], standing: list[int], rows: list[board.Row]) -> dict:
-    """What the scripts know of the run: models, their numbers best first, and the tasks with their leading metric."""
+def _run(settings: dict, models: list[str], rows: list[board.Row]) -> dict:
+    """What the scripts know of the run: models, best first, and the tasks with their leading metric."""
     targets = settings.get("targets", {})
     return {
         "models": models,
-        "standing": standing,
         "entries": [{"name": entry, "folder": quote(entry)} for entry in settings["tasks"]],
         "rows": [
             {

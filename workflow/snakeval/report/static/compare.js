@@ -1,7 +1,7 @@
 // Two models: a forest plot of their differences, and the documents behind a row.
 
 const compareBox = (name) => document.getElementById(`compare-${name}`);
-const FOREST = { line: 22, label: 230, plot: 330, side: 330 };
+const FOREST = { line: 22, label: 230, plot: 330, side: 330 }; // pixels; the labels take less where all are short
 
 function compareRows() {
   const depth = compareBox("depth").value;
@@ -21,7 +21,7 @@ function niceStep(most) {
 
 async function showCompare(parts) {
   if (!compareBox("a")) return;
-  const [a, b] = [parts[0], parts[1]].map((name, i) => (run.models.includes(name) ? run.models.indexOf(name) : run.standing[i]));
+  const [a, b] = [parts[0], parts[1]].map((name, i) => (run.models.includes(name) ? run.models.indexOf(name) : i));
   compareBox("a").value = a;
   compareBox("b").value = b;
   const pair = await compared();
@@ -42,6 +42,7 @@ async function showCompare(parts) {
 }
 
 function drawForest(found, a, b) {
+  FOREST.label = 24 + 7.2 * Math.min(32, Math.max(8, ...found.map(({ row }) => row.task.length)));
   const shared = found.filter((each) => each.row.bounded);
   const axis = scale(shared.flatMap(({ pair }) => [pair.difference, pair.low ?? 0, pair.high ?? 0]));
   const y = (i) => 34 + FOREST.line * i + (found[i]?.row.bounded || !shared.length ? 0 : 24);

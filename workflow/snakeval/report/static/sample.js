@@ -9,11 +9,11 @@ async function showSample(article, row) {
     el("h2", {}, visible(asked.task), el("a", { class: "here", href: address(model, row), title: "the address of this sample" }, ` #${asked.doc_id}`)),
     badges(row, answered),
     models(row, index),
+    ...answered.prompts.map((prompt, i) => part(answered.prompts.length > 1 ? `Prompt ${i + 1} of ${answered.prompts.length}` : "Prompt", promptNote(answered, i), turns(prompt, asked))),
     answered.texts.length ? part(asked.kind === "generate_until" ? "Answer" : "Text", ...texts(answered)) : null,
     likelihoods(asked, answered, part),
     asked.references.length ? part("Reference", ...asked.references.map((text) => block(text, { class: "reference" }))) : null,
     part("Scores", scoreTable(answered.scores)),
-    ...answered.prompts.map((prompt, i) => part(answered.prompts.length > 1 ? `Prompt ${i + 1} of ${answered.prompts.length}` : "Prompt", promptNote(answered, i), turns(prompt, asked))),
     answered.passage === null ? null : part("Passage", block(answered.passage)),
     more(asked),
   ];
@@ -114,6 +114,8 @@ function segments(prompt, asked) {
   return found;
 }
 
+let preambleOpen = false; // kept from sample to sample
+
 function turns(prompt, asked) {
   const parts = segments(prompt, asked).map(({ kind, text }) => {
     if (kind === "between" && !text.trim()) return el("pre", { class: "between", title: "between the turns" }, text.replaceAll(" ", "␣").replaceAll("\n", "↵"));
@@ -121,8 +123,8 @@ function turns(prompt, asked) {
   });
   const question = parts.findLastIndex((part) => part.classList.contains("turn"));
   const examples = asked.preamble.filter((turn) => turn.role === "user" && turn.document !== null).length;
-  if (question < 1 || prompt.length < 2500) return el("div", { class: "prompt" }, ...parts);
-  const before = el("details", {}, el("summary", {}, `${examples ? `${examples} example${examples === 1 ? "" : "s"} and what` : "What"} else stands before the question`), ...parts.slice(0, question));
+  if (question < 1 || !asked.preamble.length) return el("div", { class: "prompt" }, ...parts);
+  const before = el("details", { open: preambleOpen, toggle: () => (preambleOpen = before.open) }, el("summary", {}, `${examples ? `${examples} example${examples === 1 ? "" : "s"}, and all that stands` : "What stands"} before the question`), ...parts.slice(0, question));
   return el("div", { class: "prompt" }, before, ...parts.slice(question));
 }
 

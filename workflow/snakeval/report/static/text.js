@@ -35,7 +35,7 @@ function nodes(text) {
 
 // A block of text, its middle left out beyond LONG characters until asked for.
 function block(text, attributes = {}) {
-  const pre = el("pre", attributes);
+  const pre = el("pre", { dir: "auto", ...attributes });
   if (text.length <= LONG) {
     pre.append(...nodes(text));
     if (!text) pre.append(el("span", { class: "nothing" }, "no text"));
