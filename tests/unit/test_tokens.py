@@ -7,11 +7,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import BertTokenizerFast, PreTrainedTokenizerFast
+from transformers import BertConfig, BertTokenizerFast, LlamaConfig, PreTrainedTokenizerFast
 
 from snakeval.errors import UserError
-from snakeval.schemas import REQUESTS, TOKENS
-from snakeval.tokens import Encoder, encode
+from snakeval.schemas import MODEL_FILES, REQUESTS, TOKENS
+from snakeval.tokens import Encoder, encode, load_encoder
 from snakeval.tokens.language import rolling_windows
 
 TEXT = [
@@ -472,3 +472,35 @@ def test_many_short_requests_are_fast():
     start = time.process_time()
     assert len(encode(table, Encoder(STYLES["llama"], "causal", 1000), model="m")) == 5000
     assert time.process_time() - start < 5
+
+
+def _model_files(folder):
+    row = {"model": "m", "source": "path:x", "revision": None, "folder": str(folder), "file": "config.json", "size": 1, "sha256": "0"}
+    return pa.Table.from_pylist([row], MODEL_FILES)
+
+
+def test_an_encoder_is_loaded_from_a_models_folder(tmp_path):
+    config = BertConfig(max_position_embeddings=20, id2label={0: "no", 1: "yes"}, architectures=["BertForSequenceClassification"])
+    config.save_pretrained(tmp_path)
+    BERT.save_pretrained(tmp_path)
+    loaded = load_encoder(_model_files(tmp_path), {"family": "auto", "on_overflow": "error", "system_prompt": None, "code": "x"})
+    assert (loaded.family, loaded.max_length, loaded.labels, loaded.on_overflow) == ("classifier", 20, {0: "no", 1: "yes"}, "error")
+    assert load_encoder(_model_files(tmp_path), {"max_length": 7, "family": "extractive"}).max_length == 7
+
+
+def test_add_bos_is_also_told_to_the_tokenizer(tmp_path):
+    LlamaConfig(max_position_embeddings=20, architectures=["LlamaForCausalLM"]).save_pretrained(tmp_path)
+    STYLES["bos not added"].save_pretrained(tmp_path)
+    for add_bos, count in ((None, 0), (True, 1), (False, 0)):
+        encoder = load_encoder(_model_files(tmp_path), {"add_bos": add_bos})
+        table = encode(pa.Table.from_pylist([_request(question="The fox", answers=[" a"])], REQUESTS), encoder, model="m")
+        assert table["contexts"].to_pylist()[0][0].count(0) == count
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_folder_without_a_tokenizer_is_an_error(tmp_path, broken):
+    LlamaConfig(architectures=["LlamaForCausalLM"]).save_pretrained(tmp_path)
+    if broken:
+        (tmp_path / "tokenizer.json").write_text("{")
+    with pytest.raises(UserError, match=r"m: .*: no tokenizer that transformers can load"):
+        load_encoder(_model_files(tmp_path), {})
