@@ -119,6 +119,19 @@ def test_group_standard_error_is_that_of_resampling_each_subtask(by_size):
     assert found.stderr == pytest.approx(resampled.std(), rel=0.03)
 
 
+@pytest.mark.parametrize("sizes", [[10, 30, 60], [114, 152, 100, 1000]])
+def test_group_standard_errors_equal_those_of_lm_eval(sizes):
+    """lm-eval pools variances for the mean by size, which differs by the order of 1 / n; its plain mean is the delta method as here."""
+    reference = pytest.importorskip("lm_eval.api.metrics", reason="lm_eval is installed with the extra of that name")
+    parts = [estimate(series(RIGHT, (rng().random(n) < 0.2 * i + 0.3).astype(float))) for i, n in enumerate(sizes)]
+    errors, counts = [part.stderr for part in parts], np.array(sizes, float)
+    plain = group_estimate(np.full(len(sizes), 1 / len(sizes)), parts, proportion=True)
+    assert plain.stderr == pytest.approx(reference.unweighted_mean_stderr(errors))
+    by_size = group_estimate(counts / counts.sum(), parts, proportion=True)
+    assert by_size.stderr == pytest.approx(reference.pooled_sample_stderr(errors, sizes), rel=0.01)
+    assert by_size.stderr == pytest.approx(np.sqrt(np.sum((counts * errors) ** 2)) / counts.sum())
+
+
 def test_variance_of_alike_strata_is_unbiased():
     sizes, share = np.array([1.0, 2.0, 5.0, 30.0]), 0.3
     weights = np.array([0.4, 0.3, 0.2, 0.1])

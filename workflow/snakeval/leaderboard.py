@@ -83,7 +83,11 @@ def _read(files: Mapping[str, Path], tasks: Mapping[str, Settings], seed: int) -
                 raise UserError(f"{path}: scores of {task}, which is not in the configuration; delete the file and run again")
             aggregation = metrics.aggregation_of(metric, tasks[task])
             series = from_scores(rows, aggregation, bootstrap.seed_of(seed, task))
-            found[task].setdefault((name, metric), {})[model] = series
+            by_model = found[task].setdefault((name, metric), {})
+            first = next(iter(by_model.values()), series)
+            if np.array_equal(series.documents, first.documents):  # one array for all models: less memory, and known to be equal
+                series = replace(series, documents=first.documents)
+            by_model[model] = series
     for by_key in found.values():
         for key, by_model in by_key.items():
             by_key[key] = _as_shares(by_model)

@@ -41,8 +41,9 @@ class Difference:
 
 def matched(a: Series, b: Series, weight: float = 1.0) -> Stratum:
     """The two series on the documents that both have."""
-    common = a.documents if np.array_equal(a.documents, b.documents) else np.intersect1d(a.documents, b.documents)
-    a, b = a.among(common), b.among(common)
+    if a.documents is not b.documents and not np.array_equal(a.documents, b.documents):
+        common = np.intersect1d(a.documents, b.documents)
+        a, b = a.among(common), b.among(common)
     if a.units != b.units:  # what few documents one model answered can hide that documents share a cluster
         clusters = a.clusters if a.clusters is not None else b.clusters
         a, b = replace(a, clusters=clusters), replace(b, clusters=clusters)

@@ -80,8 +80,6 @@ class Series:
 
     def among(self, documents: np.ndarray) -> "Series":
         """The scores of some of the documents."""
-        if np.array_equal(documents, self.documents):
-            return self
         keep = np.flatnonzero(np.isin(self.documents, documents))
         clusters = None if self.clusters is None else self.clusters[keep]
         data = [self.data[index] for index in keep] if self.kind == "items" else self.data[keep]
