@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from snakeval import parquet
 from snakeval.engine.asks import read as read_asks
 from snakeval.engine.protocol import Counters
 from snakeval.errors import UserError
-from snakeval.infer import explode, infer
+from snakeval.infer import _share, ask, assemble, explode, keys, summed
 from snakeval.schemas import ANSWERS, RESPONSES, TIMINGS, TOKENS
 from snakeval.store import Store
 
@@ -95,9 +96,11 @@ def _mixed():
     )
 
 
-def _infer(folder, tokens, engine):
+def _infer(folder, tokens, engine, **how):
+    """Responses and timings of one job."""
     with Store(folder, "model") as store:
-        return infer(tokens, lambda: engine, store, model="m", entry="e")
+        timings = ask(tokens, lambda: engine, store, **{"model": "m", "entry": "e"} | how)
+        return assemble(tokens, store, asked="shards/m"), timings
 
 
 def test_requests_of_every_kind():
@@ -153,7 +156,7 @@ def test_no_engine_is_loaded_when_nothing_is_missing(tmp_path):
     def never():
         raise AssertionError("loaded")
 
-    _, timings = infer(_mixed(), never, Store(tmp_path, "model"), model="m", entry="e")
+    timings = ask(_mixed(), never, Store(tmp_path, "model"), model="m", entry="e")
     assert timings["engine"].to_pylist() == [None]
 
 
@@ -200,8 +203,71 @@ def test_an_engine_that_leaves_requests_out_is_a_defect(tmp_path):
         def plan(self, asks):
             return super().plan(asks)[1:]
 
-    with pytest.raises(RuntimeError, match="without an answer"):
+    with pytest.raises(RuntimeError, match="does not hold each of 16 requests once"):
         _infer(tmp_path, _mixed(), Lazy())
+
+    class Silent(Fake):
+        def answer(self, asks):
+            return (table for n, table in enumerate(super().answer(asks)) if n)
+
+    with pytest.raises(RuntimeError, match="m, e: 16 requests, but"):
+        _infer(tmp_path, _mixed(), Silent())
+
+
+def test_what_the_store_lost_is_missed(tmp_path):
+    _infer(tmp_path, _mixed().slice(0, 4), Fake())
+    with pytest.raises(UserError, match=r"9 of 18 answers are missing.*Delete shards/m and run again"):
+        assemble(_mixed(), Store(tmp_path, "model"), asked="shards/m")
+
+
+def _many():
+    """Two entries that share requests; of several prompts each, asked with several continuations."""
+    rng = np.random.default_rng(3)
+    contexts = [rng.integers(1, 9, 4 + doc % 5).tolist() for doc in range(30)]
+    rows = [_row(doc, "multiple_choice", [context], [(0, [choice, doc]) for choice in range(3)]) for doc, context in enumerate(contexts)]
+    rows += [_row(30 + doc, "generate_until", [[doc, 3]], generation=GREEDY) for doc in range(9)]
+    return {"first": _tokens(rows[:25]), "second": _tokens(rows[15:])}
+
+
+@pytest.mark.parametrize("shards", [2, 3, 7, 50])
+@pytest.mark.parametrize("order", ["forwards", "backwards"])
+def test_any_number_of_shards_gives_the_same_bytes(tmp_path, shards, order):
+    entries = _many()
+    alone, engine = tmp_path / "alone", Fake()
+    expected = {entry: _infer(alone, tokens, engine, entry=entry) for entry, tokens in entries.items()}
+    engines, timings = {}, {entry: [] for entry in entries}
+    for number in sorted(range(1, shards + 1), reverse=order == "backwards"):
+        engines[number], earlier = Fake(), None
+        for entry, tokens in entries.items():
+            with Store(tmp_path / "parts", "model") as store:
+                how = {"model": "m", "entry": entry, "shard": (number, shards), "earlier": earlier}
+                timings[entry].append(ask(tokens, lambda number=number: engines[number], store, **how))
+                earlier = keys(tokens, store)
+    asked = [key for each in engines.values() for key in each.asked]
+    assert sorted(asked) == sorted(engine.asked)
+    if shards < 7:
+        assert all(each.asked for each in engines.values())
+    for entry, tokens in entries.items():
+        assert assemble(tokens, Store(tmp_path / "parts", "model"), asked="").equals(expected[entry][0])
+        assert summed(timings[entry]).schema.equals(TIMINGS)
+        for column in ("requests", "duplicates", "prompt_tokens", "engine", "peak_bytes"):
+            assert summed(timings[entry])[column].to_pylist() == expected[entry][1][column].to_pylist()
+
+
+def test_shards_are_balanced_by_tokens_and_take_neighbours():
+    asks = pa.table({
+        "context": pa.array([[1] * (1 + row % 90) for row in range(900)], pa.list_(pa.int32())),
+        "continuation": pa.array([[1]] * 900, pa.list_(pa.int32())),
+        "generation": pa.nulls(900, TOKENS.field("generation").type),
+    })  # fmt: skip
+    batches = [np.arange(start, min(start + 7, 900)) for start in range(0, 900, 7)]
+    parts = [_share(batches, asks, number, 4, "e") for number in (1, 2, 3, 4)]
+    assert sorted(np.concatenate([row for part in parts for row in part]).tolist()) == list(range(900))
+    sizes = [sum(2 + row % 90 for batch in part for row in batch) for part in parts]
+    assert max(sizes) < 1.05 * sum(sizes) / 4
+    assert all(after[0] == before[-1] + 1 for part in parts for before, after in pairwise(part))
+    single = [number for entry in range(100) for number in range(1, 5) if _share([np.arange(900)], asks, number, 4, f"e{entry}")]
+    assert len(single) == 100 and min(map(single.count, range(1, 5))) > 10
 
 
 def test_nothing_to_do(tmp_path):
@@ -213,7 +279,7 @@ def test_progress_goes_to_the_terminal(tmp_path, monkeypatch):
     monkeypatch.setattr("snakeval.progress.SILENT_SECONDS", 0.0)
     terminal = io.StringIO()
     with Store(tmp_path, "model") as store:
-        infer(_mixed(), Fake, store, model="small", entry="mmlu", terminal=terminal)
+        ask(_mixed(), Fake, store, model="small", entry="mmlu", terminal=terminal)
     assert terminal.getvalue().startswith("small mmlu: 16 of 16 requests (100 %)")
 
 
@@ -231,8 +297,8 @@ def run_tiny(folder, results):
     tokens = parquet.read(folder / "tokens.parquet", TOKENS)
     settings = {"device": "cpu", "tokens_per_batch": 64}
     with Told(results / "store", "model") as kept:
-        table, _ = infer(tokens, lambda: load(folder / "model", settings), kept, model="m", entry="e")
-    parquet.write(table, results / "responses.parquet", RESPONSES)
+        ask(tokens, lambda: load(folder / "model", settings), kept, model="m", entry="e")
+        parquet.write(assemble(tokens, kept, asked=""), results / "responses.parquet", RESPONSES)
 
 
 def _killed_run(folder, results, stop_after):

@@ -73,7 +73,7 @@ def jobs_in(log: str) -> Counter:
     jobs: Counter = Counter()
     for block in re.split(r"\n(?=(?:local)?rule \w+:)", log):
         if head := re.match(r"(?:local)?rule (\w+):", block):
-            wildcards = re.search(r"^    wildcards: \w+=(\S+)$", block, re.MULTILINE)
+            wildcards = re.search(r"^    wildcards: \w+=([^,\s]+)", block, re.MULTILINE)
             jobs[f"{head[1]} {wildcards[1]}" if wildcards else head[1]] += 1
     jobs.pop("all", None)
     return jobs

@@ -9,7 +9,7 @@ from collections import Counter
 
 import yaml
 
-MODEL_STAGES = ["tokens tiny", "responses tiny", "scores tiny"]
+MODEL_STAGES = ["tokens tiny", "infer tiny", "responses tiny", "scores tiny"]
 RUN_STAGES = ["tables", "report"]
 
 
@@ -30,7 +30,7 @@ def test_nothing_changed(project):
 def test_one_models_precision_changed(project):
     before = project.answers()
     project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "bfloat16"}})
-    assert project.run() == Counter(["responses tiny", "scores tiny", *RUN_STAGES])
+    assert project.run() == Counter(["infer tiny", "responses tiny", "scores tiny", *RUN_STAGES])
     assert project.answers() == 2 * before
     assert project.planned() == Counter()
 
@@ -39,7 +39,7 @@ def test_a_model_added(project):
     tiny = {file: (project.results / file).read_bytes() for file in project.tables() if "tiny" in file}
     before = project.answers()
     project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "float32"}, "small": {"source": "demo:small", "dtype": "float32"}})
-    assert project.run() == Counter(["download_model small", "tokens small", "responses small", "scores small", *RUN_STAGES])
+    assert project.run() == Counter(["download_model small", "tokens small", "infer small", "responses small", "scores small", *RUN_STAGES])
     assert project.answers() == 2 * before
     assert {file: (project.results / file).read_bytes() for file in tiny} == tiny
 
@@ -102,8 +102,21 @@ def test_the_order_of_keys_changed(project):
 
 
 def test_how_a_model_runs_changed(project):
-    project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "float32", "threads": 2, "tokens_per_batch": 100}})
+    project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "float32", "threads": 2, "tokens_per_batch": 100, "shards": 3}})
     assert project.planned() == Counter()
+
+
+def test_shards_give_the_same_bytes(finished, unstarted):
+    model = {"source": "demo:tiny", "dtype": "float32", "shards": 3}
+    unstarted.configure(models={"tiny": model})
+    assert unstarted.run()["infer tiny"] == 3
+    assert unstarted.answers() == finished.answers()
+    assert unstarted.tables() == finished.tables()
+    (unstarted.results / "shards/tiny/2-of-3/arithmetic.parquet").unlink()  # as of a shard that died
+    (unstarted.results / "responses/tiny/arithmetic.parquet").unlink()
+    assert unstarted.run()["infer tiny"] == 1
+    assert unstarted.answers() == finished.answers()
+    assert unstarted.tables() == finished.tables()
 
 
 def test_the_code_of_a_stage_changed(project):
@@ -116,7 +129,7 @@ def test_the_code_of_a_stage_changed(project):
 def test_the_code_of_the_engine_changed(project):
     before = project.answers()
     edit(project.folder / "workflow/snakeval/engine/loading.py", "def load(", "CHANGED = 1\n\n\ndef load(")
-    assert project.planned() == Counter(["responses tiny", "scores tiny", *RUN_STAGES])
+    assert project.planned() == Counter(["infer tiny", "responses tiny", "scores tiny", *RUN_STAGES])
     project.run()
     assert project.answers() == 2 * before
 

@@ -24,6 +24,7 @@ wildcard_constraints:
     model=r"[^/]+",
     entry=r"[^/]+",
     dataset=r"[^/]+",
+    shard=r"\d+-of-\d+",
 
 
 localrules:
@@ -47,7 +48,8 @@ RULE_GRAPH = [
     ["download_dataset", "requests"],
     ["requests", "tokens"],
     ["download_model", "tokens"],
-    ["tokens", "responses"],
+    ["tokens", "infer"],
+    ["infer", "responses"],
     ["responses", "scores"],
     ["requests", "scores"],
     ["scores", "tables"],
@@ -69,6 +71,13 @@ def per_entry(stage):
 def all_models(stage):
     """One file per model and entry."""
     return expand(f"{RESULTS}/{stage}/{{model}}/{{entry}}.parquet", model=MODELS, entry=ENTRIES)
+
+
+def shards_of_model(wildcards):
+    """What each shard of a model tells of each entry, shard by shard."""
+    shards = RUN.config.models[wildcards.model].shards
+    names = [f"{number}-of-{shards}" for number in range(1, shards + 1)]
+    return expand(f"{RESULTS}/shards/{{model}}/{{shard}}/{{entry}}.parquet", model=wildcards.model, shard=names, entry=ENTRIES)
 
 
 def datasets_of_entry(wildcards):

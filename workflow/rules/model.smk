@@ -36,33 +36,51 @@ rule tokens:
         "../scripts/encode_tokens.py"
 
 
-rule responses:
-    """What the model answers: log-likelihoods or texts. The only rule that needs a GPU."""
+rule infer:
+    """Ask a model, or one of its shards, what the store does not know. The only rule that needs a GPU."""
     input:
         settings=settings_of("responses", "model"),
         model=f"{RESULTS}/models/{{model}}.parquet",
         tokens=per_entry("tokens"),
     output:
-        responses=update(per_entry("responses")),
-        timings=update(per_entry("timings")),
+        update(expand(f"{RESULTS}/shards/{{{{model}}}}/{{{{shard}}}}/{{entry}}.parquet", entry=ENTRIES)),
     log:
-        f"{RESULTS}/logs/responses/{{model}}.log",
-    conda:
-        "../../envs/model.yaml"
-    threads: model_setting("threads")
-    resources:
-        gpu=model_setting("gpus"),
+        f"{RESULTS}/logs/infer/{{model}}/{{shard}}.log",
     params:
         entries=ENTRIES,
         store=f"{RESULTS}/store",
         gpus=model_setting("gpus"),
-        device=model_setting("device"),
         device_map=model_setting("device_map"),
         tokens_per_batch=model_setting("tokens_per_batch"),
-    message:
-        "Responses of {wildcards.model}"
+    threads: model_setting("threads")
+    resources:
+        gpu=model_setting("gpus"),
+    conda:
+        "../../envs/model.yaml"
     script:
         "../scripts/infer.py"
+
+
+rule responses:
+    """What the model answers: log-likelihoods or texts, gathered from the store."""
+    input:
+        settings=settings_of("responses", "model"),
+        model=f"{RESULTS}/models/{{model}}.parquet",
+        tokens=per_entry("tokens"),
+        asked=shards_of_model,
+    output:
+        responses=update(per_entry("responses")),
+        timings=update(per_entry("timings")),
+    log:
+        f"{RESULTS}/logs/responses/{{model}}.log",
+    params:
+        entries=ENTRIES,
+        store=f"{RESULTS}/store",
+        asked=f"{RESULTS}/shards/{{model}}",
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../scripts/assemble_responses.py"
 
 
 rule scores:

@@ -44,6 +44,8 @@ class Model(_Section):
     """Where it computes; auto: on its GPUs, or on the CPU where `gpus` is 0. A device that is not there is an error."""
     threads: Annotated[int, Field(ge=1)] = 1
     """CPU cores one job of this model uses."""
+    shards: Annotated[int, Field(ge=1)] = 1
+    """Jobs that share this model's requests, each with GPUs of its own, on any machines. Changes speed, not answers."""
     device_map: str | None = None
     """How a model is laid over several GPUs; null: `auto` from two GPUs on."""
     max_length: Annotated[int, Field(ge=2)] | None = None

@@ -1,11 +1,15 @@
 """From token ids to answers: each distinct request of an entry is sent to the model once, unless the store knows its answer.
 
+`ask` fills the store, in one job or in several shards at once; `assemble` makes a file of responses from the store alone.
+
 The plan of batches is made over all requests of the entry, known or not, and of each batch only what is missing is computed. So a run
-that was killed and started again cuts the same batches and gives the same bytes as an undisturbed one.
+that was killed and started again cuts the same batches and gives the same bytes as an undisturbed one. Shards make the same plan and take
+whole batches of it, next to each other: shared prefixes stay together, and the number of shards shows in no answer.
 """
 
+import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TextIO
 
@@ -20,33 +24,52 @@ from snakeval.schemas import ASKS, RESPONSES, TIMINGS
 from snakeval.store import Store
 
 
-def infer(
-    tokens: pa.Table, load_engine: Callable[[], Engine], store: Store, *, model: str, entry: str, terminal: TextIO | None = None
-) -> tuple[pa.Table, pa.Table]:
-    """RESPONSES for the TOKENS rows of one entry, in their order, and one row of TIMINGS.
+def ask(
+    tokens: pa.Table,
+    load_engine: Callable[[], Engine],
+    store: Store,
+    *,
+    model: str,
+    entry: str,
+    shard: tuple[int, int] = (1, 1),
+    earlier: pa.Array | None = None,
+    terminal: TextIO | None = None,
+) -> pa.Table:
+    """Put into the store what it lacks of the answers to the TOKENS rows of one entry; one row of TIMINGS.
 
-    `load_engine` is called only if the store lacks an answer, and should return the same engine each time. Answers go to the store as they
-    come. Progress is written to `terminal`. Raises UserError when the model answers with something that is not a number.
+    `shard` (k, n): the k-th of n parts that ask at the same time; the first one counts requests and duplicates. `earlier`: keys of requests
+    that entries before this one ask too; those are left to them, as they are when one job asks all. `load_engine` is called only if an
+    answer is missing, and should return the same engine each time. Progress is written to `terminal`. Raises UserError when the model
+    answers with something that is not a number.
     """
     started = time.perf_counter()
+    number, shards = shard
     asks, documents = explode(tokens)
-    keys = store.keys(asks)
-    once = asks.append_column("key", keys).select(ASKS.names).take(_first_rows(keys))
-    known = store.lookup(once["key"])
-    missing = np.asarray(pc.invert(pc.is_in(once["key"], value_set=known["key"].combine_chunks())))
-    timings = {"model": model, "entry": entry, "requests": len(asks), "duplicates": len(asks) - len(once), "from_store": len(known)}
-    answers, measured = [known], _NOTHING_ASKED
+    every_key = store.keys(asks)
+    once = asks.append_column("key", every_key).select(ASKS.names).take(_first_rows(every_key))
+    known = _is_in(once["key"], store.lookup(once["key"])["key"])
+    missing = ~known if earlier is None else ~known & ~_is_in(once["key"], earlier)
+    mine = np.arange(len(once)) * shards // max(len(once), 1) == number - 1  # to count them by, where nobody needs a plan
+    measured = _NOTHING_ASKED
     if missing.any():
         engine = load_engine()
         loaded = time.perf_counter()
         before = replace(engine.counters)
-        with Progress(f"{model} {entry}", total=len(once), known=len(known), terminal=terminal) as progress:
-            for part in _ask(engine, once, missing):
-                _check_numbers(part, keys, tokens, documents)
+        plan = engine.plan(once)
+        if not np.array_equal(np.sort(np.concatenate(plan)), np.arange(len(once))):
+            raise RuntimeError(f"{model}, {entry}: the engine's plan does not hold each of {len(once)} requests once")
+        batches = _share(plan, once, number, shards, entry)
+        mine = np.isin(np.arange(len(once)), np.concatenate([*batches, []]))
+        name = f"{model} {entry}" if shards == 1 else f"{model} {entry} {number}-of-{shards}"
+        total, done = int(mine.sum()), int((mine & ~missing).sum())
+        with Progress(name, total=total, known=done, terminal=terminal) as progress:
+            for part in _answers(engine, once, batches, missing):
+                _check_numbers(part, every_key, tokens, documents)
                 store.append(part)
-                answers.append(part)
                 progress.advance(len(part), _tokens(engine.counters) - _tokens(before) - progress.tokens)
         store.flush()
+        if progress.done != int((mine & missing).sum()):
+            raise RuntimeError(f"{model}, {entry}: {int((mine & missing).sum())} requests, but {progress.done} answers")
         measured = {
             "engine": engine.description,
             "device": engine.device,
@@ -57,13 +80,41 @@ def infer(
             "peak_bytes": engine.peak_bytes(),
         }
         started = loaded
-    every = pa.concat_tables(answers)
-    rows = pc.index_in(keys, value_set=every["key"].combine_chunks())
+    counts = {"requests": len(asks), "duplicates": len(asks) - len(once)} if number == 1 else {"requests": 0, "duplicates": 0}
+    counts["from_store"] = int((mine & known).sum())
+    row = {"model": model, "entry": entry} | counts | measured | {"seconds": time.perf_counter() - started}
+    return pa.Table.from_pylist([row], TIMINGS)
+
+
+def assemble(tokens: pa.Table, store: Store, *, asked: str) -> pa.Table:
+    """RESPONSES for the TOKENS rows of one entry, in their order.
+
+    Raises UserError when the store lacks an answer; `asked` names the files that say that it was asked.
+    """
+    asks, documents = explode(tokens)
+    keys = store.keys(asks)
+    known = store.lookup(keys)
+    rows = pc.index_in(keys, value_set=known["key"].combine_chunks())
     if rows.null_count:
-        raise RuntimeError(f"{model}, {entry}: the engine left {rows.null_count} of {len(rows)} requests without an answer")
-    responses = _assemble(tokens, documents, asks["kind"], every.take(rows))
-    timings |= measured | {"seconds": time.perf_counter() - started}
-    return responses, pa.Table.from_pylist([timings], TIMINGS)
+        raise UserError(
+            f"{store.folder}: {rows.null_count} of {len(rows)} answers are missing; parts of the store were deleted or damaged. "
+            f"Delete {asked} and run again: only what is missing is asked"
+        )
+    return _assemble(tokens, documents, asks["kind"], known.take(rows))
+
+
+def summed(timings: Sequence[pa.Table]) -> pa.Table:
+    """One row of TIMINGS for the shards of one entry: counts and seconds add up, of memory the largest counts."""
+    rows = pa.concat_tables(timings)
+    texts = ("model", "entry", "engine", "device")
+    first = {name: next((value for value in rows[name].to_pylist() if value is not None), None) for name in texts}
+    sums = {name: pc.sum(rows[name]).as_py() for name in TIMINGS.names if name not in (*texts, "peak_bytes")}
+    return pa.Table.from_pylist([first | sums | {"peak_bytes": pc.max(rows["peak_bytes"]).as_py()}], TIMINGS)
+
+
+def keys(tokens: pa.Table, store: Store) -> pa.Array:
+    """The distinct keys of the requests that TOKENS rows stand for."""
+    return pc.unique(store.keys(explode(tokens)[0]))
 
 
 _NOTHING_ASKED: dict[str, Any] = {
@@ -106,12 +157,34 @@ def explode(tokens: pa.Table) -> tuple[pa.Table, np.ndarray]:
     return pa.table(asks), documents
 
 
-def _ask(engine: Engine, asks: pa.Table, missing: np.ndarray) -> Iterator[pa.Table]:
-    """Answers to the missing ones of `asks`, in the batches planned for all of them."""
-    for batch in engine.plan(asks):
+def _share(batches: list[np.ndarray], asks: pa.Table, number: int, shards: int, entry: str) -> list[np.ndarray]:
+    """The batches of one shard: a run of neighbours with about 1/shards of the tokens.
+
+    A batch belongs where the middle of its tokens falls. Which shard takes the first run differs by entry, so that a hundred entries of
+    one batch each are spread too.
+    """
+    if shards == 1 or not batches:
+        return batches
+    generation = pc.struct_field(asks["generation"].combine_chunks(), "max_new_tokens").fill_null(0).to_numpy(zero_copy_only=False)
+    tokens = _lengths(asks["context"]) + _lengths(asks["continuation"]) + generation
+    sizes = np.array([tokens[batch].sum() for batch in batches], float)
+    middles = np.cumsum(sizes) - sizes / 2
+    first = int.from_bytes(hashlib.sha256(entry.encode()).digest()[:8]) % shards
+    owner = (np.floor(middles / max(sizes.sum(), 1) * shards).astype(int) + first) % shards
+    return [batch for batch, shard in zip(batches, owner, strict=True) if shard == number - 1]
+
+
+def _answers(engine: Engine, asks: pa.Table, batches: list[np.ndarray], missing: np.ndarray) -> Iterator[pa.Table]:
+    """Answers to the missing ones of `asks`, batch by batch as planned for all of them."""
+    for batch in batches:
         rows = batch[missing[batch]]
         if len(rows):
             yield from engine.answer(asks.take(pa.array(rows)))
+
+
+def _is_in(values: pa.Array | pa.ChunkedArray, of: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    of = of.combine_chunks() if isinstance(of, pa.ChunkedArray) else of
+    return np.asarray(pc.is_in(values, value_set=of))
 
 
 def _assemble(tokens: pa.Table, documents: np.ndarray, kind: pa.ChunkedArray, answers: pa.Table) -> pa.Table:
