@@ -31,6 +31,8 @@ METRICS = {  # kind -> (filter, metric, higher is better, chance, primary)
     "last_word": [("none", "acc", True, None, True), ("none", "perplexity", False, None, False)],
     "perplexity": [("none", "word_perplexity", False, None, True)],
 }
+RULES = [["download_dataset", "requests"], ["requests", "tokens"], ["download_model", "tokens"], ["tokens", "infer"], ["infer", "scores"]]
+RULES += [["requests", "scores"], ["scores", "tables"], ["tables", "report"]]
 NAMES = {"choice": "boolean", "generation": "arithmetic", "answer": "passages", "last_word": "last_word", "perplexity": "unseen_text"}
 
 
@@ -124,7 +126,7 @@ def _requests(task: str, kind: str, documents: int, rng: np.random.Generator, ho
                 else [str(a if kind == "answer" else a + b)],
                 "segments": [],
                 "generation": _generation() if kind in ("generation", "answer") else None,
-                "cluster": f"passage {doc // 4}" if kind == "answer" else None,
+                "cluster": f"passage {doc % 6}" if kind == "answer" else None,
                 "document": json.dumps({"question": question, "a": a, "b": b}, ensure_ascii=False),
             }
         )
@@ -318,6 +320,7 @@ def _comparisons(scores: list[dict], values: dict) -> list[dict]:
                 {"entry": entry, "task": task, "filter": name, "metric": metric, "model_a": a, "model_b": b, "n": len(gap)}
                 | {"difference": difference, "ci_low": difference - 1.96 * spread, "ci_high": difference + 1.96 * spread}
                 | {"only_a": int((gap > 0).sum()) if binary else None, "only_b": int((gap < 0).sum()) if binary else None}
+                | {"p_bh": p, "effect": difference / (spread * math.sqrt(len(gap))) if spread else None, "detectable": 2.8 * spread or None}
                 | {"p": p, "test": "mcnemar-exact" if binary else "permutation"}
             )
     adjusted = 0.0
@@ -339,14 +342,7 @@ def _provenance(models: list[str]) -> dict:
             {"model": m, "source": f"demo:{m}", "revision": None, "digest": "ab" * 32, "settings": {"dtype": "float32"}} for m in models
         ],
         "data": [{"dataset": "synthetic/boolean", "source": "generator", "revision": None, "digest": "cd" * 32}],
-        "rules": [
-            ["download", "requests"],
-            ["requests", "tokens"],
-            ["tokens", "infer"],
-            ["infer", "score"],
-            ["score", "tables"],
-            ["tables", "report"],
-        ],
+        "rules": RULES,
         "command": "snakemake --cores 2",
         "fingerprint": "ef" * 32,
     }

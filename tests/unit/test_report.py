@@ -6,7 +6,9 @@ import itertools
 import json
 import math
 import re
+import subprocess
 import zlib
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,7 +19,7 @@ import report_fixture
 
 from snakeval import parquet, provenance, report, schemas
 from snakeval.errors import UserError
-from snakeval.report import board, charts, quality, samples, text
+from snakeval.report import board, charts, cost, history, quality, rule_graph, samples, text, variety
 
 
 @pytest.fixture(scope="module")
@@ -357,8 +359,6 @@ def test_wilson_against_scipy():
 
 
 def test_provenance_knows_this_checkout_and_marks_changes(tmp_path):
-    import subprocess
-
     def git(*arguments):
         subprocess.run(["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", *arguments], check=True, capture_output=True)
 
@@ -387,3 +387,95 @@ def test_provenance_fingerprint_covers_what_makes_scores(tmp_path):
     )
     assert first["hardware"]["cores"] >= 1 and first["versions"]["python"].startswith("3.")
     assert json.loads(json.dumps(first)) == first
+
+
+def test_rules_stand_right_of_what_they_need():
+    graph = rule_graph.layout([["a", "b"], ["b", "d"], ["a", "c"], ["c", "d"], ["a", "d"]])
+    place = {node.name: node.x for node in graph.nodes}
+    assert place["a"] < place["b"] == place["c"] < place["d"]
+    assert len(graph.edges) == 5
+    assert rule_graph.layout([]).nodes == []
+    with pytest.raises(ValueError, match="circle"):
+        rule_graph.layout([["a", "b"], ["b", "a"]])
+
+
+def test_history_pairs_documents_of_the_same_requests_and_marks_regressions(tmp_path):
+    earlier, now = tmp_path / "earlier", tmp_path / "now"
+    report_fixture.make(earlier, tasks=2, documents=60)
+    settings = report_fixture.make(now, tasks=2, documents=60)
+    path = now / "scores/large/boolean.parquet"
+    lines = parquet.read(path, schemas.SCORES).to_pylist()
+    worse = [line | {"value": 0.0} if line["metric"] == "acc" and line["doc_id"] % 3 == 0 else line for line in lines]
+    parquet.write(pa.Table.from_pylist(worse, schema=schemas.SCORES), path, schemas.SCORES)
+    before = np.array([line["value"] for line in lines if line["metric"] == "acc"])
+    after = np.array([line["value"] for line in worse if line["metric"] == "acc"])
+    path = now / "tables/scores.parquet"
+    table = parquet.read(path, schemas.SCORE_TABLE).to_pylist()
+    changed = [
+        line | {"value": float(after.mean())} if (line["model"], line["task"], line["metric"]) == ("large", "boolean", "acc") else line
+        for line in table
+    ]
+    parquet.write(pa.Table.from_pylist(changed, schema=schemas.SCORE_TABLE), path, schemas.SCORE_TABLE)
+    leading = board.top(board.rows(changed, ["small", "large"]))
+    found = history.courses([{"label": "earlier", "results": str(earlier)}], now, leading)
+    first = found[0]
+    assert (first.model, first.task, first.verdict, first.paired) == ("large", "boolean", "regression", True)
+    gaps = after - before
+    half = 1.959964 * gaps.std(ddof=1) / math.sqrt(60)
+    assert (first.change, first.low, first.high) == pytest.approx((gaps.mean(), gaps.mean() - half, gaps.mean() + half), abs=1e-6)
+    assert {course.verdict for course in found[1:]} == {""}
+    settings["history"] = [{"label": "earlier", "results": str(earlier)}]
+    report.write(now, settings, now / "report/index.html")
+    assert "1 regression and 0 improvements" in (now / "report/index.html").read_text(encoding="utf-8")
+
+
+def test_history_of_other_requests_is_not_paired(tmp_path):
+    report_fixture.make(tmp_path / "earlier", models=1, tasks=1, documents=30, seed=1)
+    report_fixture.make(tmp_path / "now", models=1, tasks=1, documents=30, seed=2)
+    table = parquet.read(tmp_path / "now/tables/scores.parquet", schemas.SCORE_TABLE).to_pylist()
+    old = parquet.read(tmp_path / "earlier/tables/scores.parquet", schemas.SCORE_TABLE).to_pylist()
+    (course,) = history.courses(
+        [{"label": "x", "results": str(tmp_path / "earlier")}], tmp_path / "now", board.top(board.rows(table, ["model-00"]))
+    )
+    assert not course.paired
+    assert course.high - course.change == pytest.approx(1.959964 * math.hypot(table[0]["stderr"], old[0]["stderr"]))
+
+
+def test_an_answer_given_to_most_documents_is_found():
+    right = {("t", i): (f"choice {i % 4 + 1}", 4) for i in range(40)}
+    found = variety._frequent("m", "e", "t", Counter({"choice 1": 30, "choice 2": 10}), right)
+    assert (found.answer, found.share, found.reference_share) == ("choice 1", 0.75, 0.25)
+    assert variety._frequent("m", "e", "t", Counter({f"choice {i}": 10 for i in range(4)}), right) is None
+    same = {("t", i): ("yes", 2) for i in range(40)}
+    assert variety._frequent("m", "e", "t", Counter({"yes": 40}), same) is None
+
+
+def test_clusters_are_averaged_per_model(run):
+    folder, settings = run
+    table = parquet.read(folder / "tables/scores.parquet", schemas.SCORE_TABLE).to_pylist()
+    found = variety.measure(folder, settings["tasks"], settings["models"], board.rows(table, settings["models"]))["clustered"]
+    assert found == []  # 12 documents in 6 passages are too few
+    rows = board.rows([line for line in table if line["task"] == "passages"], settings["models"])
+    lead = next(row for row in rows if row.primary)
+    clustered = variety._clustered(lead, {"x": {"small": [1.0, 0.0] * 5}, "y": {"small": [1.0] * 10, "large": [0.5]}}, ["small", "large"])
+    assert clustered.means == {"small": [0.5, 1.0], "large": [None, 0.5]}
+    assert clustered.sizes == [10, 10]
+
+
+def test_costs_are_summed_and_the_cheaper_and_better_stand_out(run):
+    folder, settings = run
+    timings = parquet.read(folder / "tables/efficiency.parquet", schemas.TIMINGS).to_pylist()
+    standings = [board.Standing("large", 0.8, 0.7, 0.9, 1, 1), board.Standing("small", 0.3, 0.2, 0.4, 0, 1)]
+    small = next(c for c in cost.summed(timings, standings, settings["provenance"])["models"] if c.model == "small")
+    own = [line for line in timings if line["model"] == "small"]
+    assert small.sent == sum(line["requests"] - line["duplicates"] - line["from_store"] for line in own)
+    assert small.tokens_per_second == pytest.approx(
+        sum(line["computed_tokens"] + line["generated_tokens"] for line in own) / sum(line["seconds"] for line in own)
+    )
+    assert small.settings == "float32"
+    chart = cost.pareto(cost.summed(timings, standings, settings["provenance"])["models"], standings)
+    assert {point.strong for point in chart.points} == {True}  # small is cheaper, large is better
+
+
+def test_labels_are_moved_apart():
+    assert charts.apart([10, 12, 40, 11], 10) == [10, 30.0, 40.0, 20.0]

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from snakeval import parquet, schemas
-from snakeval.report import board, figures, quality, samples, text
+from snakeval.report import board, cost, figures, history, quality, rule_graph, samples, text, variety
 
 _HERE = Path(__file__).parent
 SCRIPTS = ("load", "text", "figures", "table", "compare", "samples", "sample", "app")  # joined in this order into one script
@@ -22,7 +22,8 @@ def write(results: Path, settings: dict, output: Path) -> None:
     """Write the report of the run in `results` as the page `output` and the folder `samples` beside it.
 
     `settings`: {"title": str, "models": names in the order of the configuration, "tasks": entries in that order,
-    "targets": {task: score to reach} (optional), "provenance": what `snakeval.provenance.collect` gives}.
+    "targets": {task: score to reach} (optional), "history": [{"label", "results"}] of earlier runs, oldest first (optional),
+    "provenance": what `snakeval.provenance.collect` gives}.
 
     The page is a function of the tables and the settings. Raises UserError when a table is missing or damaged.
     """
@@ -56,9 +57,16 @@ def write(results: Path, settings: dict, output: Path) -> None:
         record=board.record(found, leading, models[0], models[1]) if len(models) > 1 else None,
         averaged=board.averaged(leading),
         health=figures.health(health, models),
-        cost=figures.cost(timings, standings, settings["provenance"]),
+        cost=cost.summed(timings, standings, settings["provenance"]),
         quality=quality.measure(results, settings["tasks"], models, rows),
+        variety=variety.measure(results, settings["tasks"], models, rows),
+        history=history.courses(settings.get("history", []), results, leading),
+        graph=rule_graph.layout(settings["provenance"]["rules"]),
         figures=figures,
+        measures=quality,
+        costs=cost,
+        varieties=variety,
+        histories=history,
         documents=sum({(row.entry, row.task): row.n for row in rows if not row.is_group}.values()),
         run_json=_json_block(_run(settings, models, rows)),
         comparisons_packed=Markup(samples.pack(_comparisons(comparisons, models))),
@@ -142,11 +150,12 @@ def _comparisons(comparisons: list[dict], models: list[str]) -> str:
     """The comparison table as JSON columns; models as their numbers, figures to five significant digits."""
     number = {model: i for i, model in enumerate(models)}
     kept = [line for line in comparisons if line["model_a"] in number and line["model_b"] in number]
-    columns: dict[str, list] = {
-        name: [line[name] for line in kept] for name in ("entry", "task", "filter", "metric", "n", "only_a", "only_b", "test")
-    }
+    columns: dict[str, list] = {name: [line[name] for line in kept] for name in ("entry", "task", "filter", "metric", "n", "test")}
     columns |= {name: [number[line[f"model_{name}"]] for line in kept] for name in ("a", "b")}
-    columns |= {name: [_short(line[name]) for line in kept] for name in ("difference", "ci_low", "ci_high", "p", "p_holm")}
+    columns |= {
+        name: [_short(line[name]) for line in kept]
+        for name in ("difference", "ci_low", "ci_high", "p_holm", "p_bh", "effect", "detectable")
+    }
     return json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
 
 

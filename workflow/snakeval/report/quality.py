@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from snakeval import parquet, schemas
+from snakeval.report import charts
 from snakeval.report.board import Z95, Row
 from snakeval.report.samples import prompt_lengths
 
@@ -57,6 +58,59 @@ def measure(results: Path, entries: list[str], models: list[str], rows: list[Row
         if sum(map(len, scored)):
             length.append(_fifths(model, np.concatenate(scored)))
     return {"confidence": confidence, "length": length}
+
+
+def calibration_panels(found: list[Confidence]) -> list[charts.Panel]:
+    return [
+        charts.panel(
+            c.model,
+            [(sure, right, low, high, f"{n} documents: {sure:.2f} sure, {right:.2f} right") for sure, right, low, high, n in c.bins],
+            x=(0.0, 1.0),
+            diagonal=True,
+            note=f"ECE {c.error:.3f}, n {c.n}",
+        )
+        for c in found
+    ]
+
+
+def calibration_csv(found: list[Confidence]) -> str:
+    lines = [(c.model, *line, c.error) for c in found for line in c.bins]
+    return charts.csv(("model", "confidence", "share_right", "ci_low", "ci_high", "n", "ece"), lines)
+
+
+def coverage_panels(found: list[Confidence]) -> list[charts.Panel]:
+    return [
+        charts.panel(
+            c.model,
+            [(share, right, None, None, "") for share, right in c.coverage],
+            x=(0.0, 1.0),
+            line=True,
+            note=f"all: {c.coverage[-1][1]:.3f}, surest half: {_at_half(c):.3f}",
+        )
+        for c in found
+    ]
+
+
+def coverage_csv(found: list[Confidence]) -> str:
+    return charts.csv(("model", "coverage", "share_right"), [(c.model, *line) for c in found for line in c.coverage])
+
+
+def length_panels(found: list[Length]) -> list[charts.Panel]:
+    return [
+        charts.panel(
+            line.model,
+            [(float(fifth), mean, low, high, f"fifth {fifth}: {mean:.3f}") for fifth, mean, low, high in line.fifths],
+            x=(0.5, FIFTHS + 0.5),
+            x_ticks=FIFTHS,
+            line=True,
+            note=f"n {line.n}",
+        )
+        for line in found
+    ]
+
+
+def length_csv(found: list[Length]) -> str:
+    return charts.csv(("model", "fifth", "mean", "ci_low", "ci_high"), [(line.model, *fifth) for line in found for fifth in line.fifths])
 
 
 def wilson(right: float, n: int) -> tuple[float, float]:
@@ -138,3 +192,7 @@ def _fifths(model: str, documents: np.ndarray) -> Length:
 
 def _keys(table: pa.Table) -> list[tuple[str, int]]:
     return list(zip(table["task"].to_pylist(), table["doc_id"].to_pylist(), strict=True))
+
+
+def _at_half(found: Confidence) -> float:
+    return next(right for share, right in found.coverage if share >= 0.5)

@@ -1,7 +1,7 @@
 // Two models: a forest plot of their differences, and the documents behind a row.
 
 const compareBox = (name) => document.getElementById(`compare-${name}`);
-const FOREST = { line: 22, label: 230, plot: 330, side: 330 }; // pixels; the labels take less where all are short
+const FOREST = { line: 22, label: 230, plot: 330, side: 400 }; // pixels; the labels take less where all are short
 
 function compareRows() {
   const depth = compareBox("depth").value;
@@ -61,7 +61,7 @@ function drawForest(found, a, b) {
   const middle = FOREST.label + FOREST.plot / 2;
   svg.append(el("svg:line", { class: "zero", x1: middle, x2: middle, y1: 22, y2: height - 20 }));
   svg.append(text(middle - 8, 14, "label", `← ${visible(run.models[b])} better`), text(middle + 8, 14, "value", `${visible(run.models[a])} better →`));
-  svg.append(text(FOREST.label + FOREST.plot + 14, 14, "note", "A − B, 95 % interval"), text(width - 6, 14, "label", "adjusted p"));
+  svg.append(text(FOREST.label + FOREST.plot + 14, 14, "note", "A − B, 95 % interval"), text(width - 96, 14, "label", "adjusted p"), text(width - 6, 14, "label", "detectable"));
   found.forEach(({ row, pair, gain }, i) => {
     const sign = row.higher ? 1 : -1;
     const own = row.bounded ? axis : scale([pair.difference, pair.low ?? 0, pair.high ?? 0]);
@@ -73,12 +73,12 @@ function drawForest(found, a, b) {
     link.append(text(FOREST.label - 10, y(i) + 4, "label", visible(name)), el("svg:title", {}, visible(`${row.task}, ${row.metric}, ${pair.n} documents, ${pair.test}`)));
     const interval = pair.low === null ? "" : `  ${signed(pair.low)} to ${signed(pair.high)}`;
     svg.append(link, group, text(FOREST.label + FOREST.plot + 14, y(i) + 4, "value", signed(pair.difference), el("svg:tspan", { class: "note", dx: 6 }, interval)));
-    svg.append(text(width - 6, y(i) + 4, "label", probability(pair.p)));
+    svg.append(text(width - 96, y(i) + 4, "label", probability(pair.p)), text(width - 6, y(i) + 4, "label", pair.detectable === null ? "–" : number(pair.detectable)));
   });
   document.getElementById("forest").replaceChildren(...(found.length ? [svg] : []));
-  const cells = found.map(({ row, pair }) => [row.task, row.filter, row.metric, run.models[a], run.models[b], pair.n, pair.difference, pair.low, pair.high, pair.p, pair.test]);
+  const cells = found.map(({ row, pair }) => [row.task, row.filter, row.metric, run.models[a], run.models[b], pair.n, pair.difference, pair.low, pair.high, pair.p, pair.p_bh, pair.effect, pair.detectable, pair.test]);
   const quoted = (cell) => (typeof cell === "string" ? `"${/^[=+\-@\t\r]/.test(cell) ? "'" : ""}${cell.replaceAll('"', '""')}"` : (cell ?? ""));
-  const header = "task,filter,metric,model_a,model_b,n,difference,ci_low,ci_high,p_holm,test";
+  const header = "task,filter,metric,model_a,model_b,n,difference,ci_low,ci_high,p_holm,p_bh,effect,detectable,test";
   document.querySelector("[data-name=differences] .csv").textContent = [header, ...cells.map((line) => line.map(quoted).join(","))].join("\n");
 }
 
