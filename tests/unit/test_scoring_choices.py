@@ -77,6 +77,13 @@ def test_normalisation_by_tokens():
     assert values(scores, "acc") == [0.0] and values(scores, "acc_tokens") == [1.0]
 
 
+def test_a_choice_of_no_length_has_no_normalised_score():
+    document = choice_document(["", "a"], [0.0, -1.0], [1], n_tokens=[0, 1])
+    names = ["acc", "acc_norm", "acc_bytes", "acc_tokens"]
+    scores = score(*tables("multiple_choice", [document]), settings("multiple_choice", names))
+    assert [values(scores, name) for name in names] == [[0.0], [1.0], [1.0], [1.0]]
+
+
 def test_a_right_choice_that_is_not_there_is_never_chosen():
     documents = [choice_document(["a", "b"], [-1.0, -2.0], [-100]), choice_document(["a", "b"], [-1.0, -2.0], [5])]
     scores = score(*tables("multiple_choice", documents), settings("multiple_choice", ["acc", "exact_match", "brier_score"]))

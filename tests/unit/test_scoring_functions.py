@@ -76,6 +76,19 @@ def test_own_metrics_of_all_shapes(own):
     assert metrics.score(metrics.aggregation_of("passthrough", scoring), rows(scores, "passthrough")) == 0.5
 
 
+def test_own_functions_get_the_list_where_filters_leave_one(own):
+    document = generated(["ab", "c", "d"], ["b"], document='{"answer": "b"}')
+    for pipeline, sizes in ((None, (2 + 1 + 1) / 3), ([], 3), ([{"function": "take_first"}], 2)):
+        how = None if pipeline is None else [{"name": "none", "filter": pipeline}]
+        scores = score(*tables("generate_until", [document]), settings("generate_until", [{"metric": own("several")}], filter_list=how))
+        assert values(scores, "sized") == [pytest.approx(sizes)]
+    scoring = settings("generate_until", [{"metric": "pair", "aggregation": own("share")}], process_results=own("process"))
+    with pytest.raises(UserError, match="several answers of a document cannot be averaged"):
+        score(*tables("generate_until", [document]), scoring)
+    scoring["filter_list"] = [{"name": "none", "filter": []}]
+    assert json.loads(rows(score(*tables("generate_until", [document]), scoring), "pair")["item"][0].as_py()) == ["b", ["ab", "c", "d"]]
+
+
 def test_own_metrics_take_the_best_of_several_references(own):
     scoring = settings("generate_until", [{"metric": own("same")}])
     assert values(score(*tables("generate_until", [generated(["b"], ["a", "b"])]), scoring), "same") == [1]
