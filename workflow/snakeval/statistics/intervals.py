@@ -59,7 +59,7 @@ def variance_of_mean(values: np.ndarray, clusters: np.ndarray | None = None) -> 
     G/(G-1) Σ_g (Σ_{i∈g} (x_i - x̄))² / n² (Liang and Zeger 1986; Cameron and Miller 2015, J. Human Resources 50:317-372).
     """
     deviations = values - values.mean()
-    sums = deviations if clusters is None else cluster_sums(deviations[:, None], clusters)[:, 0]
+    sums = deviations if clusters is None else cluster_sums(deviations, clusters)
     units = len(sums)
     if units < 2:
         return np.nan, 0.0
@@ -69,9 +69,9 @@ def variance_of_mean(values: np.ndarray, clusters: np.ndarray | None = None) -> 
 
 
 def cluster_sums(rows: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Sums of `rows` (n, k) within each cluster: (G, k), clusters in the order of their labels."""
+    """Sums of `rows` (n, ...) within each cluster: (G, ...), clusters in the order of their labels."""
     labels, codes = np.unique(clusters, return_inverse=True)
-    sums = np.zeros((len(labels), rows.shape[1]))
+    sums = np.zeros((len(labels), *rows.shape[1:]))
     np.add.at(sums, codes, rows)
     return sums
 

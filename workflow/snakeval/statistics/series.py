@@ -74,8 +74,7 @@ class Series:
         order 1 / units (Miller 1974, Biometrika 61:1-15).
         """
         if self.kind == "mean":
-            values = self.data[:, None] / self.n
-            return (values if self.clusters is None else intervals.cluster_sums(values, self.clusters))[:, 0]
+            return self._unit_sums / self.n
         return self.score - (self.units - 1) / self.units * self.jackknife
 
     def among(self, documents: np.ndarray) -> "Series":
