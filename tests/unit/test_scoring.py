@@ -184,6 +184,21 @@ def test_the_order_of_rows_does_not_matter():
     assert score(requests.take(list(range(8, -1, -1))), shuffled, scoring).equals(score(requests, responses, scoring))
 
 
+@pytest.mark.parametrize(
+    ("kind", "document"),
+    [
+        ("multiple_choice", choice_document(["a", "b"], [-1.0, -2.0], [0])),
+        ("loglikelihood", target_document(-1.0, True)),
+        ("generate_until", generated(["a"], ["a"])),
+    ],
+)
+def test_bypass_keeps_answers_without_a_score(kind, document):
+    scoring = settings(kind, [{"metric": "bypass", "aggregation": "bypass"}])
+    scores = score(*tables(kind, [document]), scoring)
+    assert values(scores, "bypass") == [None]
+    assert math.isnan(metrics.score(metrics.aggregation_of("bypass", scoring), scores))
+
+
 def test_no_documents_give_no_rows():
     requests, responses = tables("generate_until", [])
     assert score(requests, responses, settings("generate_until", ["exact_match"])).num_rows == 0

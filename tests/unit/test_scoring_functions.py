@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import pytest
@@ -128,12 +129,30 @@ def test_metrics_of_the_users_own_file(tmp_path):
         "    return float(any(prediction[:letters] == reference[:letters] for reference in references))\n"
         'METRIC = Metric("same_start", "generate_until", same_start, proportion=True)\n'
     )
-    scoring = settings("generate_until", [{"metric": "same_start", "letters": 2}], metric_files=[str(tmp_path / "mine.py")])
+    digest = hashlib.sha256((tmp_path / "mine.py").read_bytes()).hexdigest()
+    files = [{"file": str(tmp_path / "mine.py"), "digest": digest}]
+    scoring = settings("generate_until", [{"metric": "same_start", "letters": 2}], metric_files=files)
     assert values(score(*tables("generate_until", [generated(["abc"], ["abd"]), generated(["abc"], ["acd"])]), scoring), "same_start") == [
         1,
         0,
     ]
     assert metrics.aggregation_of("same_start", scoring).proportion
+
+
+@pytest.mark.parametrize(
+    ("content", "digest", "message"),
+    [
+        ("x = 1", None, "defines no metric"),
+        ("x = ", None, "cannot be imported: SyntaxError"),
+        ("x = 2", "0", "changed since the run was planned"),
+    ],
+)
+def test_a_file_of_metrics_must_hold_some(tmp_path, content, digest, message):
+    path = tmp_path / "mine.py"
+    path.write_text(content)
+    files = [{"file": str(path), "digest": digest or hashlib.sha256(path.read_bytes()).hexdigest()}]
+    with pytest.raises(UserError, match=message):
+        score(*tables("generate_until", [generated(["a"], ["a"])]), settings("generate_until", ["exact_match"], metric_files=files))
 
 
 def test_metrics_of_evaluate_from_a_folder(tmp_path):

@@ -240,10 +240,8 @@ def _generated(requests: pa.Table, responses: pa.Table, settings: Settings) -> I
         for entry in settings["metric_list"]:
             metric = metrics.metric_of(entry, settings)
             if metric is None:
-                name = metrics.name_of(entry)
-                call = callback_of(name, entry, metrics.options_of(entry))
-                for key, items in _own(given, lambda row, answer: call(answer, references[row]), f"metric {name}", requests["doc_id"]):  # noqa: B023
-                    yield Scored(pipeline["name"], key, items, predictions, extracted)
+                for name, items in _own(given, *_callback(entry, references), requests["doc_id"]):
+                    yield Scored(pipeline["name"], name, items, predictions, extracted)
             else:
                 answered = _items_of(metric, answers.values, references, metrics.checked_options(metric, entry))
                 yield Scored(pipeline["name"], metric.name, answered, predictions, extracted, metric.value)
@@ -278,6 +276,13 @@ def _own(
             for metric, item in values.items():
                 items.setdefault(metric, [[] for _ in results])[row].append(item)
     return items.items()
+
+
+def _callback(entry: Settings, references: list[list[str]]) -> tuple[Callable[[int, Any], Any], str]:
+    """A metric that is a task's own function or one of `evaluate` as a function of (row, answer), and its name."""
+    name = metrics.name_of(entry)
+    call = callback_of(name, entry, metrics.options_of(entry))
+    return lambda row, answer: call(answer, references[row]), f"metric {name}"
 
 
 def _process_results(requests: pa.Table, settings: Settings) -> tuple[Callable[[int, Any], Any], str]:

@@ -67,9 +67,9 @@ _OWN_KEYS = ("metric", "aggregation", "higher_is_better", "hf_evaluate", "of")
 
 
 def name_of(entry: Mapping[str, Any]) -> str:
-    """The name in the scores table of an item of `metric_list`: that of a `!function` is the function's own."""
+    """The name in the scores table of an item of `metric_list`: of a `!function` the function's, of a path its last part."""
     metric = entry["metric"]
-    return metric if isinstance(metric, str) else metric["!function"].rpartition(".")[2]
+    return metric.rpartition("/")[2] if isinstance(metric, str) else metric["!function"].rpartition(".")[2]
 
 
 def options_of(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,15 +92,16 @@ def checked_options(metric: Metric, entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def metric_of(entry: Mapping[str, Any], settings: Mapping[str, Any]) -> Metric | None:
-    """The metric that an item of `metric_list` names, among those of `metric_files` first; None for a `!function` and one of `evaluate`.
+    """The metric that an item of `metric_list` names; None for a `!function` and one of `evaluate`.
 
-    `hf_evaluate: true` counts for generated answers; its exact_match is ours.
+    Metrics in the files of the user go first: `metric_files`, a list of {"file": path, "digest": sha256}. `hf_evaluate: true` counts for
+    generated answers; its exact_match is ours.
     """
     kind, name = settings["output_type"], entry["metric"]
     if not isinstance(name, str) or (entry.get("hf_evaluate") and kind == "generate_until" and name != "exact_match"):
         return None
-    for path in settings.get("metric_files") or ():
-        if metric := metrics_in(path).get((kind, name)):
+    for source in settings.get("metric_files") or ():
+        if metric := metrics_in(source["file"], source["digest"]).get((kind, name)):
             return metric
     if kind == "generate_until" and (sampled := _SAMPLED.fullmatch(name)):
         of = METRICS.get((kind, entry.get("of", "exact_match")))

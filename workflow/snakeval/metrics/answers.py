@@ -88,6 +88,10 @@ def for_corpus(prediction: str, references: Sequence[str], **_: object) -> tuple
     return (list(references), prediction)
 
 
+def nothing(prediction: str, references: Sequence[str]) -> None:
+    """bypass: no score, the answers are only kept."""
+
+
 def _normalised_match(prediction: str, references: Sequence[str], normalised: Callable[[str], str]) -> float:
     answer = normalised(prediction)
     return float(any(answer == normalised(reference) for reference in references))
@@ -117,6 +121,7 @@ METRICS = (
     Metric("accuracy", "generate_until", exact_match, proportion=True),
     Metric("balanced_accuracy", "generate_until", label, aggregation="balanced_accuracy"),
     Metric("mcc", "generate_until", label, aggregation="matthews_corrcoef"),
+    Metric("bypass", "generate_until", nothing, aggregation="bypass"),
     Metric("bleu", "generate_until", for_corpus, aggregation="bleu"),
     Metric("chrf", "generate_until", for_corpus, aggregation="chrf"),
     Metric("chrf++", "generate_until", for_corpus, aggregation="chrf++"),

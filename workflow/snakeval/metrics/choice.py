@@ -115,6 +115,11 @@ def exact_match(choices: Choices, **_: object) -> tuple[np.ndarray, np.ndarray]:
     return choices.argmax(choices.loglikelihoods), np.maximum.reduceat(hits, choices.first) if len(hits) else hits
 
 
+def nothing(choices: Choices, **_: object) -> tuple[np.ndarray, list[Item]]:
+    """bypass: no score, the answers are only kept."""
+    return choices.argmax(choices.loglikelihoods), [None] * len(choices.golds)
+
+
 def labels(choices: Choices, **_: object) -> tuple[np.ndarray, list[Item]]:
     """(right, chosen) for the metrics of classification."""
     chosen = choices.argmax(choices.loglikelihoods)
@@ -180,6 +185,7 @@ METRICS = (
     Metric("exact_match", "multiple_choice", exact_match, proportion=True),
     Metric("brier_score", "multiple_choice", probabilities, higher_is_better=False, value=brier),
     Metric("likelihood", "multiple_choice", loglikelihoods, value=right_probability),
+    Metric("bypass", "multiple_choice", nothing, aggregation="bypass"),
     Metric("f1", "multiple_choice", labels, aggregation="f1"),
     Metric("precision", "multiple_choice", labels, aggregation="precision"),
     Metric("recall", "multiple_choice", labels, aggregation="recall"),

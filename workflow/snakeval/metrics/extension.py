@@ -1,5 +1,6 @@
 """Metrics from Python files of the user."""
 
+import hashlib
 import importlib.util
 from functools import cache
 from pathlib import Path
@@ -9,13 +10,15 @@ from snakeval.metrics.metric import Metric
 
 
 @cache
-def metrics_in(path: str) -> dict[tuple[str, str], Metric]:
-    """The metrics that a file defines at its top level, by kind and name.
+def metrics_in(path: str, digest: str) -> dict[tuple[str, str], Metric]:
+    """The metrics that a file defines at its top level, by kind and name; `digest` is the sha256 of its content, in hexadecimal.
 
-    The file is run. Raises UserError when it is missing, cannot be run or defines no metric.
+    The file is run. Raises UserError when it is missing, has another content, cannot be run or defines no metric.
     """
     if not Path(path).is_file():
         raise UserError(f"{path}: no such file; metric_files names Python files that define metrics")
+    if hashlib.sha256(Path(path).read_bytes()).hexdigest() != digest:
+        raise UserError(f"{path}: has changed since the run was planned; start it again")
     spec = importlib.util.spec_from_file_location(f"snakeval_metrics_{Path(path).stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

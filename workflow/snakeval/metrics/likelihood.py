@@ -41,6 +41,11 @@ def is_greedy(targets: Targets, **_: object) -> list[Item]:
     return targets.greedy.astype(float).tolist()
 
 
+def nothing(targets: Targets, **_: object) -> list[Item]:
+    """bypass: no score, the answers are only kept."""
+    return [None] * len(targets.loglikelihoods)
+
+
 def per_word(texts: Texts, **_: object) -> list[Item]:
     return _with(texts, [len(re.split(r"\s+", text)) for text in texts.texts])
 
@@ -59,6 +64,7 @@ def _with(texts: Texts, weights: list[int]) -> list[Item]:
 
 METRICS = (
     Metric("acc", "loglikelihood", is_greedy, proportion=True),
+    Metric("bypass", "loglikelihood", nothing, aggregation="bypass"),
     Metric("perplexity", "loglikelihood", loglikelihood, aggregation="perplexity", higher_is_better=False),
     Metric("word_perplexity", "loglikelihood_rolling", per_word, aggregation="weighted_perplexity", higher_is_better=False),
     Metric("byte_perplexity", "loglikelihood_rolling", per_byte, aggregation="weighted_perplexity", higher_is_better=False),
