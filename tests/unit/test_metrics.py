@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from snakeval import metrics
+from snakeval import filters, metrics
 from snakeval.errors import UserError
 from snakeval.metrics import AGGREGATIONS, METRICS, answers, overlap, ranking, sampling
 
@@ -37,6 +37,12 @@ def corpus(name, items, **options):
 def test_every_metric_has_a_known_aggregation_and_a_documented_function():
     for (kind, name), metric in METRICS.items():
         assert (metric.kind, metric.name) == (kind, name) and metric.aggregation in AGGREGATIONS
+
+
+def test_every_metric_aggregation_and_filter_is_documented(repository):
+    text = (repository / "docs" / "metrics.md").read_text(encoding="utf-8")
+    names = {name for _, name in METRICS} | set(AGGREGATIONS) | set(filters.FILTERS)
+    assert not {name for name in names if f"`{name}`" not in text}
 
 
 @pytest.mark.parametrize("name", sorted(name for name in AGGREGATIONS if AGGREGATIONS[name]().kind == "sums"))
