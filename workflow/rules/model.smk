@@ -1,5 +1,5 @@
-# One job per model and stage answers every task: the model is loaded once. A job keeps the files that are still right (`update`), so a
-# new task or a changed metric costs only itself.
+# One job per model and stage answers every task: the model is loaded once. Each writes a file per entry, keeps those that are still right,
+# and declares the list of them (see workflow/snakeval/entry_files.py), so a new task or a changed metric costs only itself.
 
 
 rule download_model:
@@ -25,9 +25,12 @@ rule tokens:
         model=f"{RESULTS}/models/{{model}}.parquet",
         requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
     output:
-        update(per_entry("tokens")),
+        f"{RESULTS}/index/tokens/{{model}}.parquet",
     log:
         f"{RESULTS}/logs/tokens/{{model}}.log",
+    params:
+        results=RESULTS,
+        entries=ENTRIES,
     conda:
         "../../envs/model.yaml"
     message:
@@ -41,15 +44,15 @@ rule infer:
     input:
         settings=settings_of("responses", "model"),
         model=f"{RESULTS}/models/{{model}}.parquet",
-        tokens=per_entry("tokens"),
+        tokens=f"{RESULTS}/index/tokens/{{model}}.parquet",
     output:
-        update(expand(f"{RESULTS}/shards/{{{{model}}}}/{{{{shard}}}}/{{entry}}.parquet", entry=ENTRIES)),
+        f"{RESULTS}/index/asked/{{model}}/{{shard}}.parquet",
     log:
         f"{RESULTS}/logs/infer/{{model}}/{{shard}}.log",
     params:
-        entries=ENTRIES,
-        store=f"{RESULTS}/store",
+        results=RESULTS,
         gpus=model_setting("gpus"),
+        device=model_setting("device"),
         device_map=model_setting("device_map"),
         tokens_per_batch=model_setting("tokens_per_batch"),
     threads: model_setting("threads")
@@ -57,6 +60,8 @@ rule infer:
         gpu=model_setting("gpus"),
     conda:
         "../../envs/model.yaml"
+    message:
+        "Asking {wildcards.model} ({wildcards.shard})"
     script:
         "../scripts/infer.py"
 
@@ -66,19 +71,18 @@ rule responses:
     input:
         settings=settings_of("responses", "model"),
         model=f"{RESULTS}/models/{{model}}.parquet",
-        tokens=per_entry("tokens"),
-        asked=shards_of_model,
+        tokens=f"{RESULTS}/index/tokens/{{model}}.parquet",
+        asked=lambda wildcards: shards_of(wildcards.model),
     output:
-        responses=update(per_entry("responses")),
-        timings=update(per_entry("timings")),
+        f"{RESULTS}/index/responses/{{model}}.parquet",
     log:
         f"{RESULTS}/logs/responses/{{model}}.log",
     params:
-        entries=ENTRIES,
-        store=f"{RESULTS}/store",
-        asked=f"{RESULTS}/shards/{{model}}",
+        results=RESULTS,
     conda:
-        "../../envs/data.yaml"
+        "../../envs/model.yaml"
+    message:
+        "Responses of {wildcards.model}"
     script:
         "../scripts/assemble_responses.py"
 
@@ -88,15 +92,16 @@ rule scores:
     input:
         settings=settings_of("scores"),
         requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
-        responses=per_entry("responses"),
+        responses=f"{RESULTS}/index/responses/{{model}}.parquet",
     output:
-        update(per_entry("scores")),
+        f"{RESULTS}/index/scores/{{model}}.parquet",
     log:
         f"{RESULTS}/logs/scores/{{model}}.log",
+    params:
+        results=RESULTS,
+        entries=ENTRIES,
     conda:
         "../../envs/score.yaml"
-    params:
-        entries=ENTRIES,
     message:
         "Scores of {wildcards.model}"
     script:

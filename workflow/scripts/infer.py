@@ -1,17 +1,19 @@
 """Ask one model a shard of every entry's requests; files that are still right are kept, known answers are not asked again."""
 
 from functools import cache
+from pathlib import Path
 
 import pyarrow as pa
 
-from snakeval import gpus, identity, infer, job, parquet, schemas
+from snakeval import entry_files, gpus, identity, infer, job, parquet, schemas
 from snakeval.store import Store
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-model, params = snakemake.wildcards.model, snakemake.params
+model, params, index = snakemake.wildcards.model, snakemake.params, snakemake.input.tokens
 number, shards = map(int, snakemake.wildcards.shard.split("-of-"))
 files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
-determines = {key: value for key, value in settings.items() if key != "code"}
+of_model = [settings, parquet.digest(snakemake.input.model)]
+fingerprints = {entry: parquet.fingerprint_of(of_model, digest) for entry, digest in entry_files.digests(index).items()}
 devices = []  # their locks, held until the process ends
 
 
@@ -23,19 +25,24 @@ def load_engine():
     from snakeval import engine
 
     torch.set_num_threads(snakemake.threads)
-    how = {"device_map": params.device_map, "tokens_per_batch": params.tokens_per_batch}
-    return engine.load(files["folder"][0].as_py(), determines | how)
+    device = params.device if params.device != "auto" else "cuda" if params.gpus else "cpu"
+    how = {"device": device, "device_map": params.device_map, "tokens_per_batch": params.tokens_per_batch}
+    return engine.load(files["folder"][0].as_py(), {key: value for key, value in settings.items() if key != "code"} | how)
 
 
-earlier = pa.array([], pa.string())  # keys that the entries before ask; other shards may be asking them now
-with Store(params.store, identity.identity(files, settings), identity.tokenizer_identity(files)) as store:
-    for entry, tokens, output in zip(params.entries, snakemake.input.tokens, snakemake.output):
-        fingerprint = parquet.fingerprint_of(settings, parquet.digest(snakemake.input.model), parquet.digest(tokens))
-        if (fresh := parquet.keep(output, fingerprint)) and shards == 1:
-            continue
-        asked = parquet.read(tokens, schemas.TOKENS)
-        if not fresh:
-            how = {"model": model, "entry": entry, "shard": (number, shards), "earlier": earlier, "terminal": terminal}
-            parquet.write(infer.ask(asked, load_engine, store, **how), output, schemas.TIMINGS, fingerprint)
-        if shards > 1:
-            earlier = pa.concat_arrays([earlier, infer.keys(asked, store)])
+@cache
+def keys(entry):
+    return infer.keys(entry_files.read(index, entry, schemas.TOKENS), store)
+
+
+def ask(entry):
+    before = list(fingerprints)[: list(fingerprints).index(entry)] if shards > 1 else []  # other shards may be asking them now
+    earlier = pa.concat_arrays([pa.array([], pa.string()), *map(keys, before)])
+    tokens = entry_files.read(index, entry, schemas.TOKENS)
+    how = {"model": model, "entry": entry, "shard": (number, shards), "earlier": earlier, "terminal": terminal}
+    return infer.ask(tokens, load_engine, store, **how)
+
+
+folder = Path(params.results, "asked", model, snakemake.wildcards.shard)
+with Store(Path(params.results, "store"), identity.identity(files, settings), identity.tokenizer_identity(files)) as store:
+    entry_files.refresh(snakemake.output[0], folder, fingerprints, ask, schemas.TIMINGS)
