@@ -6,12 +6,14 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 from pyarrow import parquet as pq
 
+REPOSITORY = Path(__file__).parents[2]
 PARTS = ("Snakefile", "workflow", "profiles", "config", "envs", "resources")
 SMALL = {
     "limit": 8,
@@ -69,14 +71,22 @@ class Project:
 
 
 def jobs_in(log: str) -> Counter:
-    """Rules with their wildcards, as Snakemake tells them."""
+    """Rules with their first wildcards, from the messages that Snakemake shows when jobs start."""
     jobs: Counter = Counter()
-    for block in re.split(r"\n(?=(?:local)?rule \w+:)", log):
-        if head := re.match(r"(?:local)?rule (\w+):", block):
-            wildcards = re.search(r"^    wildcards: \w+=([^,\s]+)", block, re.MULTILINE)
-            jobs[f"{head[1]} {wildcards[1]}" if wildcards else head[1]] += 1
-    jobs.pop("all", None)
+    for message in re.findall(r"^Job \d+: (.*)$", log, re.MULTILINE):
+        found = [(rule, match) for rule, pattern in _messages().items() if (match := pattern.fullmatch(message))]
+        assert len(found) == 1, message
+        rule, match = found[0]
+        jobs[" ".join([rule, *match.groups()[:1]])] += 1
     return jobs
+
+
+@cache
+def _messages() -> dict[str, re.Pattern]:
+    """Rule -> what its message looks like, the wildcards as groups."""
+    rules = "".join(file.read_text() for file in sorted((REPOSITORY / "workflow" / "rules").glob("*.smk")))
+    messages = re.findall(r"^rule (\w+):$(?:(?!^rule ).)*?^    message:\n        \"(.*?)\"$", rules, re.MULTILINE | re.DOTALL)
+    return {rule: re.compile(re.sub(r"\\{wildcards\\.\w+\\}", r"(\\S+?)", re.escape(text))) for rule, text in messages}
 
 
 def copy(source: Path, target: Path) -> Project:
