@@ -43,6 +43,7 @@ def address(tmp_path_factory) -> str:
     """A hostile run of two models, in a folder whose name must be encoded."""
     folder = tmp_path_factory.mktemp("run") / "a folder # with % signs"
     settings = report_fixture.make(folder, documents=30, hostile=True)
+    settings["history"] = [{"label": "before", "results": str(folder)}]
     report.write(folder, settings, folder / "report/index.html")
     return (folder / "report/index.html").as_uri()
 
@@ -248,6 +249,33 @@ def test_hostile_text_is_shown_not_obeyed(page):
     assert any(t == "<|im_end|>" for t in _texts(page, "#sample .token"))
 
 
+def test_policy_stops_what_is_not_the_page(browser, address):
+    """Were markup to slip in, the browser itself would refuse to run it or to send anything away."""
+    browser.get("about:blank")
+    browser.get(address)
+    stopped = browser.execute_async_script(
+        """
+        const done = arguments[0];
+        const stopped = new Set();
+        document.addEventListener("securitypolicyviolation", (event) => stopped.add(event.effectiveDirective));
+        const add = (name, set) => document.body.append(Object.assign(document.createElement(name), set));
+        add("script", { textContent: "document.title = 'owned'" });
+        add("script", { src: "https://example.invalid/x.js" });
+        add("img", { src: "https://example.invalid/x.png" });
+        add("iframe", { src: "https://example.invalid/" });
+        const box = document.createElement("div");
+        box.innerHTML = "<b style='color: red' onclick='document.title=1'>x</b>";
+        document.body.append(box);
+        box.firstChild.click();
+        fetch("https://example.invalid/").catch(() => {});
+        setTimeout(() => done([...stopped].sort()), 500);
+        """
+    )
+    assert stopped == ["connect-src", "frame-src", "img-src", "script-src-attr", "script-src-elem", "style-src-attr"]
+    assert browser.title == "A synthetic run · snakeval"
+    _empty_logs(browser)
+
+
 def test_a_megabyte_is_shortened_until_asked_for(page):
     _go(page, "#samples/large/arithmetic/arithmetic/6")
     more = _until(lambda: _all(page, "#sample .answer .more"))[0]
@@ -306,13 +334,13 @@ def test_prints_all_but_the_browser_of_samples(page, tmp_path):
         shown = {view.get_attribute("id") for view in _all(page, ".view")}
     finally:
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-    assert shown == {"overview", "tasks", "health", "quality", "cost", "provenance"}
+    assert shown == {"overview", "tasks", "health", "quality", "cost", "history", "provenance"}
 
 
 def test_narrow_window_does_not_scroll_sideways(page):
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True})
     try:
-        for view in ("overview", "tasks", "compare", "samples", "health", "quality", "cost", "provenance"):
+        for view in ("overview", "tasks", "compare", "samples", "health", "quality", "cost", "history", "provenance"):
             _go(page, f"#{view}")
             time.sleep(0.15)
             assert page.execute_script("return document.documentElement.scrollWidth") <= 390, view

@@ -163,10 +163,37 @@ def test_a_model_without_an_entry_is_left_out_of_it(tmp_path):
     assert sorted(index["models"]) == ["model-00", "model-02"]
 
 
+def test_a_run_without_scores_from_0_to_1_counts_tasks_instead(tmp_path):
+    settings = report_fixture.make(tmp_path, models=3, tasks=5, documents=4) | {"tasks": ["unseen_text"]}
+    report.write(tmp_path, settings, tmp_path / "report/index.html")
+    page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    assert re.search(r"is best or tied with the best on <strong>1 of 1</strong> tasks", page)
+    assert 'data-name="models"' not in page
+
+
+def test_models_and_tasks_that_left_the_configuration_leave_the_page(tmp_path):
+    settings = report_fixture.make(tmp_path, models=3, tasks=3, documents=4) | {
+        "tasks": ["boolean", "passages"],
+        "models": ["model-02", "model-00"],
+    }
+    report.write(tmp_path, settings, tmp_path / "report/index.html")
+    page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    body = page[page.index("<main>") : page.index('id="provenance"')]
+    assert "model-01" not in body and "arithmetic" not in body
+    assert sorted(p.name for p in (tmp_path / "report/samples").iterdir()) == ["boolean", "passages"]
+
+
+def test_target_is_offered_where_one_is_set(tmp_path):
+    settings = report_fixture.make(tmp_path, models=1, tasks=1, documents=4) | {"targets": {"boolean": 0.9}}
+    report.write(tmp_path, settings, tmp_path / "report/index.html")
+    page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    assert '<option value="target">' in page and '"target":0.9' in page
+
+
 def test_missing_table_is_named(tmp_path):
     settings = report_fixture.make(tmp_path, models=1, tasks=1, documents=2)
     (tmp_path / "tables/health.parquet").unlink()
-    with pytest.raises(UserError, match=r"health\.parquet: no such file"):
+    with pytest.raises(UserError, match=r"health\.parquet: "):
         report.write(tmp_path, settings, tmp_path / "report/index.html")
 
 
@@ -292,18 +319,24 @@ def test_mean_difference_combines_paired_intervals():
     means, errors = [g.mean() for g in gaps], [g.std(ddof=1) / math.sqrt(len(g)) for g in gaps]
     table = [_line(model, f"t{i}", 0.5 + (means[i] if model == "a" else 0)) for i in range(2) for model in "ab"]
     found = board.pairs([_comparison(f"t{i}", means[i], 1.96 * errors[i]) for i in range(2)])
-    pair = board.mean_difference(board.top(board.rows(table, ["a", "b"])), found, "a", "b")
+    pair = board.mean_difference(board.top(board.rows(table, ["a", "b"], ["e"])), found, "a", "b")
     half = 1.96 * math.sqrt(errors[0] ** 2 + errors[1] ** 2) / 2
     assert (pair.difference, pair.low, pair.high) == pytest.approx((np.mean(means), np.mean(means) - half, np.mean(means) + half))
-    turned = board.mean_difference(board.top(board.rows(table, ["a", "b"])), found, "b", "a")
+    turned = board.mean_difference(board.top(board.rows(table, ["a", "b"], ["e"])), found, "b", "a")
     assert (turned.difference, turned.low, turned.high) == pytest.approx((-pair.difference, -pair.high, -pair.low))
+
+
+def test_mean_of_a_score_that_does_not_vary_has_an_interval():
+    table = [_line("a", "t0", 0.0) | {"ci_low": 0.0, "ci_high": 0.02}, _line("a", "t1", 0.5) | {"ci_low": 0.4, "ci_high": 0.6}]
+    (standing,) = board.standings(board.top(board.rows(table, ["a"], ["e"])), {}, ["a"])
+    assert (standing.mean, standing.low, standing.high) == pytest.approx((0.25, 0.2, 0.25 + math.hypot(0.02, 0.1) / 2))
 
 
 def test_record_turns_where_lower_is_better():
     table = [_line(model, "ppl", 3.0 if model == "a" else 4.0, higher=False) for model in "ab"]
     found = board.pairs([_comparison("ppl", -1.0, 0.2)])
-    assert board.record(found, board.top(board.rows(table, ["a", "b"])), "a", "b") == (["ppl"], [], [])
-    assert board.averaged(board.top(board.rows(table, ["a", "b"]))) == []
+    assert board.record(found, board.top(board.rows(table, ["a", "b"], ["e"])), "a", "b") == (["ppl"], [], [])
+    assert board.averaged(board.top(board.rows(table, ["a", "b"], ["e"]))) == []
 
 
 def test_rows_stand_below_their_group_and_further_metrics_below_the_leading_one():
@@ -313,7 +346,7 @@ def test_rows_stand_below_their_group_and_further_metrics_below_the_leading_one(
         _line("a", "area", 0.3, parent="group", group=True),
         _line("a", "group", 0.4, group=True),
     ]
-    rows = board.rows(table, ["a"])
+    rows = board.rows(table, ["a"], ["e"])
     assert [(row.task, row.metric, row.depth, row.children) for row in rows] == [
         ("group", "acc", 0, True),
         ("area", "acc", 1, True),
@@ -416,7 +449,7 @@ def test_history_pairs_documents_of_the_same_requests_and_marks_regressions(tmp_
         for line in table
     ]
     parquet.write(pa.Table.from_pylist(changed, schema=schemas.SCORE_TABLE), path, schemas.SCORE_TABLE)
-    leading = board.top(board.rows(changed, ["small", "large"]))
+    leading = board.top(board.rows(changed, ["small", "large"], settings["tasks"]))
     found = history.courses([{"label": "earlier", "results": str(earlier)}], now, leading)
     first = found[0]
     assert (first.model, first.task, first.verdict, first.paired) == ("large", "boolean", "regression", True)
@@ -435,7 +468,7 @@ def test_history_of_other_requests_is_not_paired(tmp_path):
     table = parquet.read(tmp_path / "now/tables/scores.parquet", schemas.SCORE_TABLE).to_pylist()
     old = parquet.read(tmp_path / "earlier/tables/scores.parquet", schemas.SCORE_TABLE).to_pylist()
     (course,) = history.courses(
-        [{"label": "x", "results": str(tmp_path / "earlier")}], tmp_path / "now", board.top(board.rows(table, ["model-00"]))
+        [{"label": "x", "results": str(tmp_path / "earlier")}], tmp_path / "now", board.top(board.rows(table, ["model-00"], ["boolean"]))
     )
     assert not course.paired
     assert course.high - course.change == pytest.approx(1.959964 * math.hypot(table[0]["stderr"], old[0]["stderr"]))
@@ -453,9 +486,11 @@ def test_an_answer_given_to_most_documents_is_found():
 def test_clusters_are_averaged_per_model(run):
     folder, settings = run
     table = parquet.read(folder / "tables/scores.parquet", schemas.SCORE_TABLE).to_pylist()
-    found = variety.measure(folder, settings["tasks"], settings["models"], board.rows(table, settings["models"]))["clustered"]
+    found = variety.measure(folder, settings["tasks"], settings["models"], board.rows(table, settings["models"], settings["tasks"]))[
+        "clustered"
+    ]
     assert found == []  # 12 documents in 6 passages are too few
-    rows = board.rows([line for line in table if line["task"] == "passages"], settings["models"])
+    rows = board.rows([line for line in table if line["task"] == "passages"], settings["models"], ["passages"])
     lead = next(row for row in rows if row.primary)
     clustered = variety._clustered(lead, {"x": {"small": [1.0, 0.0] * 5}, "y": {"small": [1.0] * 10, "large": [0.5]}}, ["small", "large"])
     assert clustered.means == {"small": [0.5, 1.0], "large": [None, 0.5]}

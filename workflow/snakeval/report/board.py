@@ -80,8 +80,8 @@ class Standing:
     with_chance: int = 0
 
 
-def rows(table: list[dict], models: list[str]) -> list[Row]:
-    """The rows of the score table (SCORE_TABLE as dicts), parents before their children, siblings in the table's order."""
+def rows(table: list[dict], models: list[str], entries: list[str]) -> list[Row]:
+    """The rows of the score table (SCORE_TABLE as dicts), entries in the order given, parents before their children."""
     grouped: dict[tuple, dict[str, dict]] = {}
     for line in table:
         key = (line["entry"], line["task"], line["parent"], line["filter"], line["metric"])
@@ -91,7 +91,7 @@ def rows(table: list[dict], models: list[str]) -> list[Row]:
     known = {(row.entry, row.task) for row in flat}
     for row in flat:
         below[row.entry, row.parent if (row.entry, row.parent) in known and row.parent != row.task else None].append(row)
-    return [row for entry in dict.fromkeys(row.entry for row in flat) for row in _descend(below, entry, None, 0)]
+    return [row for entry in entries for row in _descend(below, entry, None, 0)]
 
 
 def top(board: list[Row]) -> list[Row]:
@@ -131,13 +131,13 @@ def record(found: dict[tuple, Pair], leading: list[Row], a: str, b: str) -> tupl
 def standings(leading: list[Row], found: dict[tuple, Pair], models: list[str]) -> list[Standing]:
     """The models, best mean first.
 
-    The mean is over tasks, each counting the same, taken as given; its interval treats the tasks' documents as independent:
-    standard error = sqrt(sum of squared standard errors) / number of tasks.
+    The mean is over tasks, each counting the same, taken as given; its interval is put together from those of the tasks, whose
+    documents are independent of each other, by `_combined`.
     """
     shared = averaged(leading)
     given = []
     for model in models:
-        mean, low, high = _mean([row.cells[model] for row in shared])
+        mean, low, high = _combined([(cell.value, cell.low, cell.high) for row in shared if (cell := row.cells[model])])
         cells = [(row, row.cells[model]) for row in leading if model in row.cells]
         chance = [clear for row, cell in cells if (clear := _above_chance(row, cell)) is not None]
         others = [other for other in models if other != model]
@@ -171,9 +171,7 @@ def mean_difference(leading: list[Row], found: dict[tuple, Pair], a: str, b: str
     if not compared or any(pair is None or pair.low is None or pair.high is None or pair.difference is None for pair in compared):
         return None
     known = [pair for pair in compared if pair is not None]
-    difference = sum(pair.difference or 0.0 for pair in known) / len(known)
-    half = math.sqrt(sum((((pair.high or 0.0) - (pair.low or 0.0)) / 2) ** 2 for pair in known)) / len(known)
-    return Pair(sum(pair.n for pair in known), difference, difference - half, difference + half, None)
+    return Pair(sum(pair.n for pair in known), *_combined([(pair.difference, pair.low, pair.high) for pair in known]), None)
 
 
 def _row(lines: dict[str, dict], models: list[str]) -> Row:
@@ -218,14 +216,23 @@ def _above_chance(row: Row, cell: Cell) -> bool | None:
     return cell.low > row.chance if row.higher_is_better else cell.high < row.chance
 
 
-def _mean(cells: list[Cell]) -> tuple[float | None, float | None, float | None]:
-    if not cells:
+def _combined(found: list[tuple[float | None, float | None, float | None]]) -> tuple[float | None, float | None, float | None]:
+    """Mean of independent estimates (value, low, high) and its interval, from the distances of their limits.
+
+    Zou and Donner, "Construction of confidence limits about effect measures: a general approach", Statistics in Medicine 27 (2008):
+    mean - sqrt(sum (value - low)^2) / k and mean + sqrt(sum (high - value)^2) / k; for normal intervals the usual formula, and right
+    as well for intervals that are not symmetric, or of scores that do not vary.
+    """
+    values = [value for value, _, _ in found if value is not None]
+    if not values or len(values) < len(found):
         return None, None, None
-    mean = sum(cell.value or 0.0 for cell in cells) / len(cells)
-    if any(cell.stderr is None for cell in cells):
+    mean = sum(values) / len(values)
+    whole = [(value, low, high) for value, low, high in found if value is not None and low is not None and high is not None]
+    if len(whole) < len(found):
         return mean, None, None
-    half = Z95 * math.sqrt(sum((cell.stderr or 0.0) ** 2 for cell in cells)) / len(cells)
-    return mean, mean - half, mean + half
+    below = math.sqrt(sum((value - low) ** 2 for value, low, _ in whole)) / len(whole)
+    above = math.sqrt(sum((high - value) ** 2 for value, _, high in whole)) / len(whole)
+    return mean, mean - below, mean + above
 
 
 def _minus(value: float | None) -> float | None:

@@ -54,18 +54,21 @@ class Dots:
     height: int
     axis: Axis
     gutter: float  # pixels left of the axis, for labels
+    letters: int  # of a label, at most
     marks: Sequence[Mark]
     reference: float | None
     unit: str
     y: Callable[[int], float] = lambda i: 11.0 + ROW * i
 
 
-def dots(marks: Sequence[Mark], *, unit: str, bounded: bool, reference: float | None = None, width: int = 360, note: int = 44) -> Dots:
+def dots(
+    marks: Sequence[Mark], *, unit: str, bounded: bool, reference: float | None = None, width: int = 360, note: int = 44, letters: int = 18
+) -> Dots:
     """A dot chart of `width` pixels; bounded scores share the axis from 0 to 1, others get one that holds all intervals."""
-    gutter = min(max((len(text.shortened(mark.label, 18)) for mark in marks), default=1), 18) * CHARACTER + 8
+    gutter = min(max((len(text.shortened(mark.label, letters)) for mark in marks), default=1), letters) * CHARACTER + 8
     low, high = (0.0, 1.0) if bounded else span(marks, reference)
     axis = Axis(low, high, gutter + 4, width - note - 6)
-    return Dots(width, ROW * len(marks) + 24, axis, gutter, marks, reference, unit)
+    return Dots(width, ROW * len(marks) + 24, axis, gutter, letters, marks, reference, unit)
 
 
 def span(marks: Sequence[Mark], reference: float | None) -> tuple[float, float]:

@@ -54,7 +54,7 @@ def standing_chart(standings: list[Standing]) -> charts.Dots:
         )
         for s in standings
     ]
-    return charts.dots(marks, unit="mean score", bounded=True, width=620, note=170)
+    return charts.dots(marks, unit="mean score", bounded=True, width=660, note=170, letters=34)
 
 
 def task_chart(row: Row) -> charts.Dots:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
+import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -28,20 +29,20 @@ def write(results: Path, settings: dict, output: Path) -> None:
     The page is a function of the tables and the settings. Raises UserError when a table is missing or damaged.
     """
     results, output = Path(results), Path(output)
-    configured = list(settings["models"])
-    scores = parquet.read(results / "tables/scores.parquet", schemas.SCORE_TABLE).to_pylist()
-    comparisons = parquet.read(results / "tables/comparisons.parquet", schemas.COMPARISONS).to_pylist()
-    health = parquet.read(results / "tables/health.parquet", schemas.HEALTH).to_pylist()
-    timings = parquet.read(results / "tables/efficiency.parquet", schemas.TIMINGS).to_pylist()
+    configured, entries = list(settings["models"]), list(settings["tasks"])
+    scores = _lines(results / "tables/scores.parquet", schemas.SCORE_TABLE, configured, entries)
+    comparisons = _lines(results / "tables/comparisons.parquet", schemas.COMPARISONS, configured, entries)
+    health = _lines(results / "tables/health.parquet", schemas.HEALTH, configured, entries)
+    timings = _lines(results / "tables/efficiency.parquet", schemas.TIMINGS, configured, entries)
 
     found = board.pairs(comparisons)
-    standings = board.standings(board.top(board.rows(scores, configured)), found, configured)
+    standings = board.standings(board.top(board.rows(scores, configured, entries)), found, configured)
     models = [standing.model for standing in standings]  # best first, in every list of the page
-    rows = board.rows(scores, models)
+    rows = board.rows(scores, models, entries)
     leading = board.top(rows)
     gaps = {other: board.mean_difference(leading, found, models[0], other) for other in models[1:]}
     primary = {(row.entry, row.task): (row.filter, row.metric) for row in rows if row.primary}
-    samples.write(results, settings["tasks"], models, primary, output.parent / "samples")
+    samples.write(results, entries, models, primary, output.parent / "samples")
 
     page = _environment().get_template("page.html.j2")
     style, script = _joined(STYLES, "css"), _joined(SCRIPTS, "js")
@@ -58,8 +59,8 @@ def write(results: Path, settings: dict, output: Path) -> None:
         averaged=board.averaged(leading),
         health=figures.health(health, models),
         cost=cost.summed(timings, standings, settings["provenance"]),
-        quality=quality.measure(results, settings["tasks"], models, rows),
-        variety=variety.measure(results, settings["tasks"], models, rows),
+        quality=quality.measure(results, entries, models, rows),
+        variety=variety.measure(results, entries, models, rows),
         history=history.courses(settings.get("history", []), results, leading),
         graph=rule_graph.layout(settings["provenance"]["rules"]),
         figures=figures,
@@ -81,6 +82,13 @@ def write(results: Path, settings: dict, output: Path) -> None:
     temporary.replace(output)
 
 
+def _lines(path: Path, schema: pa.Schema, models: list[str], entries: list[str]) -> list[dict]:
+    """The lines of a table that are about the models and entries of this run alone."""
+    columns = [name for name in ("model", "model_a", "model_b") if name in schema.names]
+    lines = parquet.read(path, schema).to_pylist()
+    return [line for line in lines if line["entry"] in entries and all(line[name] in models for name in columns)]
+
+
 def _environment() -> Environment:
     """Everything an expression gives is made visible, then escaped; an unknown name is an error."""
     environment = Environment(
@@ -96,6 +104,7 @@ def _environment() -> Environment:
         "signed": text.signed,
         "p": text.probability,
         "integer": text.integer,
+        "percent": text.percent,
         "bytes": text.size,
         "duration": text.duration,
         "names": text.names,
@@ -149,11 +158,10 @@ def _run(settings: dict, models: list[str], rows: list[board.Row]) -> dict:
 def _comparisons(comparisons: list[dict], models: list[str]) -> str:
     """The comparison table as JSON columns; models as their numbers, figures to five significant digits."""
     number = {model: i for i, model in enumerate(models)}
-    kept = [line for line in comparisons if line["model_a"] in number and line["model_b"] in number]
-    columns: dict[str, list] = {name: [line[name] for line in kept] for name in ("entry", "task", "filter", "metric", "n", "test")}
-    columns |= {name: [number[line[f"model_{name}"]] for line in kept] for name in ("a", "b")}
+    columns: dict[str, list] = {name: [line[name] for line in comparisons] for name in ("entry", "task", "filter", "metric", "n", "test")}
+    columns |= {name: [number[line[f"model_{name}"]] for line in comparisons] for name in ("a", "b")}
     columns |= {
-        name: [_short(line[name]) for line in kept]
+        name: [_short(line[name]) for line in comparisons]
         for name in ("difference", "ci_low", "ci_high", "p_holm", "p_bh", "effect", "detectable")
     }
     return json.dumps(columns, ensure_ascii=False, separators=(",", ":"))

@@ -35,6 +35,10 @@ def layout(edges: Sequence[Sequence[str]]) -> Graph:
             depth[end] = max(depth[end], depth[start] + 1)
     if any(depth[end] <= depth[start] for start, end in edges) or max(depth.values(), default=0) >= max(len(names), 1):
         raise ValueError("the rules depend on each other in a circle")
+    for name in names:  # a rule without inputs stands just before the first that needs it
+        after = [depth[end] for start, end in edges if start == name]
+        if after and all(end != name for _, end in edges):
+            depth[name] = min(after) - 1
     columns = [[name for name in names if depth[name] == i] for i in range(max(depth.values(), default=-1) + 1)]
     rows = max(map(len, columns), default=0)
     nodes: dict[str, Node] = {}

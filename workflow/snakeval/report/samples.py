@@ -59,7 +59,7 @@ def write(results: Path, entries: list[str], models: list[str], primary: dict[tu
             "tasks": tasks,
             "task": [number[task] for task, _ in documents],
             "doc": [doc for _, doc in documents],
-            "snippet": snippets,
+            "snippet": _distinct(snippets, documents),
             "models": by_model,
             "files": files,
         }
@@ -93,9 +93,23 @@ def _asked(requests: pa.Table) -> tuple[list[str], list[str]]:
     for batch in requests.to_batches(1024):
         for row in batch.to_pylist():
             text = (row["questions"] or row["segments"] or [c["text"] for c in row["continuations"]] or [""])[-1 if row["questions"] else 0]
-            snippets.append(" ".join(text[: 4 * SNIPPET].split())[:SNIPPET])
+            snippets.append(" ".join(text[: 8 * SNIPPET].split())[: 3 * SNIPPET])
             encoded.append(_encode(row))
     return encoded, snippets
+
+
+def _distinct(snippets: list[str], documents: list[Key]) -> list[str]:
+    """The first words without those that all documents of a task share, such as `Question:`."""
+    of_task: dict[str, list[str]] = {}
+    for (task, _), snippet in zip(documents, snippets, strict=True):
+        of_task.setdefault(task, []).append(snippet)
+    shared = {task: _common_start(own).rfind(" ") + 1 if len(own) > 1 else 0 for task, own in of_task.items()}
+    return [snippet[shared[task] :][:SNIPPET] for (task, _), snippet in zip(documents, snippets, strict=True)]
+
+
+def _common_start(texts: list[str]) -> str:
+    first, last = min(texts), max(texts)
+    return first[: next((i for i, (x, y) in enumerate(zip(first, last, strict=False)) if x != y), len(first))]
 
 
 def _answered(

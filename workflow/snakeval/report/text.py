@@ -57,6 +57,11 @@ def integer(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}".replace(",", " ")
 
 
+def percent(share: float) -> str:
+    """A share with one decimal below ten percent, none above."""
+    return f"{100 * share:.{1 if share < 0.0995 else 0}f}\u00a0%"
+
+
 def size(n: float | None) -> str:
     """Bytes in the largest binary unit that keeps a digit before the point."""
     if n is None:

@@ -55,11 +55,12 @@ function drawForest(found, a, b) {
     const step = niceStep(axis.most);
     for (let value = -Math.floor(axis.most / step) * step; value <= axis.most; value += step) {
       svg.append(el("svg:line", { class: "grid", x1: axis.x(value), x2: axis.x(value), y1: 22, y2: end }));
-      svg.append(text(axis.x(value), end + 13, "tick", signed(value, step < 0.1 ? 2 : 1)));
+      svg.append(text(axis.x(value), end + 13, "tick", Math.abs(value) < step / 2 ? "0" : signed(value, step < 0.1 ? 2 : 1)));
     }
   }
   const middle = FOREST.label + FOREST.plot / 2;
-  svg.append(el("svg:line", { class: "zero", x1: middle, x2: middle, y1: 22, y2: height - 20 }));
+  if (shared.length) svg.append(el("svg:line", { class: "zero", x1: middle, x2: middle, y1: 22, y2: end }));
+  if (shared.length < found.length) svg.append(el("svg:line", { class: "zero", x1: middle, x2: middle, y1: shared.length ? end + 18 : 22, y2: height - 20 }));
   svg.append(text(middle - 8, 14, "label", `← ${visible(run.models[b])} better`), text(middle + 8, 14, "value", `${visible(run.models[a])} better →`));
   svg.append(text(FOREST.label + FOREST.plot + 14, 14, "note", "A − B, 95 % interval"), text(width - 96, 14, "label", "adjusted p"), text(width - 6, 14, "label", "detectable"));
   found.forEach(({ row, pair, gain }, i) => {

@@ -6,7 +6,7 @@ async function showSample(article, row) {
   if (chosen.entry !== entry || chosen.model !== model || (chosen.at >= 0 && chosen.rows[chosen.at] !== row)) return; // stepped on meanwhile
   const part = (title, ...content) => el("section", {}, el("h3", {}, title), ...content);
   const parts = [
-    el("h2", {}, visible(asked.task), el("a", { class: "here", href: address(model, row), title: "the address of this sample" }, ` #${asked.doc_id}`)),
+    el("h2", {}, `${visible(asked.task)} `, el("a", { class: "here", href: address(model, row), title: "the address of this sample" }, `#${asked.doc_id}`)),
     badges(row, answered),
     models(row, index),
     ...answered.prompts.map((prompt, i) => part(answered.prompts.length > 1 ? `Prompt ${i + 1} of ${answered.prompts.length}` : "Prompt", promptNote(answered, i), turns(prompt, asked))),
