@@ -63,25 +63,14 @@ def settings_of(rule_name, wildcard=None):
     return (lambda wildcards: f"{folder}/{wildcards[wildcard]}.json") if wildcard else f"{folder}.json"
 
 
-def per_entry(stage):
-    """One file per entry of the configuration, for a model."""
-    return expand(f"{RESULTS}/{stage}/{{{{model}}}}/{{entry}}.parquet", entry=ENTRIES)
-
-
-def all_models(stage):
-    """One file per model and entry."""
-    return expand(f"{RESULTS}/{stage}/{{model}}/{{entry}}.parquet", model=MODELS, entry=ENTRIES)
-
-
-def shards_of_model(wildcards):
-    """What each shard of a model tells of each entry, shard by shard."""
-    shards = RUN.config.models[wildcards.model].shards
-    names = [f"{number}-of-{shards}" for number in range(1, shards + 1)]
-    return expand(f"{RESULTS}/shards/{{model}}/{{shard}}/{{entry}}.parquet", model=wildcards.model, shard=names, entry=ENTRIES)
+def shards_of(model):
+    """What each shard of a model has asked."""
+    shards = RUN.config.models[model].shards
+    return [f"{RESULTS}/index/asked/{model}/{number}-of-{shards}.parquet" for number in range(1, shards + 1)]
 
 
 def datasets_of_entry(wildcards):
-    return [f"{RESULTS}/datasets/{dataset}.parquet" for dataset in RUN.datasets_of(wildcards.entry)]
+    return [f"{RESULTS}/index/datasets/{dataset}.parquet" for dataset in RUN.datasets_of(wildcards.entry)]
 
 
 def model_setting(name):

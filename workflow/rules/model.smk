@@ -28,11 +28,11 @@ rule tokens:
         f"{RESULTS}/index/tokens/{{model}}.parquet",
     log:
         f"{RESULTS}/logs/tokens/{{model}}.log",
+    conda:
+        "../../envs/model.yaml"
     params:
         results=RESULTS,
         entries=ENTRIES,
-    conda:
-        "../../envs/model.yaml"
     message:
         "Tokens for {wildcards.model}"
     script:
@@ -49,17 +49,17 @@ rule infer:
         f"{RESULTS}/index/asked/{{model}}/{{shard}}.parquet",
     log:
         f"{RESULTS}/logs/infer/{{model}}/{{shard}}.log",
+    conda:
+        "../../envs/model.yaml"
+    threads: model_setting("threads")
+    resources:
+        gpu=model_setting("gpus"),
     params:
         results=RESULTS,
         gpus=model_setting("gpus"),
         device=model_setting("device"),
         device_map=model_setting("device_map"),
         tokens_per_batch=model_setting("tokens_per_batch"),
-    threads: model_setting("threads")
-    resources:
-        gpu=model_setting("gpus"),
-    conda:
-        "../../envs/model.yaml"
     message:
         "Asking {wildcards.model} ({wildcards.shard})"
     script:
@@ -77,10 +77,10 @@ rule responses:
         f"{RESULTS}/index/responses/{{model}}.parquet",
     log:
         f"{RESULTS}/logs/responses/{{model}}.log",
-    params:
-        results=RESULTS,
     conda:
         "../../envs/model.yaml"
+    params:
+        results=RESULTS,
     message:
         "Responses of {wildcards.model}"
     script:
@@ -97,11 +97,11 @@ rule scores:
         f"{RESULTS}/index/scores/{{model}}.parquet",
     log:
         f"{RESULTS}/logs/scores/{{model}}.log",
+    conda:
+        "../../envs/score.yaml"
     params:
         results=RESULTS,
         entries=ENTRIES,
-    conda:
-        "../../envs/score.yaml"
     message:
         "Scores of {wildcards.model}"
     script:

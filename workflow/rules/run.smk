@@ -6,10 +6,10 @@ rule tables:
     input:
         settings=settings_of("tables"),
         requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
-        tokens=all_models("tokens"),
-        responses=all_models("responses"),
-        timings=all_models("timings"),
-        scores=all_models("scores"),
+        tokens=expand(f"{RESULTS}/index/tokens/{{model}}.parquet", model=MODELS),
+        asked=[index for model in MODELS for index in shards_of(model)],
+        responses=expand(f"{RESULTS}/index/responses/{{model}}.parquet", model=MODELS),
+        scores=expand(f"{RESULTS}/index/scores/{{model}}.parquet", model=MODELS),
     output:
         scores=f"{RESULTS}/tables/scores.parquet",
         comparisons=f"{RESULTS}/tables/comparisons.parquet",

@@ -6,11 +6,13 @@ rule download_dataset:
     input:
         settings=settings_of("datasets", "dataset"),
     output:
-        f"{RESULTS}/datasets/{{dataset}}.parquet",
+        f"{RESULTS}/index/datasets/{{dataset}}.parquet",
     log:
         f"{RESULTS}/logs/datasets/{{dataset}}.log",
     conda:
         "../../envs/data.yaml"
+    params:
+        results=RESULTS,
     message:
         "Documents of {wildcards.dataset}"
     script:
@@ -29,7 +31,7 @@ rule requests:
     conda:
         "../../envs/data.yaml"
     params:
-        datasets=f"{RESULTS}/datasets",
+        results=RESULTS,
     message:
         "Requests of {wildcards.entry}"
     script:

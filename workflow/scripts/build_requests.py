@@ -5,7 +5,7 @@ from pathlib import Path
 from snakeval import job, parquet, requests, schemas, sources
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-folder = Path(snakemake.params.datasets)
+folder = Path(snakemake.params.results, "datasets")
 leaves = (
     requests.build(
         task["settings"],

@@ -1,14 +1,25 @@
 """Encode every entry's requests for one model; files that are still right are kept."""
 
-from snakeval import job, parquet, schemas, tokens
+from functools import cache
+from pathlib import Path
+
+from snakeval import entry_files, job, parquet, schemas, tokens
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-model = snakemake.wildcards.model
+model, folder = snakemake.wildcards.model, Path(snakemake.params.results, "tokens", snakemake.wildcards.model)
+requests = dict(zip(snakemake.params.entries, snakemake.input.requests))
 files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
-encoder = None
-for requests, output in zip(snakemake.input.requests, snakemake.output):
-    fingerprint = parquet.fingerprint_of(settings, parquet.digest(snakemake.input.model), parquet.digest(requests))
-    if parquet.keep(output, fingerprint):
-        continue
-    encoder = encoder or tokens.load_encoder(files, settings)
-    parquet.write(tokens.encode(parquet.read(requests, schemas.REQUESTS), encoder, model=model), output, schemas.TOKENS, fingerprint)
+of_model = [settings, parquet.digest(snakemake.input.model)]
+
+
+@cache
+def load_encoder():
+    return tokens.load_encoder(files, settings)
+
+
+def encode(entry):
+    return tokens.encode(parquet.read(requests[entry], schemas.REQUESTS), load_encoder(), model=model)
+
+
+fingerprints = {entry: parquet.fingerprint_of(of_model, parquet.digest(file)) for entry, file in requests.items()}
+entry_files.refresh(snakemake.output[0], folder, fingerprints, encode, schemas.TOKENS)

@@ -5,22 +5,28 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from snakeval import health, job, leaderboard, parquet, schemas, summary
+from snakeval import entry_files, health, infer, job, leaderboard, parquet, schemas, summary
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-output, entries = snakemake.output, snakemake.params.entries
-pairs = list(product(settings["models"], entries))
+inputs, output, entries = snakemake.input, snakemake.output, snakemake.params.entries
 
 
-def files(stage):
-    return dict(zip(pairs, map(Path, snakemake.input[stage]), strict=True))
+def files(indices):
+    """(model, entry) -> file, of a stage with one index per model."""
+    of_model = dict(zip(settings["models"], indices, strict=True))
+    return {(model, entry): entry_files.path(of_model[model], entry) for model, entry in product(settings["models"], entries)}
 
 
-requests = dict(zip(entries, map(Path, snakemake.input.requests), strict=True))
-scores, comparisons = leaderboard.build(files("scores"), requests, settings)
-timings = [parquet.read(file, schemas.TIMINGS) for file in files("timings").values()]
+requests = dict(zip(entries, map(Path, inputs.requests), strict=True))
+shards = {model: [index for index in inputs.asked if Path(index).parent.name == model] for model in settings["models"]}
+timings = [
+    infer.summed([entry_files.read(index, entry, schemas.TIMINGS) for index in shards[model]])
+    for model, entry in product(settings["models"], entries)
+]
+scored = files(inputs.scores)
+scores, comparisons = leaderboard.build(scored, requests, settings)
 parquet.write(scores, output.scores, schemas.SCORE_TABLE)
 parquet.write(comparisons, output.comparisons, schemas.COMPARISONS)
-parquet.write(health.build(files("tokens"), files("responses"), files("scores")), output.health, schemas.HEALTH)
+parquet.write(health.build(files(inputs.tokens), files(inputs.responses), scored), output.health, schemas.HEALTH)
 parquet.write(pa.concat_tables(timings), output.efficiency, schemas.TIMINGS)
 Path(output.summary).write_text(summary.leaderboard(scores), encoding="utf-8")

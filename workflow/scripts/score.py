@@ -1,26 +1,27 @@
 """Score one model's responses to every entry; files that are still right are kept."""
 
-import pyarrow as pa
+from pathlib import Path
+
 import pyarrow.compute as pc
 
-from snakeval import job, parquet, schemas, scoring
+from snakeval import entry_files, job, parquet, schemas, scoring
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-for entry, requests, responses, output in zip(
-    snakemake.params.entries, snakemake.input.requests, snakemake.input.responses, snakemake.output
-):
-    tasks = settings["entries"][entry]
-    fingerprint = parquet.fingerprint_of(settings["code"], tasks, parquet.digest(requests), parquet.digest(responses))
-    if parquet.keep(output, fingerprint):
-        continue
-    asked, answered = parquet.read(requests, schemas.REQUESTS), parquet.read(responses, schemas.RESPONSES)
-    scored = [
-        scoring.score(
-            asked.filter(pc.field("task") == task),
-            answered.filter(pc.field("task") == task),
-            how,
-            allow_functions=settings["allow_functions"],
-        )
-        for task, how in tasks.items()
-    ]
-    parquet.write(pa.concat_tables(scored), output, schemas.SCORES, fingerprint)
+index, entries = snakemake.input.responses, settings["entries"]
+requests = dict(zip(snakemake.params.entries, snakemake.input.requests))
+answered = entry_files.digests(index)
+
+
+def score(entry):
+    asked, answers = parquet.read(requests[entry], schemas.REQUESTS), entry_files.read(index, entry, schemas.RESPONSES)
+    for task, how in entries[entry].items():
+        of_task = pc.field("task") == task
+        yield scoring.score(asked.filter(of_task), answers.filter(of_task), how, allow_functions=settings["allow_functions"])
+
+
+fingerprints = {
+    entry: parquet.fingerprint_of(settings["code"], entries[entry], parquet.digest(file), answered[entry])
+    for entry, file in requests.items()
+}
+folder = Path(snakemake.params.results, "scores", snakemake.wildcards.model)
+entry_files.refresh(snakemake.output[0], folder, fingerprints, score, schemas.SCORES)

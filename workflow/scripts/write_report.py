@@ -21,7 +21,7 @@ models = [
 data = [
     {"dataset": name, "source": row["source"], "revision": row["revision"], "digest": row["digest"]}
     for name in params.datasets
-    for row in parquet.read(results / f"datasets/{name}.parquet", schemas.DOCUMENT_FILES).to_pylist()
+    for row in parquet.read(results / f"index/datasets/{name}.parquet", schemas.DOCUMENT_FILES).to_pylist()
 ]
 origin = provenance.collect(
     repository=Path(params.repository),

@@ -66,12 +66,13 @@ def model(
     return pa.Table.from_pylist(rows, schemas.MODEL_FILES)
 
 
-def write_dataset(settings: Mapping[str, Any], output: str | Path, *, terminal: TextIO | None = None, **places: Any) -> None:
-    """Write the splits that `settings` ask for to {subset}/{split}.parquet in the folder named as `output` without suffix, and their list.
+def write_dataset(
+    settings: Mapping[str, Any], folder: Path, index: str | Path, *, terminal: TextIO | None = None, **places: Any
+) -> None:
+    """Write the splits that `settings` ask for to `folder`/{subset}/{split}.parquet and their list, a DOCUMENT_FILES table, to `index`.
 
-    The list, `output`, is a DOCUMENT_FILES table. Files whose fingerprint is still right are kept. `places` go to `dataset`.
+    Files whose fingerprint is still right are kept. `places` go to `dataset`.
     """
-    folder = Path(output).with_suffix("")
     same_for_all = {key: value for key, value in settings.items() if key not in ("subsets", "allow_functions")}
     prints = {
         (subset, split): parquet.fingerprint_of(same_for_all, part["name"], part["kwargs"], split)
@@ -79,7 +80,7 @@ def write_dataset(settings: Mapping[str, Any], output: str | Path, *, terminal: 
         for split in part["splits"]
     }
     paths = {(subset, split): folder / subset / f"{sources.split_id(split)}.parquet" for subset, split in prints}
-    kept = frozenset(key for key, path in paths.items() if parquet.keep(path, prints[key]))
+    kept = frozenset(key for key, path in paths.items() if parquet.fresh(path, prints[key]))
     for subset, split, table in dataset(settings, skip=kept, terminal=terminal, **places):
         parquet.write(table, paths[subset, split], None, prints[subset, split])
     rows = []
@@ -97,7 +98,7 @@ def write_dataset(settings: Mapping[str, Any], output: str | Path, *, terminal: 
                 "digest": parquet.digest(path),
             }
         )
-    parquet.write(pa.Table.from_pylist(rows, schemas.DOCUMENT_FILES), output, schemas.DOCUMENT_FILES)
+    parquet.write(pa.Table.from_pylist(rows, schemas.DOCUMENT_FILES), index, schemas.DOCUMENT_FILES)
 
 
 def dataset(

@@ -38,7 +38,7 @@ def identity(model_files: pa.Table, settings: Mapping[str, Any]) -> str:
         "files": _digests(model_files, without=TOKENIZER_FILES + OTHER_FILES),
         "settings": {key: settings.get(key) for key in SETTINGS},
         "code": code_digest(ENGINE, without=NOT_ENGINE),
-        "versions": {name: version(name) for name in ("torch", "transformers")},
+        "versions": {name: version(name).partition("+")[0] for name in ("torch", "transformers")},  # +cpu, +cu128: the same program
     }
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 

@@ -82,8 +82,23 @@ def ask(
         started = loaded
     counts = {"requests": len(asks), "duplicates": len(asks) - len(once)} if number == 1 else {"requests": 0, "duplicates": 0}
     counts["from_store"] = int((mine & known).sum())
-    row = {"model": model, "entry": entry} | counts | measured | {"seconds": time.perf_counter() - started}
+    row = {"model": model, "entry": entry, "identity": store.identity} | counts | measured | {"seconds": time.perf_counter() - started}
     return pa.Table.from_pylist([row], TIMINGS)
+
+
+def who_answered(timings: pa.Table) -> str:
+    """The identity that all shards of an entry (TIMINGS rows) asked as; the job that gathers may run in another environment.
+
+    Raises UserError when they differ.
+    """
+    identities = timings["identity"].unique().to_pylist()
+    if len(identities) > 1:
+        model, entry = timings["model"][0], timings["entry"][0]
+        raise UserError(
+            f"{model}, {entry}: shards answered with different versions of torch, transformers or the engine; "
+            f"give all nodes one environment, delete results/index/asked/{model} and run again"
+        )
+    return identities[0]
 
 
 def assemble(tokens: pa.Table, store: Store, *, asked: str) -> pa.Table:
@@ -106,7 +121,7 @@ def assemble(tokens: pa.Table, store: Store, *, asked: str) -> pa.Table:
 def summed(timings: Sequence[pa.Table]) -> pa.Table:
     """One row of TIMINGS for the shards of one entry: counts and seconds add up, of memory the largest counts."""
     rows = pa.concat_tables(timings)
-    texts = ("model", "entry", "engine", "device")
+    texts = ("model", "entry", "identity", "engine", "device")
     first = {name: next((value for value in rows[name].to_pylist() if value is not None), None) for name in texts}
     sums = {name: pc.sum(rows[name]).as_py() for name in TIMINGS.names if name not in (*texts, "peak_bytes")}
     return pa.Table.from_pylist([first | sums | {"peak_bytes": pc.max(rows["peak_bytes"]).as_py()}], TIMINGS)

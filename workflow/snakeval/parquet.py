@@ -4,17 +4,22 @@ A file is written under a temporary name and renamed, so that it is whole or abs
 fixed size and nothing of the moment (time, machine) is kept. The footer carries
 
 - `fingerprint`: of everything the file depends on; equal means the file need not be made again;
-- `digest`: sha256 of all bytes before the footer, checked by `verify`; it also stands for the content where a later file depends on it.
+- `digest`: sha256 of all bytes before the footer; it also stands for the content where a later file depends on it;
+- `footer`: sha256 of the footer itself, with zeros in this place.
+
+Whatever is read is checked against both first, so that an altered file is named and never believed.
 """
 
 import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +28,8 @@ from snakeval.errors import UserError
 
 ROWS_PER_GROUP = 8192
 _KEY = b"snakeval"
+_UNSEALED = "0" * 64  # stands where the footer's own digest will be
+_NOTED = re.compile(rb'\{"digest": "[0-9a-f]{64}", "fingerprint": "[^"]*", "footer": "(?P<footer>[0-9a-f]{64})"\}')
 
 
 def write(tables: pa.Table | Iterable[pa.Table], path: str | Path, schema: pa.Schema | None, fingerprint: str = "") -> None:
@@ -39,53 +46,56 @@ def write(tables: pa.Table | Iterable[pa.Table], path: str | Path, schema: pa.Sc
             writer.write_table(group, row_group_size=ROWS_PER_GROUP)
         if writer is None:
             raise ValueError(f"{path}: no table to write")
-        footer = {"digest": sink.sha256.hexdigest(), "fingerprint": fingerprint}
+        footer = {"digest": sink.sha256.hexdigest(), "fingerprint": fingerprint, "footer": _UNSEALED}
         writer.add_key_value_metadata({_KEY: json.dumps(footer, sort_keys=True).encode()})
         writer.close()
+        file.flush()
+        _seal(temporary)
 
 
 def read(path: str | Path, schema: pa.Schema | None = None, columns: list[str] | None = None) -> pa.Table:
-    """The table in `path`. Raises UserError when it is missing, damaged, or not of `schema`."""
+    """The table in `path`. Raises UserError when it is missing, altered since it was written, or not of `schema`."""
     with _reading(path):
+        _check(path)
         table = pq.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
     return _conform(table.replace_schema_metadata(None), _select(schema, columns), path) if schema else table
 
 
 def scan(path: str | Path, schema: pa.Schema, rows: int = ROWS_PER_GROUP) -> Iterator[pa.Table]:
     """The table in `path`, at most `rows` rows at a time, for files larger than memory."""
+    with _reading(path):
+        _check(path)
     with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         for batch in file.iter_batches(rows):
             yield _conform(pa.Table.from_batches([batch]).replace_schema_metadata(None), schema, path)
 
 
 def fingerprint(path: str | Path) -> str | None:
-    """What `write` was given, or None when there is no such file or it cannot be read."""
-    return _footer(path).get("fingerprint")
+    """What `write` was given, or None when there is no such file or its footer was altered."""
+    return _footer(path).get("fingerprint") if Path(path).exists() else None
 
 
 def digest(path: str | Path) -> str:
-    """The content digest recorded in the footer. Raises UserError when the file is missing or damaged."""
-    found = _footer(path).get("digest")
+    """The content digest recorded in the footer. Raises UserError when the file is missing or the footer was altered."""
+    with _reading(path):
+        found = _footer(path).get("digest")
     if found is None:
-        raise UserError(f"{path}: not a table of this workflow, or damaged; delete it and run again")
+        raise _altered(path)
     return found
 
 
 def verify(path: str | Path) -> bool:
-    """Whether the bytes before the footer are those that were written."""
-    recorded = _footer(path).get("digest")
-    if recorded is None:
+    """Whether every byte is as it was written. Raises FileNotFoundError when there is no such file."""
+    recorded = _footer(path)
+    if not recorded:
         return False
+    sha256 = hashlib.sha256()
     with Path(path).open("rb") as file:
-        file.seek(-8, os.SEEK_END)
-        footer_length = int.from_bytes(file.read(4), "little")
-        remaining = file.tell() - 4 - footer_length
+        start, _ = _split(file)
         file.seek(0)
-        sha256 = hashlib.sha256()
-        while remaining > 0 and (block := file.read(min(remaining, 1 << 20))):
-            sha256.update(block)
-            remaining -= len(block)
-    return sha256.hexdigest() == recorded
+        while file.tell() < start:
+            sha256.update(file.read(min(start - file.tell(), 1 << 20)))
+    return sha256.hexdigest() == recorded["digest"]
 
 
 def fingerprint_of(*parts: object) -> str:
@@ -93,15 +103,9 @@ def fingerprint_of(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def keep(path: str | Path, wanted: str) -> bool:
-    """Whether the file at `path` has the fingerprint `wanted`; then it is marked as made now.
-
-    Otherwise Snakemake would take it for older than its inputs, and run the job again.
-    """
-    if fingerprint(path) != wanted:
-        return False
-    os.utime(path)
-    return True
+def fresh(path: str | Path, wanted: str) -> bool:
+    """Whether the file at `path` has the fingerprint `wanted` and holds what was written."""
+    return fingerprint(path) == wanted and verify(path)
 
 
 class _HashingSink:
@@ -174,11 +178,46 @@ def _reading(path: str | Path) -> Iterator[None]:
         raise UserError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]}); delete it and run again") from None
 
 
+def _check(path: str | Path) -> None:
+    if not verify(path):
+        raise _altered(path)
+
+
+def _altered(path: str | Path) -> UserError:
+    return UserError(f"{path}: altered since it was written, or not a table of this workflow; delete it and run again")
+
+
+def _split(file: IO[bytes]) -> tuple[int, bytes]:
+    """Where the footer of an open Parquet file begins, and its bytes to the end of the file."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(size - 8, 0))
+    start = max(size - 8 - int.from_bytes(file.read(4), "little"), 0)
+    file.seek(start)
+    return start, file.read()
+
+
+def _seal(path: Path) -> None:
+    """Put the footer's digest into its place."""
+    with path.open("r+b") as file:
+        start, footer = _split(file)
+        place = _noted(footer).start("footer")  # type: ignore[union-attr]
+        file.seek(start + place)
+        file.write(hashlib.sha256(footer).hexdigest().encode())
+
+
+def _noted(footer: bytes) -> re.Match[bytes] | None:
+    """What `write` noted; the last that looks like it, for statistics of columns stand before it and may hold any text."""
+    return max(_NOTED.finditer(footer), key=re.Match.start, default=None)
+
+
 def _footer(path: str | Path) -> dict[str, str]:
-    try:
-        return json.loads((pq.read_metadata(path).metadata or {}).get(_KEY, b"{}"))
-    except (pa.ArrowException, OSError):
+    """What `write` noted in the footer; nothing if the footer was altered, which is known before any of it is parsed."""
+    with Path(path).open("rb") as file:
+        _, footer = _split(file)
+    if not (noted := _noted(footer)):
         return {}
+    unsealed = footer[: noted.start("footer")] + _UNSEALED.encode() + footer[noted.end("footer") :]
+    return json.loads(noted[0]) if hashlib.sha256(unsealed).hexdigest().encode() == noted["footer"] else {}
 
 
 def _row_groups(tables: Iterable[pa.Table], schema: pa.Schema | None) -> Iterator[pa.Table]:

@@ -58,6 +58,13 @@ DOCUMENT_FILES = _schema(
     ("digest", pa.string(), "sha256 of the file's content"),
 )
 
+ENTRY_FILES = _schema(
+    ("entry", pa.string(), "entry of the configuration"),
+    ("file", pa.string(), "its file, relative to the folder of this list"),
+    ("digest", pa.string(), "sha256 of the file's content"),
+    ("fingerprint", pa.string(), "of everything the file was made from"),
+)
+
 REQUESTS = _schema(
     ("task", pa.string(), "leaf task"),
     ("doc_id", pa.int64(), "row of the evaluated split, after process_docs"),
@@ -208,6 +215,7 @@ HEALTH = _schema(
 TIMINGS = _schema(
     ("model", pa.string(), "name in the configuration"),
     ("entry", pa.string(), "entry of the configuration"),
+    ("identity", pa.string(), "who answered, as the store knows it: see snakeval.identity"),
     ("engine", pa.string(), "engine and path that answered, or null when all came from the store"),
     ("device", pa.string(), "its name, or null when all came from the store"),
     ("requests", pa.int64(), "answers the file needs"),

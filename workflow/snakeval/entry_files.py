@@ -1,0 +1,63 @@
+"""A job that writes one file per entry of the configuration, and the index that is all Snakemake knows of them.
+
+What is still right is kept: a file whose fingerprint says that it was made from what it would be made from now. The files are the
+job's own, each whole or absent, so a failed or killed job loses none that it finished. Declared to Snakemake one by one, they would be
+copied before every run of the job, brought back to their old state when it fails, and counted models × entries times in every plan.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+
+from snakeval import parquet
+from snakeval.errors import UserError
+from snakeval.schemas import ENTRY_FILES
+
+
+def refresh(
+    index: str | Path,
+    folder: str | Path,
+    fingerprints: Mapping[str, str],
+    make: Callable[[str], pa.Table | Iterable[pa.Table]],
+    schema: pa.Schema,
+) -> None:
+    """Bring `folder`/{entry}.parquet up to date for every entry of `fingerprints`, then write the list of them to `index`.
+
+    `make(entry)` gives the rows of a file that is missing, damaged or made from something else.
+    """
+    index, folder = Path(index), Path(folder)
+    rows = []
+    for entry, fingerprint in fingerprints.items():
+        path = folder / f"{entry}.parquet"
+        if not parquet.fresh(path, fingerprint):
+            parquet.write(make(entry), path, schema, fingerprint)
+        file = Path(os.path.relpath(path, index.parent)).as_posix()
+        rows.append({"entry": entry, "file": file, "digest": parquet.digest(path), "fingerprint": fingerprint})
+    parquet.write(pa.Table.from_pylist(rows, ENTRY_FILES), index, ENTRY_FILES)
+
+
+def digests(index: str | Path) -> dict[str, str]:
+    """What each entry's file held when the index was written, to stand in the fingerprint of what is made from it."""
+    table = parquet.read(index, ENTRY_FILES)
+    return dict(zip(table["entry"].to_pylist(), table["digest"].to_pylist(), strict=True))
+
+
+def path(index: str | Path, entry: str) -> Path:
+    """The file of an entry. Raises UserError when it is missing, damaged, or not the one that was there when the index was written."""
+    index = Path(index)
+    row = next(row for row in parquet.read(index, ENTRY_FILES).to_pylist() if row["entry"] == entry)
+    found = Path(os.path.normpath(index.parent / row["file"]))
+    if parquet.fingerprint(found) != row["fingerprint"] or parquet.digest(found) != row["digest"]:
+        state = "damaged or replaced" if found.exists() else "missing"
+        raise UserError(f"{found}: {state}; delete {index} and run again, only what is not right is made anew")
+    return found
+
+
+def read(index: str | Path, entry: str, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
+    """The rows of an entry's file. Raises UserError, which tells how to mend it, when it is missing or damaged."""
+    try:
+        return parquet.read(path(index, entry), schema, columns)
+    except UserError as error:
+        raise UserError(f"{error}" if str(index) in str(error) else f"{error} (and delete {index}, which lists it)") from None
