@@ -31,14 +31,14 @@ _SMALL = {
     "eos_token_id": 1,
     "pad_token_id": None,
 }
-_GROUPED = _SMALL | {"num_key_value_heads": 2, "head_dim": 8}
+GROUPED = _SMALL | {"num_key_value_heads": 2, "head_dim": 8}
 
 CONFIGS = {
-    "llama": lambda: transformers.LlamaConfig(**_GROUPED),
-    "qwen2": lambda: transformers.Qwen2Config(**_GROUPED),
-    "qwen3": lambda: transformers.Qwen3Config(**_GROUPED),
-    "mistral": lambda: transformers.MistralConfig(**_GROUPED, sliding_window=24),
-    "gemma2": lambda: transformers.Gemma2Config(**_GROUPED, sliding_window=24, query_pre_attn_scalar=8),
+    "llama": lambda: transformers.LlamaConfig(**GROUPED),
+    "qwen2": lambda: transformers.Qwen2Config(**GROUPED),
+    "qwen3": lambda: transformers.Qwen3Config(**GROUPED),
+    "mistral": lambda: transformers.MistralConfig(**GROUPED, sliding_window=24),
+    "gemma2": lambda: transformers.Gemma2Config(**GROUPED, sliding_window=24, query_pre_attn_scalar=8),
     "gpt2": lambda: transformers.GPT2Config(
         vocab_size=VOCABULARY, n_positions=LENGTH, n_embd=32, n_layer=2, n_head=4, initializer_range=0.3, bos_token_id=0, eos_token_id=1
     ),
@@ -60,9 +60,9 @@ CONFIGS = {
         vocab_size=VOCABULARY, hidden_size=32, n_layer=2, n_head=4, initializer_range=0.3, bos_token_id=0, eos_token_id=1, pad_token_id=None
     ),
     "phi": lambda: transformers.PhiConfig(**_SMALL),
-    "mixtral": lambda: transformers.MixtralConfig(**_GROUPED, num_local_experts=4, num_experts_per_tok=2),
+    "mixtral": lambda: transformers.MixtralConfig(**GROUPED, num_local_experts=4, num_experts_per_tok=2),
     "gpt_oss": lambda: transformers.GptOssConfig(
-        **_GROUPED,
+        **GROUPED,
         sliding_window=24,
         num_local_experts=4,
         num_experts_per_tok=2,
@@ -100,6 +100,10 @@ def engine(name: str, path: str = "auto", budget: int = 1024, rows: int = 4) -> 
     """An engine of a tiny causal model, without a folder. Its model has its own attention again, whoever used it before."""
     model = causal(name)
     check.use(model, _OWN_ATTENTION.setdefault(name, model.config._attn_implementation))
+    return engine_of(model, path, budget, rows)
+
+
+def engine_of(model: transformers.PreTrainedModel, path: str = "auto", budget: int = 1024, rows: int = 4) -> TableEngine:
     built = Causal(model, lambda: Ending.of_model(model, tokenizer()), Counters(), budget, rows, path)
     return TableEngine("causal", built, model, LENGTH)
 

@@ -32,11 +32,12 @@ class Causal:
         self._own_attention = model.config._attn_implementation
         self._padded = Padded(model, ending, counters, budget)
         self._packed = Packed(model, ending, counters, budget, rows)
+        self._check = check.Check(model, self._own_attention, self._packed, self._padded)
 
     def plan(self, asks: list[Ask]) -> list[np.ndarray]:
         """The plan of the path that suits the asks: packed, unless a check on some of them shows that it would not be exact."""
         if self._wanted != "padded":
-            reason = check.why_not_packed(self._model, self._own_attention, self._packed, self._padded, asks)
+            reason = self._check.why_not_packed(asks) if asks else None
             if reason and self._wanted == "packed":
                 raise UserError(f"engine settings: path is packed, but {reason}; set path to auto")
             self.description = f"padded ({reason})" if reason else "packed"

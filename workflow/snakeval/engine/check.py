@@ -2,10 +2,10 @@
 
 Architectures differ in what attention may see (windows, sinks, position biases, recurrent layers), and not all say so through the
 interface that the packed path uses. So it is proven, on two kinds of asks: short ones that share starts, with a budget so small that
-headers, trees and pieces all occur; and the longest one as it is, since windows and position scaling show only there.
+headers, trees and pieces all occur; and the longest one in two pieces, since windows and position scaling show only there.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,37 +36,79 @@ def use(model: Any, attention: str) -> None:
         model.set_attn_implementation(attention)
 
 
-def why_not_packed(model: Any, own_attention: str, packed: Packed, padded: Padded, asks: list[Ask]) -> str | None:
-    """None if the packed path agrees with the padded one, else the reason, for people."""
-    if not asks:
+@dataclass
+class Check:
+    """What has been shown for a model so far, so that it is not shown again for every plan."""
+
+    model: Any
+    own_attention: str
+    packed: Packed
+    padded: Padded
+    exact_to: int = 0  # longest ask for which both paths agreed
+    decodes: bool = False  # texts agreed
+
+    def why_not_packed(self, asks: list[Ask]) -> str | None:
+        """None if the packed path agrees with the padded one, else the reason, for people."""
+        name = type(self.model).__name__
+        if not self.model._can_set_attn_implementation():
+            return f"{name} does not use the attention interface"
+        try:
+            return self._difference(asks)
+        except (UserError, torch.OutOfMemoryError):
+            raise
+        except Unsupported as reason:
+            return f"{name}: {reason}"
+        except Exception as error:  # remote code may fail in any way; the reason stands in the description of the engine
+            return f"{name} fails in packed passes: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+    def _difference(self, asks: list[Ask]) -> str | None:
+        unseen = Counters()  # what the check computes is no part of the run
+        small = Packed(self.model, self.packed.ending, unseen, BUDGET, 2)
+        length = max(ask.length for ask in asks)
+        halves = Packed(self.model, self.packed.ending, unseen, length // 2 + 1, 2)
+        generates = any(ask.kind == rows_of.GENERATE for ask in asks)
+        plain = Padded(self.model, self.padded.ending, unseen, BUDGET)
+        short = _short(asks)
+        for engine, some, needed in ((small, short, not self.exact_to), (halves, _longest(asks), length > self.exact_to)):
+            if needed:
+                difference = self._loglikelihood_difference(engine, plain, some)
+                if not difference <= _tolerance(self.model):
+                    return f"{type(self.model).__name__} is not exact in packed passes: {difference:.2g} per token off"
+        self.exact_to = max(length, self.exact_to)
+        if generates and not self.decodes:
+            loss = self._decoding_loss(small, plain, short)
+            if not loss <= _tolerance(self.model):
+                return f"{type(self.model).__name__} does not decode exactly in packed passes: {loss:.2g} per token off"
+            self.decodes = True
         return None
-    if not model._can_set_attn_implementation():
-        return f"{type(model).__name__} does not use the attention interface"
-    short = _short(asks)
-    unseen = Counters()  # what the check computes is no part of the run
-    small = Packed(model, packed.ending, unseen, BUDGET, 2)
-    whole = Packed(model, packed.ending, unseen, packed.passes.budget, 2)
-    plain = Padded(model, padded.ending, unseen, BUDGET)
-    try:
-        for engine, some in ((small, short), (whole, _longest(asks))):
-            use(model, PACKED)
-            found = {answer.key: _per_token(answer) for answers in engine.answer(some) for answer in answers}
-            use(model, own_attention)
-            expected = {answer.key: _per_token(answer) for ask in some for answer in plain.loglikelihoods([ask])}
-            difference = max(abs(found[key] - expected[key]) for key in expected)
-            if not difference <= _tolerance(model):
-                return f"{type(model).__name__} is not exact in packed passes: {difference:.2g} per token off"
-        if any(ask.kind == rows_of.GENERATE for ask in asks):
-            loss = _decoding_loss(model, own_attention, small, plain, short)
-            if not loss <= _tolerance(model):
-                return f"{type(model).__name__} does not decode exactly in packed passes: {loss:.2g} per token off"
-    except (UserError, torch.OutOfMemoryError):
-        raise
-    except Unsupported as reason:
-        return f"{type(model).__name__}: {reason}"
-    except Exception as error:  # remote code may fail in any way; the reason stands in the description of the engine
-        return f"{type(model).__name__} fails in packed passes: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
-    return None
+
+    def _loglikelihood_difference(self, packed: Packed, padded: Padded, asks: list[Ask]) -> float:
+        """Largest difference of the mean log-likelihood of a token; the padded path takes each ask alone."""
+        use(self.model, PACKED)
+        found = {answer.key: _per_token(answer) for answers in packed.answer(asks) for answer in answers}
+        use(self.model, self.own_attention)
+        expected = {answer.key: _per_token(answer) for ask in asks for answer in padded.loglikelihoods([ask])}
+        return max(abs(found[key] - expected[key]) for key in expected)
+
+    def _decoding_loss(self, packed: Packed, padded: Padded, asks: list[Ask]) -> float:
+        """By how much, per token, texts of the packed path are less likely than those of the padded path, at most; both greedy.
+
+        Texts may differ where two tokens are about equally likely, and in lower precision they do.
+        """
+        settings: dict[str, Any] = dict.fromkeys(("temperature", "top_p", "top_k", "repetition_penalty", "seed"))
+        settings |= {"max_new_tokens": DECODED, "do_sample": False, "until": []}
+        prompts = [replace(ask, kind=rows_of.GENERATE, generation=settings) for ask in asks]
+        packed.plan(prompts)
+        likelihoods = []
+        for engine, attention in ((packed, PACKED), (padded, self.own_attention)):
+            use(self.model, attention)
+            rows = [sampling.start(ask, ask.context) for ask in prompts]
+            for _ in engine.texts(rows):
+                pass
+            use(self.model, self.own_attention)
+            texts = [replace(ask, continuation=np.array(row.tokens, np.int32)) for ask, row in zip(asks, rows, strict=True)]
+            likelihoods.append([_per_token(answer) for ask in texts for answer in padded.loglikelihoods([ask])])
+        return max(plain - fast for fast, plain in zip(*likelihoods, strict=True))
 
 
 def _tolerance(model: Any) -> float:
@@ -101,24 +143,3 @@ def _scored(tokens: np.ndarray, key: str) -> Ask:
         tokens = np.repeat(tokens, 2)
     cut = max(1, len(tokens) - SCORED)
     return Ask(key, rows_of.LOGLIKELIHOOD, tokens[:cut], tokens[cut:], None, None, None, None, 0)
-
-
-def _decoding_loss(model: Any, own_attention: str, packed: Packed, padded: Padded, asks: list[Ask]) -> float:
-    """By how much, per token, texts of the packed path are less likely than those of the padded path, at most; both greedy.
-
-    Texts may differ where two tokens are about equally likely, and in lower precision they do.
-    """
-    settings = dict.fromkeys(("until", "temperature", "top_p", "top_k", "repetition_penalty", "seed"))
-    settings |= {"max_new_tokens": DECODED, "do_sample": False, "until": []}
-    prompts = [replace(ask, kind=rows_of.GENERATE, generation=settings) for ask in asks]
-    likelihoods = []
-    for engine, attention in ((packed, PACKED), (padded, own_attention)):
-        use(model, attention)
-        engine.plan(prompts)
-        rows = [sampling.start(ask, ask.context) for ask in prompts]
-        for _ in engine.texts(rows):
-            pass
-        use(model, own_attention)
-        texts = [replace(ask, continuation=np.array(row.tokens, np.int32)) for ask, row in zip(asks, rows, strict=True)]
-        likelihoods.append([_per_token(answer) for ask in texts for answer in padded.loglikelihoods([ask])])
-    return max(plain - fast for fast, plain in zip(*likelihoods, strict=True))

@@ -17,8 +17,9 @@ from snakeval.engine.attention import Layout, Part, Past, Score, Window, additiv
 from snakeval.engine.ending import Ending
 from snakeval.engine.passes import Passes, Segment
 from snakeval.engine.sampling import Row
+from snakeval.errors import UserError
 
-GROWTH = 64  # tokens by which slots grow
+GROWTH = 128  # tokens by which slots grow
 
 
 @dataclass
@@ -56,6 +57,17 @@ class Slots:
         for column in columns:
             column[slot] = column[last]
             column.pop()
+
+    def halve(self) -> list[Row]:
+        """Half the slots. Gives the rows that lose theirs; those without a token were entering and are not among them."""
+        self.width = max(1, min(self.width, len(self.rows) or self.width) // 2)
+        lost = []
+        for slot in reversed(range(len(self.rows))):
+            if slot >= self.width or not self.rows[slot].tokens:
+                lost += [self.rows[slot]] if self.rows[slot].tokens else []
+                self.drop(slot)
+        self.keys, self.values = ([state[: self.width].clone() for state in states] for states in (self.keys, self.values))
+        return lost
 
     def reserve_step(self) -> None:
         """Room for one more token in every slot."""
@@ -111,18 +123,26 @@ def generate(
     if empty := ending.of(rows):  # no token was asked for
         yield empty
     waiting = [row for row in reversed(rows) if not row.ended]
-    slots = Slots(width)
+    slots = Slots(min(width, len(waiting)))
     while waiting or slots.rows:
-        free = width - len(slots.rows)
-        if waiting and (free >= max(1, width // 4) or not slots.rows):
-            entering = [waiting.pop() for _ in range(min(free, len(waiting)))]
-            present = [row.ask for row in slots.rows]
-            segments = below_headers([*present, *(row.ask for row in entering)])[len(present) :]
-            passes.counters.prompt_tokens += sum(len(row.ask.context) for row in entering)
-            for batch in trie.runs([len(part.tokens) for part in segments], passes.budget):
-                _enter(slots, [entering[index] for index in batch], [segments[index] for index in batch], passes)
-        else:
-            _advance(slots, passes)
+        free = slots.width - len(slots.rows)
+        entering: list[Row] = []
+        try:
+            if waiting and (free >= max(1, slots.width // 4) or not slots.rows):
+                entering = [waiting.pop() for _ in range(min(free, len(waiting)))]
+                present = [row.ask for row in slots.rows]
+                segments = below_headers([*present, *(row.ask for row in entering)])[len(present) :]
+                for batch in trie.runs([len(part.tokens) for part in segments], passes.budget):
+                    _enter(slots, [entering[index] for index in batch], [segments[index] for index in batch], passes)
+            else:
+                _advance(slots, passes)
+        except torch.OutOfMemoryError as error:
+            if slots.width == 1:
+                raise UserError("engine: out of memory for a single text; lower tokens_per_batch, or use more GPUs (device_map)") from error
+            back = [row for row in entering if not row.tokens] + slots.halve()
+            waiting += [sampling.start(row.ask, row.ask.context) for row in reversed(back)]
+            torch.cuda.empty_cache()
+            continue
         if answers := ending.of(slots.rows):
             for slot in reversed([slot for slot, row in enumerate(slots.rows) if row.ended]):
                 slots.drop(slot)
@@ -139,6 +159,7 @@ def _enter(slots: Slots, rows: list[Row], segments: list[Segment], passes: Passe
     logits = passes.logits(hidden[torch.from_numpy(ends - 1).to(hidden.device)])
     for row, token in zip(rows, sampling.choose(logits, rows), strict=True):
         row.take(token)
+        passes.counters.prompt_tokens += len(row.ask.context)
 
 
 def _advance(slots: Slots, passes: Passes) -> None:

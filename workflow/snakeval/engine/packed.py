@@ -6,6 +6,7 @@ computed in parts and merged exactly (`attention`). Texts are decoded in one wid
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ class Packed:
         for number in sorted(set(numbers)):
             chosen = [ask for ask, its in zip(asks, numbers, strict=True) if its == number]
             if chosen[0].kind == rows_of.LOGLIKELIHOOD:
-                yield from self.counters.prefilling(iter([self._loglikelihoods(chosen)]))
+                yield from self.counters.prefilling(self._loglikelihoods(some) for some in [chosen])
             else:
                 chosen.sort(key=lambda ask: (self._places[ask.key].unit, ask.sample, ask.key))
                 yield from self.counters.decoding(self.texts([sampling.start(ask, ask.context) for ask in chosen]))
@@ -103,38 +104,37 @@ class Packed:
     def _loglikelihoods(self, asks: list[Ask]) -> list[Answer]:
         """The asks of one batch."""
         self.counters.prompt_tokens += sum(ask.length for ask in asks)
-        units: dict[int, list[Ask]] = {}
-        for ask in sorted(asks, key=lambda ask: (self._places[ask.key].unit, ask.key)):
-            units.setdefault(self._places[ask.key].unit, []).append(ask)
-        self._keep([self._places[members[0].key].header for members in units.values()])
-        work = [self._segment(members) for members in units.values()]
-        return [answer for answers in halving(self._score, work) for answer in answers]
+        self._keep([self._places[ask.key].header for ask in asks])
+        ordered = sorted(asks, key=lambda ask: (self._places[ask.key].unit, ask.key))
+        return [answer for answers in halving(self._score, ordered) for answer in answers]
 
-    def _segment(self, asks: list[Ask]) -> tuple[Segment, list[tuple[Ask, np.ndarray]]]:
+    def _score(self, asks: list[Ask]) -> list[Answer]:
+        """In one pass; asks of one unit are neighbours."""
+        units = [list(members) for _, members in groupby(asks, key=lambda ask: self._places[ask.key].unit)]
+        segments, rows, start = [], [], 0
+        for members in units:
+            part, scored = self._segment(members)
+            segments.append(part)
+            rows += [start + path for path in scored]
+            start += len(part.tokens)
+        hidden, _ = self.passes.run(segments)
+        found, greedy = self.passes.targets(hidden, np.concatenate(rows), np.concatenate([ask.continuation for ask in asks]))
+        ends = np.cumsum([len(ask.continuation) for ask in asks])
+        return [
+            Answer(ask.key, len(ask.continuation), float(found[low:high].sum()), bool(greedy[low:high].all()))
+            for ask, low, high in zip(asks, [0, *ends[:-1]], ends, strict=True)
+        ]
+
+    def _segment(self, asks: list[Ask]) -> tuple[Segment, list[np.ndarray]]:
         """The asks of one unit as a segment, and for each ask the rows whose next tokens are scored."""
         header = self._places[asks[0].key].header
         start = header.end if header else 0
-        inputs = sorted({ask.inputs[start:].astype(">i4").tobytes() for ask in asks})
-        built = segment([np.frombuffer(tokens, ">i4").astype(np.int32) for tokens in inputs], start, self._pasts(header))
-        path = dict(zip(inputs, built.paths, strict=True))
-        return built, [
-            (ask, path[ask.inputs[start:].astype(">i4").tobytes()][len(ask.context) - 1 - start :][: len(ask.continuation)]) for ask in asks
-        ]
-
-    def _score(self, work: list[tuple[Segment, list[tuple[Ask, np.ndarray]]]]) -> list[Answer]:
-        hidden, _ = self.passes.run([built for built, _ in work])
-        rows, answers, start = [], [], 0
-        for built, members in work:
-            rows += [start + path for _, path in members]
-            start += len(built.tokens)
-        asks = [ask for _, members in work for ask, _ in members]
-        found, greedy = self.passes.targets(hidden, np.concatenate(rows), np.concatenate([ask.continuation for ask in asks]))
-        low = 0
-        for ask in asks:
-            high = low + len(ask.continuation)
-            answers.append(Answer(ask.key, high - low, float(found[low:high].sum()), bool(greedy[low:high].all())))
-            low = high
-        return answers
+        own = [ask.inputs[start:].astype(">i4").tobytes() for ask in asks]  # bytes sort as tokens do
+        distinct = sorted(set(own))
+        part = segment([np.frombuffer(tokens, ">i4").astype(np.int32) for tokens in distinct], start, self._pasts(header))
+        path = dict(zip(distinct, part.paths, strict=True))
+        scored = [path[tokens][len(ask.context) - 1 - start :][: len(ask.continuation)] for ask, tokens in zip(asks, own, strict=True)]
+        return part, scored
 
     @torch.inference_mode()
     def _below_headers(self, asks: list[Ask]) -> list[Segment]:
@@ -180,7 +180,7 @@ def halving(run: Callable[[list[Any]], Any], items: list[Any]) -> list[Any]:
         return [run(items)]
     except torch.OutOfMemoryError as error:
         if len(items) == 1:
-            raise UserError("engine: out of memory on the device; lower tokens_per_batch, or use more GPUs (device_map)") from error
+            raise UserError("engine: out of memory for a single sequence; lower tokens_per_batch, or use more GPUs (device_map)") from error
     torch.cuda.empty_cache()
     middle = len(items) // 2
     return halving(run, items[:middle]) + halving(run, items[middle:])

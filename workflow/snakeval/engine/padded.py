@@ -45,7 +45,7 @@ class Padded:
         for batch in self.plan(asks):
             chosen = [asks[row] for row in batch]
             if chosen[0].kind == rows_of.LOGLIKELIHOOD:
-                yield from self.counters.prefilling(iter([self.loglikelihoods(chosen)]))
+                yield from self.counters.prefilling(self.loglikelihoods(some) for some in [chosen])
             else:
                 yield from self.counters.decoding(self.texts([sampling.start(ask, ask.context) for ask in chosen]))
 

@@ -18,6 +18,7 @@ from snakeval.engine.protocol import Counters
 
 AttentionInterface.register("snakeval", attend)
 
+SMALLEST_PIECE = 32  # tokens; a sequence that does not fit the device's memory even so has met its limit
 PADDING = 1.25  # units are padded to one length for attention while that makes at most this many times their tokens
 
 
@@ -80,7 +81,16 @@ class Passes:
     def run(self, segments: list[Segment], keep: bool = False) -> tuple[torch.Tensor, Past | None]:
         """Hidden states [tokens, width] of all segments, one after the other, and if asked their keys and values."""
         if len(segments) == 1 and len(segments[0].tokens) > self.budget and segments[0].allowed is None:
-            return self._in_pieces(segments[0], keep)
+            return self._in_pieces(segments[0], self.budget, keep)
+        try:
+            return self._run(segments, keep)
+        except torch.OutOfMemoryError:
+            if len(segments) > 1 or segments[0].allowed is not None or len(segments[0].tokens) < 2 * SMALLEST_PIECE:
+                raise
+        torch.cuda.empty_cache()
+        return self._in_pieces(segments[0], len(segments[0].tokens) // 2, keep)
+
+    def _run(self, segments: list[Segment], keep: bool) -> tuple[torch.Tensor, Past | None]:
         positions = np.concatenate([part.positions for part in segments])
         positions_ = torch.from_numpy(positions).to(self.device)
         kept = Past(positions_) if keep else None
@@ -124,10 +134,10 @@ class Passes:
             greedy[part] = attained.cpu().numpy()
         return loglikelihoods, greedy
 
-    def _in_pieces(self, whole: Segment, keep: bool) -> tuple[torch.Tensor, Past | None]:
+    def _in_pieces(self, whole: Segment, length: int, keep: bool) -> tuple[torch.Tensor, Past | None]:
         hidden, pasts = [], list(whole.pasts)
-        for low in range(0, len(whole.tokens), self.budget):
-            piece = slice(low, low + self.budget)
+        for low in range(0, len(whole.tokens), length):
+            piece = slice(low, low + length)
             part = replace(whole, tokens=whole.tokens[piece], positions=whole.positions[piece], pasts=tuple(pasts))
             states, past = self.run([part], keep=True)
             hidden.append(states)

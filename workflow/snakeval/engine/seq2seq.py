@@ -44,7 +44,7 @@ class Seq2Seq:
         for batch in self.plan(asks):
             chosen = [asks[row] for row in batch]
             if chosen[0].kind == rows_of.LOGLIKELIHOOD:
-                yield from self.counters.prefilling(iter([self._loglikelihoods(chosen)]))
+                yield from self.counters.prefilling(self._loglikelihoods(some) for some in [chosen])
             else:
                 yield from self.counters.decoding(self._texts(chosen))
 
