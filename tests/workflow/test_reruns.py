@@ -153,11 +153,26 @@ def test_results_copied_into_a_fresh_clone(finished, unstarted):
 
 def test_an_output_deleted(project):
     before = project.tables()
-    answers = project.answers()
+    (project.results / "tables/comparisons.parquet").unlink()
+    assert project.run() == Counter(RUN_STAGES)
+    assert project.tables() == before
+
+
+def test_a_file_of_responses_deleted(project):
+    """What an index lists is the index's business: deleting that makes the job look again, and only what is not there is made."""
+    before, answers = project.tables(), project.answers()
     (project.results / "responses/tiny/arithmetic.parquet").unlink()
+    kept = project.results / "responses/tiny/stories.parquet"
+    times = kept.stat().st_mtime
+    (project.results / "index/scores/tiny.parquet").unlink()
+    failed = project.snakemake(check=False)
+    assert failed.returncode != 0
+    assert "responses/tiny/arithmetic.parquet: missing; delete results/index/responses/tiny.parquet and run again" in failed.stderr
+    (project.results / "index/responses/tiny.parquet").unlink()
     assert project.run() == Counter(["responses tiny", "scores tiny", *RUN_STAGES])
     assert project.answers() == answers
     assert project.tables() == before
+    assert kept.stat().st_mtime == times
 
 
 def test_killed_in_the_middle_of_inference(finished, unstarted):

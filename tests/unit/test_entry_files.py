@@ -1,0 +1,80 @@
+"""Files of a job: what is still right is kept, what was finished is never lost, what was altered is noticed."""
+
+import pyarrow as pa
+import pytest
+
+from snakeval import entry_files, parquet
+from snakeval.errors import UserError
+
+SCHEMA = pa.schema([pa.field("name", pa.string(), nullable=False)])
+
+
+@pytest.fixture
+def job(tmp_path):
+    """A job that makes files of names, and a list of the entries it made."""
+    made = []
+
+    def run(**fingerprints):
+        def make(entry):
+            if fingerprints[entry] == "breaks":
+                raise RuntimeError("killed")
+            made.append(entry)
+            return pa.table({"name": [f"{entry} {fingerprints[entry]}"]})
+
+        made.clear()
+        entry_files.refresh(tmp_path / "index/stage/model.parquet", tmp_path / "stage/model", fingerprints, make, SCHEMA)
+        return list(made)
+
+    return run
+
+
+def test_only_what_changed_is_made(job, tmp_path):
+    assert job(a="1", b="1") == ["a", "b"]
+    assert job(a="1", b="1") == []
+    assert job(a="1", b="2", c="1") == ["b", "c"]
+    index = tmp_path / "index/stage/model.parquet"
+    assert [entry_files.read(index, entry, SCHEMA)["name"][0].as_py() for entry in "abc"] == ["a 1", "b 2", "c 1"]
+    assert list(entry_files.digests(index)) == ["a", "b", "c"]
+
+
+def test_a_failed_job_keeps_what_it_finished(job):
+    job(a="1", b="1")
+    with pytest.raises(RuntimeError):
+        job(a="2", b="breaks")
+    assert job(a="2", b="2") == ["b"]
+
+
+def test_an_altered_file_is_made_again(job, tmp_path):
+    job(a="1", b="1")
+    path = tmp_path / "stage/model/a.parquet"
+    content = bytearray(path.read_bytes())
+    content[10] ^= 1
+    path.write_bytes(content)
+    assert job(a="1", b="1") == ["a"]
+
+
+def test_a_folder_can_be_moved(job, tmp_path):
+    job(a="1")
+    (tmp_path / "moved").mkdir()
+    for part in ("index", "stage"):
+        (tmp_path / part).rename(tmp_path / "moved" / part)
+    assert entry_files.read(tmp_path / "moved/index/stage/model.parquet", "a", SCHEMA).num_rows == 1
+
+
+@pytest.mark.parametrize("harm", ["missing", "replaced", "damaged"])
+def test_a_reader_is_told_how_to_mend(job, tmp_path, harm):
+    job(a="1")
+    index, path = tmp_path / "index/stage/model.parquet", tmp_path / "stage/model/a.parquet"
+    if harm == "missing":
+        path.unlink()
+    elif harm == "replaced":
+        parquet.write(pa.table({"name": ["another"]}), path, SCHEMA, "2")
+    else:
+        content = bytearray(path.read_bytes())
+        content[10] ^= 1
+        path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        entry_files.read(index, "a", SCHEMA)
+    assert str(path) in str(caught.value)
+    assert f"delete {index}" in str(caught.value)
+    assert "\n" not in str(caught.value)
