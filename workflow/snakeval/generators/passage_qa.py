@@ -6,15 +6,13 @@ from snakeval.generators.words import COLOURS, OBJECTS, PEOPLE, PLACES
 
 
 def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
-    """Columns `passage` (difficulty + 1 people, a sentence each), `question`, `answer` (a span of the passage)."""
-    people = difficulty + 1
-    names = rng.sample(PEOPLE, people)
-    places = rng.sample(PLACES, people)
-    objects = [f"{rng.choice(COLOURS)} {thing}" for thing in rng.sample(OBJECTS, people)]
+    """Columns `passage` (`difficulty` people, a sentence each), `question`, `answer` (a span of the passage)."""
+    names, places = rng.sample(PEOPLE, difficulty), rng.sample(PLACES, difficulty)
+    objects = [f"{rng.choice(COLOURS)} {thing}" for thing in rng.sample(OBJECTS, difficulty)]
     passage = " ".join(
         f"{name} lives near the {place} and owns a {thing}." for name, place, thing in zip(names, places, objects, strict=True)
     )
-    person = rng.randrange(people)
+    person = rng.randrange(difficulty)
     name, place, thing = names[person], places[person], objects[person]
     question, answer = rng.choice(
         [

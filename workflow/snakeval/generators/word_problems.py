@@ -4,16 +4,16 @@ import random
 
 from snakeval.generators.words import PEOPLE, THINGS, pronoun
 
-LARGEST = 99
-LARGEST_CHANGE = 19
+LARGEST = 60
+LARGEST_CHANGE = 9
 GAINS = ("finds", "buys", "gets")
 LOSSES = ("loses", "sells", "gives away")
 
 
 def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
-    """Columns `question`, `answer` (steps, then `#### number`); `difficulty` steps, every total from 1 to 99, every change from 1 to 19."""
+    """Columns `question`, `answer` (steps, then `#### number`); `difficulty` steps, every total from 1 to 60, every change from 1 to 9."""
     name, things = rng.choice(PEOPLE), rng.choice(THINGS)
-    total = rng.randint(2, 60)
+    total = rng.randint(2, 40)
     sentences, steps = [f"{name} has {total} {things}."], []
     for _ in range(difficulty):
         gains = total == 1 or (total < LARGEST and rng.random() < 0.5)
