@@ -10,6 +10,7 @@ from scoring_tables import GSM8K, choice_document, generated, of_lm_eval, replac
 
 from snakeval import metrics, parquet
 from snakeval.errors import UserError
+from snakeval.metrics import answers
 from snakeval.schemas import SCORES
 from snakeval.scoring import score
 
@@ -252,6 +253,12 @@ def test_a_log_likelihood_that_is_no_number_is_named(bad):
         (
             "generate_until",
             generated(["a"], ["a"]),
+            {"metric_list": [{"metric": "exact_match", "regexes_to_ignore": ["("]}]},
+            "not a regular expression",
+        ),
+        (
+            "generate_until",
+            generated(["a"], ["a"]),
             {"metric_list": [{"metric": "exact_match", "ignore_cse": True}]},
             "unexpected .*'ignore_cse'",
         ),
@@ -302,3 +309,12 @@ def test_a_hostile_answer_of_a_megabyte():
     scores = score(*tables("generate_until", [generated([text], ["a b"])]), settings("generate_until", names))
     assert values(scores, "length") == values(scores, "edit_distance") == [1_000_000]
     assert time.process_time() - start < 10
+
+
+def test_a_runaway_expression_in_exact_match_is_stopped(monkeypatch):
+    monkeypatch.setattr(answers, "REGEX_SECONDS", 0.2)
+    entry = {"metric": "exact_match", "regexes_to_ignore": ["(?s).*#### "]}
+    documents = [generated(["so #### 7"], ["7"]), generated(["x" * 1_000_000], ["7"])]
+    with pytest.raises(UserError, match=r"^t: document 1: regexes_to_ignore took over 0.2 s"):
+        score(*tables("generate_until", documents), settings("generate_until", [entry]))
+    assert values(score(*tables("generate_until", documents[:1]), settings("generate_until", [entry])), "exact_match") == [1]

@@ -6,24 +6,22 @@ can be told from a wrong answer; an answer once not found stays so. Where this d
 
 - a filter after `take_first` works on the one answer, not on its characters; `take_first` twice is `take_first`;
 - a `group_select` beyond the matches is a failed extraction, not an error;
-- a regular expression gets `REGEX_SECONDS` per answer, since one with nested repetition may take hours on a hostile answer; then the error
-  names document and pattern. (The limit needs the main thread of a Unix process, and is not set elsewhere.)
+- the answers of a document get `REGEX_SECONDS` per filter, since a regular expression with nested repetition may take hours on a hostile
+  answer; then there is an error that names the document (see `time_limit`).
 """
 
 import json
 import re
-import signal
 import sys
-import threading
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from snakeval.errors import UserError
+from snakeval.time_limit import time_limit
 
 REGEX_SECONDS = 10.0
 FALLBACK = "[invalid]"
@@ -252,7 +250,7 @@ def _each(answers: Answers, documents: Sequence[Document], extract: Callable[[An
     """`extract` on every answer: the new value, and whether one was found."""
     values, found = [], []
     for d, document in enumerate(documents):
-        with _time_limit(d):
+        with time_limit(REGEX_SECONDS, f"document {d} (counted from 0): a regular expression in filter_list"):
             results = [extract(value, document) for value in answers.values[d]]
         values.append([value for value, _ in results])
         found.append([before and now for before, (_, now) in zip(answers.found[d], results, strict=True)])
@@ -283,25 +281,3 @@ def _winner(samples: list[Any]) -> int:
 def _punctuation() -> dict[int, None]:
     """Deletes every character of Unicode's punctuation categories."""
     return dict.fromkeys(code for code in range(sys.maxunicode) if unicodedata.category(chr(code)).startswith("P"))
-
-
-@contextmanager
-def _time_limit(document: int) -> Iterator[None]:
-    """Interrupts Python's regular expressions, which look at signals while they match, after REGEX_SECONDS."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def interrupt(*_: object) -> None:
-        raise UserError(
-            f"document {document} (counted from 0): a filter's regular expression took over {REGEX_SECONDS:g} s on its answer; "
-            "remove nested repetition from the pattern in filter_list"
-        )
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, REGEX_SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

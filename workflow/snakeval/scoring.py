@@ -243,15 +243,22 @@ def _generated(requests: pa.Table, responses: pa.Table, settings: Settings) -> I
                 for name, items in _own(given, *_callback(entry, references), requests["doc_id"]):
                     yield Scored(pipeline["name"], name, items, predictions, extracted)
             else:
-                answered = _items_of(metric, answers.values, references, metrics.checked_options(metric, entry))
+                options = metrics.checked_options(metric, entry)
+                answered = _items_of(metric, answers.values, references, options, requests["doc_id"])
                 yield Scored(pipeline["name"], metric.name, answered, predictions, extracted, metric.value)
 
 
-def _items_of(metric: metrics.Metric, answers: list[list[Any]], references: list[list[str]], options: dict[str, Any]) -> list[list[Item]]:
-    texts = [[_as_text(value) for value in values] for values in answers]
-    if metric.all_samples:
-        return [[metric.function(values, right, **options)] for values, right in zip(texts, references, strict=True)]
-    return [[metric.function(value, right, **options) for value in values] for values, right in zip(texts, references, strict=True)]
+def _items_of(
+    metric: metrics.Metric, answers: list[list[Any]], references: list[list[str]], options: dict[str, Any], doc_ids: pa.ChunkedArray
+) -> list[list[Item]]:
+    items = []
+    for row, (values, right) in enumerate(zip(answers, references, strict=True)):
+        texts = [_as_text(value) for value in values]
+        try:
+            items.append([metric.function(given, right, **options) for given in ([texts] if metric.all_samples else texts)])
+        except UserError as error:
+            raise UserError(f"document {doc_ids[row]}: {error}") from error
+    return items
 
 
 # a task's own functions

@@ -9,7 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from snakeval.errors import UserError
 from snakeval.metrics.metric import Metric
+from snakeval.time_limit import time_limit
+
+REGEX_SECONDS = 10.0
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -28,12 +32,14 @@ def exact_match(
     """1 if the answer equals a reference, else 0.
 
     From both are removed, in this order: matches of the regular expressions, case, ASCII punctuation, ASCII digits (the options of
-    `exact_match` in `evaluate` and lm-eval). White space counts.
+    `exact_match` in `evaluate` and lm-eval). White space counts. The expressions get REGEX_SECONDS per text.
     """
 
     def reduced(text: str) -> str:
-        for pattern in regexes_to_ignore or ():
-            text = _compiled(pattern).sub("", text)
+        if regexes_to_ignore:
+            with time_limit(REGEX_SECONDS, "regexes_to_ignore"):
+                for pattern in regexes_to_ignore:
+                    text = _compiled(pattern).sub("", text)
         text = text.lower() if ignore_case else text
         text = text.translate(_ASCII_PUNCTUATION) if ignore_punctuation else text
         return text.translate(_DIGITS) if ignore_numbers else text
@@ -106,7 +112,10 @@ def _overlap(answer: list[str], reference: list[str]) -> float:
 
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise UserError(f"regexes_to_ignore: {pattern!r} is not a regular expression ({error}); mend metric_list") from None
 
 
 METRICS = (
