@@ -1,7 +1,7 @@
 """Reading and writing tables: whole or absent, the same rows the same bytes, damage noticed."""
 
 import errno
-import os
+import json
 
 import pyarrow as pa
 import pytest
@@ -49,16 +49,34 @@ def test_nulls_and_odd_columns_are_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("offset", [40, 1_000, 30_000])
-def test_a_flipped_bit_is_found(tmp_path, offset):
+def test_every_flipped_bit_is_found(tmp_path):
+    """In pages, their headers and the footer: read refuses the file, `fresh` has it made again."""
     path = tmp_path / "a.parquet"
-    parquet.write(rows(), path, SCHEMA)
-    assert parquet.verify(path)
-    content = bytearray(path.read_bytes())
-    content[offset] ^= 1
-    path.write_bytes(content)
+    parquet.write(rows(40), path, SCHEMA, "print")
+    assert parquet.verify(path) and parquet.fresh(path, "print")
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 1 << position % 8]) + whole[position + 1 :])
+        assert not parquet.verify(path), position
+        assert not parquet.fresh(path, "print"), position
+        with pytest.raises(UserError, match="delete it and run again"):
+            parquet.read(path, SCHEMA)
+
+
+def test_text_that_looks_like_a_footer_is_only_text(tmp_path):
+    path = tmp_path / "a.parquet"
+    text = json.dumps({"digest": "0" * 64, "fingerprint": "", "footer": "0" * 64}, sort_keys=True)
+    parquet.write(pa.table({"name": [text, "0" * 64], "value": [1.0, 2.0]}), path, SCHEMA, "print")
+    assert parquet.verify(path) and parquet.fingerprint(path) == "print"
+    assert parquet.read(path, SCHEMA)["name"][0].as_py() == text
+
+
+def test_an_extended_file_is_found(tmp_path):
+    path = tmp_path / "a.parquet"
+    parquet.write(rows(40), path, SCHEMA)
+    path.write_bytes(path.read_bytes() + b"\0")
     assert not parquet.verify(path)
-    with pytest.raises(UserError, match=r"not a readable Parquet file .*; delete it and run again"):
+    with pytest.raises(UserError, match=r"altered since it was written.*; delete it and run again"):
         parquet.read(path, SCHEMA)
 
 
@@ -68,7 +86,7 @@ def test_a_truncated_file_is_found(tmp_path, size):
     parquet.write(rows(), path, SCHEMA, "print")
     path.write_bytes(path.read_bytes()[:size])
     assert not parquet.verify(path)
-    assert not parquet.keep(path, "print")
+    assert not parquet.fresh(path, "print")
     for use in (parquet.read, parquet.digest):
         with pytest.raises(UserError, match="delete it and run again"):
             use(path)
@@ -77,17 +95,18 @@ def test_a_truncated_file_is_found(tmp_path, size):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         parquet.read(tmp_path / "absent.parquet")
-    assert not parquet.keep(tmp_path / "absent.parquet", "print")
+    assert not parquet.fresh(tmp_path / "absent.parquet", "print")
 
 
-def test_keep_marks_as_new_what_is_still_right(tmp_path):
+def test_a_file_is_fresh_while_it_is_what_was_written(tmp_path):
     path = tmp_path / "a.parquet"
     parquet.write(rows(10), path, SCHEMA, "print")
-    os.utime(path, (1, 1))
-    assert not parquet.keep(path, "another")
-    assert path.stat().st_mtime == 1
-    assert parquet.keep(path, "print")
-    assert path.stat().st_mtime > 1
+    assert parquet.fresh(path, "print")
+    assert not parquet.fresh(path, "another")
+    content = bytearray(path.read_bytes())
+    content[40] ^= 1
+    path.write_bytes(content)
+    assert not parquet.fresh(path, "print")
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path):
