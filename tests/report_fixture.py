@@ -243,6 +243,7 @@ def _timing(model: str, entry: str, tokens: pa.Table, responses: pa.Table, first
     return {
         "model": model,
         "entry": entry,
+        "identity": f"identity of {model}",
         "engine": "transformers causal",
         "device": "a processor <with brackets>",
         "requests": tokens.num_rows,

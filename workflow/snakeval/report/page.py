@@ -16,6 +16,7 @@ from snakeval.report import board, cost, figures, history, quality, rule_graph, 
 
 _HERE = Path(__file__).parent
 SCRIPTS = ("load", "text", "figures", "table", "compare", "samples", "sample", "app")  # joined in this order into one script
+START = 'document.documentElement.classList.add("scripted")'  # ahead of the body, so that hidden views are never laid out
 STYLES = ("page", "table", "charts", "samples", "print")
 
 
@@ -73,8 +74,9 @@ def write(results: Path, settings: dict, output: Path) -> None:
         comparisons_packed=Markup(samples.pack(_comparisons(comparisons, models))),
         style=Markup(style),
         script=Markup(script),
+        start=Markup(START),
         style_hash=_source_hash(style),
-        script_hash=_source_hash(script),
+        script_hashes=[_source_hash(script), _source_hash(START)],
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     temporary = output.with_name(f".{output.name}.tmp")

@@ -31,7 +31,6 @@ document.getElementById("theme").addEventListener("click", () => {
   root.dataset.theme = dark ? "light" : "dark";
 });
 
-document.documentElement.classList.add("scripted");
 startCompare();
 startSamples();
 show("score");
