@@ -22,7 +22,7 @@ STAGES = {  # the modules whose code decides what a rule's files hold
     "tokens": ["snakeval.tokens"],
     "responses": ["snakeval.infer", "snakeval.engine"],
     "scores": ["snakeval.scoring"],
-    "tables": ["snakeval.leaderboard"],
+    "tables": ["snakeval.leaderboard", "snakeval.health", "snakeval.summary"],
     "report": ["snakeval.report", "snakeval.provenance"],
 }
 MODEL_KEYS = {  # the keys of a model that decide what a rule's files hold; the others say how to run
