@@ -9,13 +9,12 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from snakeval.engine import check
 from snakeval.engine.causal import Causal
 from snakeval.engine.ending import Ending
+from snakeval.engine.modes import Modes
 from snakeval.engine.protocol import Counters, TableEngine
 from snakeval.schemas import ASKS
 
-_OWN_ATTENTION: dict[str, str] = {}
 VOCABULARY = 320
 LENGTH = 512
 
@@ -98,9 +97,14 @@ def causal(name: str) -> transformers.PreTrainedModel:
 
 def engine(name: str, path: str = "auto", budget: int = 1024, rows: int = 4) -> TableEngine:
     """An engine of a tiny causal model, without a folder. Its model has its own attention again, whoever used it before."""
-    model = causal(name)
-    check.use(model, _OWN_ATTENTION.setdefault(name, model.config._attn_implementation))
+    model, modes = causal(name), modes_of(name)
+    modes.plain()
     return engine_of(model, path, budget, rows)
+
+
+@cache
+def modes_of(name: str) -> Modes:
+    return Modes(causal(name))
 
 
 def engine_of(model: transformers.PreTrainedModel, path: str = "auto", budget: int = 1024, rows: int = 4) -> TableEngine:

@@ -229,14 +229,11 @@ def test_a_model_that_fails_in_packed_passes_falls_back_and_says_why(monkeypatch
 
 def test_positions_that_depend_on_the_length_of_the_batch_are_noticed():
     """Dynamic position scaling turns on beyond the trained length: only the longest ask shows it."""
-    from snakeval.engine import check
-
     model = transformers.LlamaForCausalLM(
         transformers.LlamaConfig(
             **tiny.GROUPED | {"max_position_embeddings": 64}, rope_parameters={"rope_type": "dynamic", "factor": 8.0, "rope_theta": 1e4}
         )
     ).eval()
-    check.use(model, "sdpa")
     engine = tiny.engine_of(model, "auto")
     rng = np.random.default_rng(13)
     tiny.answers(engine, tiny.table([tiny.ask("short", tiny.tokens(rng, 20), [4])]))

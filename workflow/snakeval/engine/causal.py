@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from snakeval.engine import asks as rows_of
-from snakeval.engine import check
 from snakeval.engine.asks import Answer, Ask
+from snakeval.engine.check import Check
 from snakeval.engine.ending import Ending
+from snakeval.engine.modes import Modes
 from snakeval.engine.packed import Packed
 from snakeval.engine.padded import Padded
 from snakeval.engine.protocol import Counters
@@ -28,11 +29,10 @@ class Causal:
         self.counters = counters
         self.description = "padded (asked for)" if path == "padded" else "packed"
         self._wanted = path
-        self._model = model
-        self._own_attention = model.config._attn_implementation
+        self._modes = Modes(model)
         self._padded = Padded(model, ending, counters, budget)
         self._packed = Packed(model, ending, counters, budget, rows)
-        self._check = check.Check(model, self._own_attention, self._packed, self._padded)
+        self._check = Check(model, self._modes, self._packed, self._padded)
 
     def plan(self, asks: list[Ask]) -> list[np.ndarray]:
         """The plan of the path that suits the asks: packed, unless a check on some of them shows that it would not be exact."""
@@ -47,6 +47,8 @@ class Causal:
         yield from self._chosen().answer(asks)
 
     def _chosen(self) -> Packed | Padded:
-        packed = self.description == "packed"
-        check.use(self._model, check.PACKED if packed else self._own_attention)
-        return self._packed if packed else self._padded
+        if self.description == "packed":
+            self._modes.packed()
+            return self._packed
+        self._modes.plain()
+        return self._padded

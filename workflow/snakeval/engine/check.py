@@ -15,12 +15,12 @@ from snakeval.engine import asks as rows_of
 from snakeval.engine import sampling
 from snakeval.engine.asks import Answer, Ask
 from snakeval.engine.attention import Unsupported
+from snakeval.engine.modes import Modes
 from snakeval.engine.packed import Packed
 from snakeval.engine.padded import Padded
 from snakeval.engine.protocol import Counters
 from snakeval.errors import UserError
 
-PACKED = "snakeval"  # the name of attention.attend in transformers' AttentionInterface
 TOKENS = 64  # of a short ask
 SCORED = 12  # of them as continuation
 BUDGET = 48  # for the short asks
@@ -30,18 +30,12 @@ DECODED = 6  # tokens generated to compare
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 0.05, torch.bfloat16: 0.1}
 
 
-def use(model: Any, attention: str) -> None:
-    """Switch the model's attention."""
-    if model.config._attn_implementation != attention:
-        model.set_attn_implementation(attention)
-
-
 @dataclass
 class Check:
     """What has been shown for a model so far, so that it is not shown again for every plan."""
 
     model: Any
-    own_attention: str
+    modes: Modes
     packed: Packed
     padded: Padded
     exact_to: int = 0  # longest ask for which both paths agreed
@@ -84,9 +78,9 @@ class Check:
 
     def _loglikelihood_difference(self, packed: Packed, padded: Padded, asks: list[Ask]) -> float:
         """Largest difference of the mean log-likelihood of a token; the padded path takes each ask alone."""
-        use(self.model, PACKED)
+        self.modes.packed()
         found = {answer.key: _per_token(answer) for answers in packed.answer(asks) for answer in answers}
-        use(self.model, self.own_attention)
+        self.modes.plain()
         expected = {answer.key: _per_token(answer) for ask in asks for answer in padded.loglikelihoods([ask])}
         return max(abs(found[key] - expected[key]) for key in expected)
 
@@ -100,12 +94,12 @@ class Check:
         prompts = [replace(ask, kind=rows_of.GENERATE, generation=settings) for ask in asks]
         packed.plan(prompts)
         likelihoods = []
-        for engine, attention in ((packed, PACKED), (padded, self.own_attention)):
-            use(self.model, attention)
+        for engine, mode in ((packed, self.modes.packed), (padded, self.modes.plain)):
+            mode()
             rows = [sampling.start(ask, ask.context) for ask in prompts]
             for _ in engine.texts(rows):
                 pass
-            use(self.model, self.own_attention)
+            self.modes.plain()
             texts = [replace(ask, continuation=np.array(row.tokens, np.int32)) for ask, row in zip(asks, rows, strict=True)]
             likelihoods.append([_per_token(answer) for ask in texts for answer in padded.loglikelihoods([ask])])
         return max(plain - fast for fast, plain in zip(*likelihoods, strict=True))

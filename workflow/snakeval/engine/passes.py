@@ -11,12 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AttentionInterface
 
-from snakeval.engine.attention import Group, Layout, Past, Prefill, attend
+from snakeval.engine.attention import Group, Layout, Past, Prefill
 from snakeval.engine.protocol import Counters
-
-AttentionInterface.register("snakeval", attend)
 
 SMALLEST_PIECE = 32  # tokens; a sequence that does not fit the device's memory even so has met its limit
 PADDING = 1.25  # units are padded to one length for attention while that makes at most this many times their tokens

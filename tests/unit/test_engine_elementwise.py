@@ -1,0 +1,51 @@
+import engine_models as tiny
+import pytest
+import torch
+
+from snakeval.engine import elementwise
+
+ROTARY = {"llama", "qwen2", "qwen3", "mistral", "gemma2", "gpt_neox", "phi", "mixtral"}
+NORMS = {"llama", "qwen2", "qwen3", "mistral", "gemma2", "mixtral", "gpt_oss"}
+
+
+@pytest.mark.parametrize("name", sorted(tiny.CONFIGS))
+def test_replaced_modules_compute_the_same(name):
+    model = tiny.causal(name)
+    tiny.modes_of(name).plain()
+    chosen = elementwise.replacements(model)
+    kinds = {"norm" if "Norm" in type(module).__name__ else "rotary" for module, _ in chosen}
+    assert kinds == {kind for kind, names in (("rotary", ROTARY), ("norm", NORMS)) if name in names}
+    ids = torch.arange(40)[None]
+    with torch.inference_mode():
+        expected = model(ids).logits
+        elementwise.install(chosen)
+        try:
+            found = model(ids).logits
+        finally:
+            elementwise.remove(chosen)
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+        assert torch.equal(model(ids).logits, expected)
+
+
+def test_a_norm_of_another_formula_is_left_alone():
+    class OddRMSNorm(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.full((8,), 0.5))
+            self.eps = 1e-6
+
+        def forward(self, hidden):
+            return hidden * self.weight
+
+    assert elementwise.replacements(OddRMSNorm()) == []
+
+
+def test_a_wrapped_forward_is_left_alone():
+    model = tiny.causal("llama")
+    tiny.modes_of("llama").plain()
+    norm = model.base_model.norm
+    norm.forward = norm.forward
+    try:
+        assert norm not in [module for module, _ in elementwise.replacements(model)]
+    finally:
+        del norm.forward

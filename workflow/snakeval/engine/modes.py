@@ -1,0 +1,38 @@
+"""A model's two modes: as transformers made it, and as packed passes need it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from transformers import AttentionInterface
+
+from snakeval.engine import elementwise
+from snakeval.engine.attention import attend
+
+PACKED = "snakeval"
+
+AttentionInterface.register(PACKED, attend)
+
+
+@dataclass
+class Modes:
+    """Switches a model; made while it is plain."""
+
+    model: Any
+    own_attention: str = field(init=False)
+    replacements: elementwise.Replacements = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.own_attention = self.model.config._attn_implementation
+        self.replacements = elementwise.replacements(self.model)
+
+    def packed(self) -> None:
+        """Attention in parts, and fewer passes over memory."""
+        if self.model.config._attn_implementation != PACKED:
+            self.model.set_attn_implementation(PACKED)
+            elementwise.install(self.replacements)
+
+    def plain(self) -> None:
+        """The model as it was loaded."""
+        if self.model.config._attn_implementation != self.own_attention:
+            self.model.set_attn_implementation(self.own_attention)
+            elementwise.remove(self.replacements)
