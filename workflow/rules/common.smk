@@ -78,6 +78,22 @@ def model_setting(name):
     return lambda wildcards: getattr(RUN.config.models[wildcards.model], name)
 
 
+def memory_of_model(wildcards, input, attempt):
+    """Resources function: MB of host memory for asking a model."""
+    from snakeval import demand  # imports what plans and most jobs do without
+
+    return demand.memory_mb(input.model, input.tokens, gpus=RUN.config.models[wildcards.model].gpus, attempt=attempt)
+
+
+def minutes_of_model(wildcards, input, attempt):
+    """Resources function: minutes for asking a model."""
+    from snakeval import demand
+
+    model = RUN.config.models[wildcards.model]
+    how = {"gpus": model.gpus, "threads": model.threads, "shards": model.shards}
+    return demand.minutes(input.model, input.tokens, attempt=attempt, **how)
+
+
 def print_summary():
     """The leaderboard and where the report lies, unless the run was for something else."""
     summary, page = Path(RESULTS, "tables", "summary.md"), Path(RESULTS, "report", "index.html")

@@ -54,6 +54,8 @@ rule infer:
     threads: model_setting("threads")
     resources:
         gpu=model_setting("gpus"),
+        mem_mb=memory_of_model,
+        runtime=minutes_of_model,
     params:
         results=RESULTS,
         gpus=model_setting("gpus"),

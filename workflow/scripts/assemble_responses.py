@@ -8,7 +8,7 @@ from snakeval import entry_files, identity, infer, job, parquet, schemas
 from snakeval.store import Store
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-results, index = Path(snakemake.params.results), snakemake.input.tokens
+results, index, model = Path(snakemake.params.results), snakemake.input.tokens, snakemake.wildcards.model
 files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
 of_model = [settings, parquet.digest(snakemake.input.model)]
 
@@ -16,9 +16,9 @@ of_model = [settings, parquet.digest(snakemake.input.model)]
 def assemble(entry):
     asked = pa.concat_tables(entry_files.read(shard, entry, schemas.TIMINGS) for shard in snakemake.input.asked)
     store = Store(results / "store", infer.who_answered(asked), identity.tokenizer_identity(files))
-    return infer.assemble(entry_files.read(index, entry, schemas.TOKENS), store, asked=", ".join(snakemake.input.asked))
+    return infer.assemble(entry_files.read(index, entry, schemas.TOKENS), store, asked=f"{results}/asked/{model} and {results}/index/asked/{model}")
 
 
 fingerprints = {entry: parquet.fingerprint_of(of_model, digest) for entry, digest in entry_files.digests(index).items()}
-folder = results / "responses" / snakemake.wildcards.model
+folder = results / "responses" / model
 entry_files.refresh(snakemake.output[0], folder, fingerprints, assemble, schemas.RESPONSES)

@@ -1,0 +1,40 @@
+"""What a job asks a cluster for grows with the model, its share of the documents, and each attempt."""
+
+import pyarrow as pa
+import pytest
+
+from snakeval import demand, parquet
+from snakeval.schemas import ENTRY_FILES, MODEL_FILES
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Tables of a model of 16 GB and of 60,000 documents."""
+    row = {"model": "m", "source": "s", "revision": None, "folder": "f", "sha256": ""}
+    files = [{"file": "a.safetensors", "size": 10**10}, {"file": "b.safetensors", "size": 6 * 10**9}, {"file": "notes.bin", "size": 10**12}]
+    parquet.write(pa.Table.from_pylist([row | file for file in files], MODEL_FILES), tmp_path / "model.parquet", MODEL_FILES)
+    for entry, documents in (("a", 20_000), ("b", 40_000)):
+        parquet.write(pa.table({"doc": range(documents)}), tmp_path / f"tokens/{entry}.parquet", None)
+    rows = [{"entry": entry, "file": f"../tokens/{entry}.parquet", "digest": "", "fingerprint": ""} for entry in "ab"]
+    parquet.write(pa.Table.from_pylist(rows, ENTRY_FILES), tmp_path / "index/m.parquet", ENTRY_FILES)
+    return tmp_path / "model.parquet", tmp_path / "index/m.parquet"
+
+
+def test_memory(made):
+    once = demand.memory_mb(*made, gpus=1, attempt=1)
+    assert 19_000 <= once < 22_000
+    assert demand.memory_mb(*made, gpus=1, attempt=3) == pytest.approx(3 * once, abs=3)
+    assert demand.memory_mb(*made, gpus=0, attempt=1) > once
+
+
+def test_minutes(made):
+    how = {"gpus": 1, "threads": 1, "shards": 1, "attempt": 1}
+    assert demand.minutes(*made, **how) == 15 + 60_000 * 16 * 0.02 / 60
+    assert demand.minutes(*made, **how | {"shards": 4}) == 15 + 60_000 * 16 * 0.02 / 60 / 4
+    assert demand.minutes(*made, **how | {"attempt": 2}) == 2 * demand.minutes(*made, **how)
+    assert demand.minutes(*made, **how | {"gpus": 0, "threads": 8}) > 10 * demand.minutes(*made, **how)
+
+
+def test_nothing_is_known_before_the_tables_are_made(made, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        demand.memory_mb(tmp_path / "absent.parquet", made[1], gpus=1, attempt=1)
