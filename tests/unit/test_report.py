@@ -286,6 +286,22 @@ def test_visible(given, shown):
     assert text.visible(given) == shown
 
 
+def test_the_page_and_its_scripts_hide_the_same_characters():
+    source = (Path(report.__file__).parent / "static/text.js").read_text(encoding="utf-8")
+    pattern = re.search(r"const HIDDEN = /(.*)/u;", source)[1]
+    script = re.compile(re.sub(r"\\u\{(\w+)\}", lambda m: f"\\U{int(m[1], 16):08x}", pattern))
+    for code in [*range(0xD800), *range(0xE000, 0x20000), *range(0xE0000, 0xE2000)]:
+        assert bool(script.match(chr(code))) == (text.visible(chr(code)) != chr(code)), hex(code)
+
+
+def test_fifths_by_length_are_taken_within_each_task():
+    values = {("short", i): float(i >= 5) for i in range(10)} | {("long", i): float(i < 5) for i in range(10)}
+    lengths = {("short", i): i for i in range(10)} | {("long", i): 1000 + i for i in range(10)}
+    found = quality._fifths("m", np.concatenate(quality._by_length(values, lengths)))
+    assert found.n == 20
+    assert [mean for _, mean, _, _ in found.fifths] == [0.5] * 5  # the tasks go opposite ways, and neither is the longer one's end
+
+
 def test_shortened_keeps_both_ends_within_the_width():
     assert text.shortened("short", 10) == "short"
     assert text.shortened("abcdefghijklmnop", 9) == "abcd…mnop"

@@ -33,7 +33,7 @@ class Confidence:
 
 @dataclass(frozen=True)
 class Length:
-    """Score of one model by length of the prompt; fifths are taken within each task, so that tasks do not mix with lengths."""
+    """Score of one model by length of prompts or answers; fifths are taken within each task, so that tasks do not mix with lengths."""
 
     model: str
     n: int
@@ -41,23 +41,28 @@ class Length:
 
 
 def measure(results: Path, entries: list[str], models: list[str], rows: list[Row]) -> dict:
-    """{"confidence": [Confidence], "length": [Length]} of the models that have the documents for it."""
+    """{"confidence": [Confidence], "prompt": [Length], "answer": [Length]} of the models that have the documents for it."""
     leading = {(row.entry, row.task): row for row in rows if row.primary and row.bounded and not row.is_group}
-    confidence, length = [], []
     choices = {entry: _choices(results / "requests" / f"{entry}.parquet") for entry in entries}
+    found: dict[str, list] = {"confidence": [], "prompt": [], "answer": []}
     for model in models:
         sure: list[np.ndarray] = []
-        scored: list[np.ndarray] = []
+        by_prompt: list[np.ndarray] = []
+        by_answer: list[np.ndarray] = []
         for entry in entries:
             if not (results / "responses" / model / f"{entry}.parquet").exists():
                 continue
             sure.append(_confidences(results / "responses" / model / f"{entry}.parquet", choices[entry]))
-            scored += _by_length(results, model, entry, leading)
+            values = _values(results, model, entry, leading)
+            by_prompt += _by_length(values, _prompt_tokens(results, model, entry))
+            by_answer += _by_length(values, _answer_tokens(results, model, entry))
         if sum(map(len, sure)):
-            confidence.append(_calibrate(model, np.concatenate(sure)))
-        if sum(map(len, scored)):
-            length.append(_fifths(model, np.concatenate(scored)))
-    return {"confidence": confidence, "length": length}
+            found["confidence"].append(_calibrate(model, np.concatenate(sure)))
+        if by_prompt:
+            found["prompt"].append(_fifths(model, np.concatenate(by_prompt)))
+        if by_answer:
+            found["answer"].append(_fifths(model, np.concatenate(by_answer)))
+    return found
 
 
 def calibration_panels(found: list[Confidence]) -> list[charts.Panel]:
@@ -160,16 +165,39 @@ def _calibrate(model: str, documents: np.ndarray) -> Confidence:
     return Confidence(model, len(sure), error, bins, [(cut / len(sure), float(running[cut - 1])) for cut in cuts])
 
 
-def _by_length(results: Path, model: str, entry: str, leading: dict[tuple[str, str], Row]) -> list[np.ndarray]:
+def _prompt_tokens(results: Path, model: str, entry: str) -> dict[tuple[str, int], int]:
+    table = parquet.read(results / "tokens" / model / f"{entry}.parquet", schemas.TOKENS, ["task", "doc_id", "contexts"])
+    return dict(zip(_keys(table), (max(n, default=0) for n in prompt_lengths(table["contexts"]).to_pylist()), strict=True))
+
+
+def _answer_tokens(results: Path, model: str, entry: str) -> dict[tuple[str, int], int]:
+    """Of generated answers; the longest where there are several."""
+    table = parquet.read(results / "responses" / model / f"{entry}.parquet", schemas.RESPONSES, ["task", "doc_id", "kind", "n_tokens"])
+    lines = table.select(["kind", "n_tokens"]).to_pylist()
+    return {
+        key: max(line["n_tokens"], default=0) for key, line in zip(_keys(table), lines, strict=True) if line["kind"] == "generate_until"
+    }
+
+
+def _values(results: Path, model: str, entry: str, leading: dict[tuple[str, str], Row]) -> dict[tuple[str, int], float]:
+    """The documents' scores by the leading metric."""
+    table = parquet.read(results / "scores" / model / f"{entry}.parquet", schemas.SCORES, ["task", "doc_id", "filter", "metric", "value"])
+    lines = table.select(["filter", "metric", "value"]).to_pylist()
+    return {
+        key: line["value"]
+        for key, line in zip(_keys(table), lines, strict=True)
+        if (lead := leading.get((entry, key[0])))
+        and (lead.filter, lead.metric) == (line["filter"], line["metric"])
+        and line["value"] is not None
+    }
+
+
+def _by_length(values: dict[tuple[str, int], float], lengths: dict[tuple[str, int], int]) -> list[np.ndarray]:
     """Per task: documents × (fifth, score)."""
-    tokens = parquet.read(results / "tokens" / model / f"{entry}.parquet", schemas.TOKENS, ["task", "doc_id", "contexts"])
-    lengths = dict(zip(_keys(tokens), (max(n, default=0) for n in prompt_lengths(tokens["contexts"]).to_pylist()), strict=True))
-    scores = parquet.read(results / "scores" / model / f"{entry}.parquet", schemas.SCORES, ["task", "doc_id", "filter", "metric", "value"])
     held: dict[str, list[tuple[int, float]]] = {}
-    for key, row in zip(_keys(scores), scores.select(["filter", "metric", "value"]).to_pylist(), strict=True):
-        lead = leading.get((entry, key[0]))
-        if lead and (lead.filter, lead.metric) == (row["filter"], row["metric"]) and row["value"] is not None and key in lengths:
-            held.setdefault(key[0], []).append((lengths[key], row["value"]))
+    for key, value in values.items():
+        if key in lengths:
+            held.setdefault(key[0], []).append((lengths[key], value))
     found = []
     for pairs in held.values():
         length, value = np.array(pairs, dtype=float).T

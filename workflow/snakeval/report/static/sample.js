@@ -71,7 +71,7 @@ function likelihoods(asked, answered, part) {
     const name = rolling ? `window ${i + 1}` : asks ? asks.text : `continuation ${i + 1}`;
     const marks = [asked.gold.includes(i) && i < choices ? "reference" : "", choices && i < choices && value === Math.max(...among) ? "likeliest" : ""].filter(Boolean);
     return el("tr", { class: marks.join(" ") },
-      el("th", { scope: "row" }, ...(name.length > 400 ? [block(name)] : nodes(name)), asks?.question === -1 && !rolling ? " (after nothing)" : ""),
+      el("th", { scope: "row" }, ...(name.length > 400 ? [block(name)] : nodes(name)), note(asks, answered.context[i], answered.prompts.length)),
       el("td", { class: "marks" }, marks.join(", ")),
       el("td", { class: "num" }, typeof value === "number" ? number(value) : String(value)),
       el("td", {}, el("svg:svg", { class: "bar", width: 120, height: 10, role: "img", "aria-label": `log-likelihood ${value}` }, el("svg:rect", { width: width(value), height: 10 }))),
@@ -83,6 +83,12 @@ function likelihoods(asked, answered, part) {
   return part(choices ? "Choices" : "Log-likelihood",
     el("div", { class: "scroll" }, el("table", { class: "plain choices" }, el("thead", {}, el("tr", {}, ...heads.map((head, i) => el(head ? "th" : "td", head ? { scope: "col", class: [2, 4, 5].includes(i) ? "num" : null } : {}, head)))), el("tbody", {}, ...lines))),
     el("p", { class: "caption" }, `Bars: log-likelihood, longer is likelier.${choices ? " Share: among the choices’ probabilities." : ""} Greedy: every token is the most likely one.`));
+}
+
+// After which of several prompts a continuation stands.
+function note(asks, context, prompts) {
+  if (asks?.question === -1) return " (after nothing)";
+  return asks && prompts > 1 ? ` (after prompt ${context + 1})` : "";
 }
 
 function scoreTable(scores) {
