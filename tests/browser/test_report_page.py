@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -350,8 +351,6 @@ def test_narrow_window_does_not_scroll_sideways(page):
 
 def test_accessible_by_axe(page):
     """Runs axe-core when SNAKEVAL_AXE names its axe.min.js; it is not part of this project."""
-    import os
-
     if "SNAKEVAL_AXE" not in os.environ:
         pytest.skip("SNAKEVAL_AXE names no axe.min.js (npm pack axe-core)")
     page.execute_script(Path(os.environ["SNAKEVAL_AXE"]).read_text(encoding="utf-8"))
@@ -366,6 +365,7 @@ def test_accessible_by_axe(page):
             "health",
             "quality",
             "cost",
+            "history",
             "provenance",
         ):
             _go(page, f"#{view}")

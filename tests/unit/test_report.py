@@ -2,13 +2,10 @@
 
 import base64
 import hashlib
-import itertools
 import json
 import math
 import re
-import subprocess
 import zlib
-from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,9 +14,9 @@ import pyarrow as pa
 import pytest
 import report_fixture
 
-from snakeval import parquet, provenance, report, schemas
+from snakeval import parquet, report, schemas
 from snakeval.errors import UserError
-from snakeval.report import board, charts, cost, history, quality, rule_graph, samples, text, variety
+from snakeval.report import board, cost, samples, text, variety
 
 
 @pytest.fixture(scope="module")
@@ -272,233 +269,6 @@ def test_infinite_likelihoods_survive(tmp_path):
     assert rows[0]["loglikelihoods"][0] == "-inf"
 
 
-@pytest.mark.parametrize(
-    ("given", "shown"),
-    [
-        ("plain\n\ttext", "plain\n\ttext"),
-        ("a\u202eb", "a⟨U+202E⟩b"),
-        ("\x00", "⟨U+0000⟩"),
-        ("\U000e0041", "⟨U+E0041⟩"),
-        ("né 漢字 👍", "né 漢字 👍"),
-    ],
-)
-def test_visible(given, shown):
-    assert text.visible(given) == shown
-
-
-def test_the_page_and_its_scripts_hide_the_same_characters():
-    source = (Path(report.__file__).parent / "static/text.js").read_text(encoding="utf-8")
-    pattern = re.search(r"const HIDDEN = /(.*)/u;", source)[1]
-    script = re.compile(re.sub(r"\\u\{(\w+)\}", lambda m: f"\\U{int(m[1], 16):08x}", pattern))
-    for code in [*range(0xD800), *range(0xE000, 0x20000), *range(0xE0000, 0xE2000)]:
-        assert bool(script.match(chr(code))) == (text.visible(chr(code)) != chr(code)), hex(code)
-
-
-def test_fifths_by_length_are_taken_within_each_task():
-    values = {("short", i): float(i >= 5) for i in range(10)} | {("long", i): float(i < 5) for i in range(10)}
-    lengths = {("short", i): i for i in range(10)} | {("long", i): 1000 + i for i in range(10)}
-    found = quality._fifths("m", np.concatenate(quality._by_length(values, lengths)))
-    assert found.n == 20
-    assert [mean for _, mean, _, _ in found.fifths] == [0.5] * 5  # the tasks go opposite ways, and neither is the longer one's end
-
-
-def test_shortened_keeps_both_ends_within_the_width():
-    assert text.shortened("short", 10) == "short"
-    assert text.shortened("abcdefghijklmnop", 9) == "abcd…mnop"
-    assert text._columns(text.shortened("漢字" * 20, 11)) <= 11
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"), [(0.12345, "0.123"), (-1.5, "−1.500"), (12.3456, "12.35"), (1234.5, "1 234"), (None, "–"), (2.5e7, "2.5e07")]
-)
-def test_number(value, shown):
-    assert text.number(value) == shown
-
-
-def test_nice_ticks_are_round_and_inside():
-    assert charts.nice_ticks(0.0, 1.0, 4) == [0.0, 0.5, 1.0]
-    assert charts.nice_ticks(2.1, 9.7, 4) == [4.0, 6.0, 8.0]
-    for low, high in ((-3.7, 12.0), (0.001, 0.0042), (5.0, 5.5)):
-        ticks = charts.nice_ticks(low, high, 4)
-        assert 2 <= len(ticks) <= 10
-        assert all(low <= tick <= high for tick in ticks)
-
-
-def test_csv_keeps_formulas_as_text():
-    assert charts.csv(("name", "value"), [("=1+1", 0.1234567), ('say "a, b"', None)]) == 'name,value\n\'=1+1,0.123457\n"say ""a, b""",\n'
-
-
-def test_mean_difference_combines_paired_intervals():
-    """Against the standard error of the mean of independent differences, computed directly."""
-    rng = np.random.default_rng(0)
-    gaps = [rng.normal(0.1, 0.3, 400), rng.normal(-0.05, 0.2, 300)]
-    means, errors = [g.mean() for g in gaps], [g.std(ddof=1) / math.sqrt(len(g)) for g in gaps]
-    table = [_line(model, f"t{i}", 0.5 + (means[i] if model == "a" else 0)) for i in range(2) for model in "ab"]
-    found = board.pairs([_comparison(f"t{i}", means[i], 1.96 * errors[i]) for i in range(2)])
-    pair = board.mean_difference(board.top(board.rows(table, ["a", "b"], ["e"])), found, "a", "b")
-    half = 1.96 * math.sqrt(errors[0] ** 2 + errors[1] ** 2) / 2
-    assert (pair.difference, pair.low, pair.high) == pytest.approx((np.mean(means), np.mean(means) - half, np.mean(means) + half))
-    turned = board.mean_difference(board.top(board.rows(table, ["a", "b"], ["e"])), found, "b", "a")
-    assert (turned.difference, turned.low, turned.high) == pytest.approx((-pair.difference, -pair.high, -pair.low))
-
-
-def test_mean_of_a_score_that_does_not_vary_has_an_interval():
-    table = [_line("a", "t0", 0.0) | {"ci_low": 0.0, "ci_high": 0.02}, _line("a", "t1", 0.5) | {"ci_low": 0.4, "ci_high": 0.6}]
-    (standing,) = board.standings(board.top(board.rows(table, ["a"], ["e"])), {}, ["a"])
-    assert (standing.mean, standing.low, standing.high) == pytest.approx((0.25, 0.2, 0.25 + math.hypot(0.02, 0.1) / 2))
-
-
-def test_record_turns_where_lower_is_better():
-    table = [_line(model, "ppl", 3.0 if model == "a" else 4.0, higher=False) for model in "ab"]
-    found = board.pairs([_comparison("ppl", -1.0, 0.2)])
-    assert board.record(found, board.top(board.rows(table, ["a", "b"], ["e"])), "a", "b") == (["ppl"], [], [])
-    assert board.averaged(board.top(board.rows(table, ["a", "b"], ["e"]))) == []
-
-
-def test_rows_stand_below_their_group_and_further_metrics_below_the_leading_one():
-    table = [
-        _line("a", "leaf_1", 0.1, parent="area"),
-        _line("a", "leaf_1", 0.2, parent="area", metric="acc_norm", primary=False),
-        _line("a", "area", 0.3, parent="group", group=True),
-        _line("a", "group", 0.4, group=True),
-    ]
-    rows = board.rows(table, ["a"], ["e"])
-    assert [(row.task, row.metric, row.depth, row.children) for row in rows] == [
-        ("group", "acc", 0, True),
-        ("area", "acc", 1, True),
-        ("leaf_1", "acc", 2, False),
-        ("leaf_1", "acc_norm", 2, False),
-    ]
-
-
-def _line(model, task, value, *, higher=True, parent=None, metric="acc", primary=True, group=False) -> dict:
-    empty = dict.fromkeys(schemas.SCORE_TABLE.names)
-    known = {"model": model, "entry": "e", "task": task, "parent": parent, "is_group": group, "filter": "none", "metric": metric}
-    return empty | known | {"n": 10, "value": value, "ci_method": "t", "higher_is_better": higher, "primary": primary}
-
-
-def _comparison(task, difference, half) -> dict:
-    known = {"entry": "e", "task": task, "filter": "none", "metric": "acc", "model_a": "a", "model_b": "b", "n": 100}
-    return known | {"difference": difference, "ci_low": difference - half, "ci_high": difference + half, "p_holm": 0.001}
-
-
-def test_calibration_error_against_a_plain_computation():
-    rng = np.random.default_rng(1)
-    sure = rng.uniform(0.25, 1.0, 500)
-    right = (rng.random(500) < sure**2).astype(float)
-    edges = np.linspace(0, 1, 11)
-    expected = 0.0
-    for low, high in itertools.pairwise(edges):
-        inside = (sure >= low) & (sure < high)
-        if inside.any():
-            expected += inside.mean() * abs(sure[inside].mean() - right[inside].mean())
-    found = quality._calibrate("m", np.stack([sure, right], axis=1))
-    assert found.error == pytest.approx(expected)
-    assert found.coverage[-1] == (1.0, pytest.approx(right.mean()))
-    half = np.argsort(-sure)[:250]
-    assert dict(found.coverage)[0.5] == pytest.approx(right[half].mean())
-
-
-def test_wilson_against_scipy():
-    from scipy.stats import binomtest
-
-    for right, n in ((0, 5), (3, 10), (99, 100)):
-        expected = binomtest(right, n).proportion_ci(method="wilson")
-        assert quality.wilson(right, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
-
-
-def test_provenance_knows_this_checkout_and_marks_changes(tmp_path):
-    def git(*arguments):
-        subprocess.run(["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", *arguments], check=True, capture_output=True)
-
-    assert provenance.checkout(tmp_path) == {"commit": None, "dirty": False, "changed": [], "digest": ""}
-    git("init")
-    (tmp_path / "file").write_text("one")
-    git("add", "file")
-    git("commit", "-m", "first")
-    clean = provenance.checkout(tmp_path)
-    assert re.fullmatch("[0-9a-f]{40}", clean["commit"]) and not clean["dirty"]
-    (tmp_path / "file").write_text("two")
-    changed = provenance.checkout(tmp_path)
-    assert changed["dirty"] and changed["changed"] == ["file"] and changed["digest"]
-    (tmp_path / "file").write_text("three")
-    assert provenance.checkout(tmp_path)["digest"] != changed["digest"]
-
-
-def test_provenance_fingerprint_covers_what_makes_scores(tmp_path):
-    given = {"repository": tmp_path, "configuration": "a: 1", "seeds": {"run": 1}, "models": [{"model": "m", "digest": "x"}], "data": []}
-    first = provenance.collect(**given, command="snakemake")
-    assert provenance.collect(**given, command="snakemake --cores 8")["fingerprint"] == first["fingerprint"]
-    assert provenance.collect(**given | {"seeds": {"run": 2}}, command="snakemake")["fingerprint"] != first["fingerprint"]
-    assert (
-        provenance.collect(**given | {"models": [{"model": "m", "digest": "y"}]}, command="snakemake")["fingerprint"]
-        != first["fingerprint"]
-    )
-    assert first["hardware"]["cores"] >= 1 and first["versions"]["python"].startswith("3.")
-    assert json.loads(json.dumps(first)) == first
-
-
-def test_rules_stand_right_of_what_they_need():
-    graph = rule_graph.layout([["a", "b"], ["b", "d"], ["a", "c"], ["c", "d"], ["a", "d"]])
-    place = {node.name: node.x for node in graph.nodes}
-    assert place["a"] < place["b"] == place["c"] < place["d"]
-    assert len(graph.edges) == 5
-    assert rule_graph.layout([]).nodes == []
-    with pytest.raises(ValueError, match="circle"):
-        rule_graph.layout([["a", "b"], ["b", "a"]])
-
-
-def test_history_pairs_documents_of_the_same_requests_and_marks_regressions(tmp_path):
-    earlier, now = tmp_path / "earlier", tmp_path / "now"
-    report_fixture.make(earlier, tasks=2, documents=60)
-    settings = report_fixture.make(now, tasks=2, documents=60)
-    path = now / "scores/large/boolean.parquet"
-    lines = parquet.read(path, schemas.SCORES).to_pylist()
-    worse = [line | {"value": 0.0} if line["metric"] == "acc" and line["doc_id"] % 3 == 0 else line for line in lines]
-    parquet.write(pa.Table.from_pylist(worse, schema=schemas.SCORES), path, schemas.SCORES)
-    before = np.array([line["value"] for line in lines if line["metric"] == "acc"])
-    after = np.array([line["value"] for line in worse if line["metric"] == "acc"])
-    path = now / "tables/scores.parquet"
-    table = parquet.read(path, schemas.SCORE_TABLE).to_pylist()
-    changed = [
-        line | {"value": float(after.mean())} if (line["model"], line["task"], line["metric"]) == ("large", "boolean", "acc") else line
-        for line in table
-    ]
-    parquet.write(pa.Table.from_pylist(changed, schema=schemas.SCORE_TABLE), path, schemas.SCORE_TABLE)
-    leading = board.top(board.rows(changed, ["small", "large"], settings["tasks"]))
-    found = history.courses([{"label": "earlier", "results": str(earlier)}], now, leading)
-    first = found[0]
-    assert (first.model, first.task, first.verdict, first.paired) == ("large", "boolean", "regression", True)
-    gaps = after - before
-    half = 1.959964 * gaps.std(ddof=1) / math.sqrt(60)
-    assert (first.change, first.low, first.high) == pytest.approx((gaps.mean(), gaps.mean() - half, gaps.mean() + half), abs=1e-6)
-    assert {course.verdict for course in found[1:]} == {""}
-    settings["history"] = [{"label": "earlier", "results": str(earlier)}]
-    report.write(now, settings, now / "report/index.html")
-    assert "1 regression and 0 improvements" in (now / "report/index.html").read_text(encoding="utf-8")
-
-
-def test_history_of_other_requests_is_not_paired(tmp_path):
-    report_fixture.make(tmp_path / "earlier", models=1, tasks=1, documents=30, seed=1)
-    report_fixture.make(tmp_path / "now", models=1, tasks=1, documents=30, seed=2)
-    table = parquet.read(tmp_path / "now/tables/scores.parquet", schemas.SCORE_TABLE).to_pylist()
-    old = parquet.read(tmp_path / "earlier/tables/scores.parquet", schemas.SCORE_TABLE).to_pylist()
-    (course,) = history.courses(
-        [{"label": "x", "results": str(tmp_path / "earlier")}], tmp_path / "now", board.top(board.rows(table, ["model-00"], ["boolean"]))
-    )
-    assert not course.paired
-    assert course.high - course.change == pytest.approx(1.959964 * math.hypot(table[0]["stderr"], old[0]["stderr"]))
-
-
-def test_an_answer_given_to_most_documents_is_found():
-    right = {("t", i): (f"choice {i % 4 + 1}", 4) for i in range(40)}
-    found = variety._frequent("m", "e", "t", Counter({"choice 1": 30, "choice 2": 10}), right)
-    assert (found.answer, found.share, found.reference_share) == ("choice 1", 0.75, 0.25)
-    assert variety._frequent("m", "e", "t", Counter({f"choice {i}": 10 for i in range(4)}), right) is None
-    same = {("t", i): ("yes", 2) for i in range(40)}
-    assert variety._frequent("m", "e", "t", Counter({"yes": 40}), same) is None
-
-
 def test_clusters_are_averaged_per_model(run):
     folder, settings = run
     table = parquet.read(folder / "tables/scores.parquet", schemas.SCORE_TABLE).to_pylist()
@@ -526,7 +296,3 @@ def test_costs_are_summed_and_the_cheaper_and_better_stand_out(run):
     assert small.settings == "float32"
     chart = cost.pareto(cost.summed(timings, standings, settings["provenance"])["models"], standings)
     assert {point.strong for point in chart.points} == {True}  # small is cheaper, large is better
-
-
-def test_labels_are_moved_apart():
-    assert charts.apart([10, 12, 40, 11], 10) == [10, 30.0, 40.0, 20.0]

@@ -25,7 +25,9 @@ async function showCompare(parts) {
   compareBox("a").value = a;
   compareBox("b").value = b;
   const pair = await compared();
-  let found = compareRows().map((row) => ({ row, pair: a === b ? null : pair(row, a, b) })).filter((each) => each.pair);
+  let found = compareRows()
+    .map((row) => ({ row, pair: a === b ? null : pair(row, a, b) }))
+    .filter((each) => each.pair);
   for (const each of found) each.gain = each.row.higher ? each.pair.difference : -each.pair.difference;
   if (compareBox("order").value === "difference") found = [...found].sort((x, y) => y.row.bounded - x.row.bounded || y.gain - x.gain);
   else found = [...found].sort((x, y) => y.row.bounded - x.row.bounded);
@@ -33,7 +35,8 @@ async function showCompare(parts) {
   const sure = found.filter((each) => each.pair.p !== null && each.pair.p < 0.05);
   const ahead = sure.filter((each) => each.gain > 0).length;
   compareBox("words").textContent = found.length
-    ? `Of ${found.length} tasks, ${visible(run.models[a])} is ahead on ${ahead}, ${visible(run.models[b])} on ${sure.length - ahead}; ${found.length - sure.length} undecided.`
+    ? `Of ${found.length} tasks, ${visible(run.models[a])} is ahead on ${ahead}, ${visible(run.models[b])} on ${sure.length - ahead}; ` +
+      `${found.length - sure.length} undecided.`
     : "Choose two different models that answered the same tasks.";
   const chosen = found.find((each) => each.row.entry === parts[2] && each.row.task === parts[3]);
   const flips = document.getElementById("flips");
@@ -48,7 +51,14 @@ function drawForest(found, a, b) {
   const y = (i) => 34 + FOREST.line * i + (found[i]?.row.bounded || !shared.length ? 0 : 24);
   const height = y(found.length - 1) + 34;
   const width = FOREST.label + FOREST.plot + FOREST.side;
-  const svg = el("svg:svg", { class: "chart forest", viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": "Differences between the two models" });
+  const svg = el("svg:svg", {
+    class: "chart forest",
+    viewBox: `0 0 ${width} ${height}`,
+    width,
+    height,
+    role: "group",
+    "aria-label": "Differences between the two models",
+  });
   const end = 26 + FOREST.line * shared.length;
   const text = (x, line, kind, ...content) => el("svg:text", { x, y: line, class: kind }, ...content);
   if (shared.length) {
@@ -60,27 +70,72 @@ function drawForest(found, a, b) {
   }
   const middle = FOREST.label + FOREST.plot / 2;
   if (shared.length) svg.append(el("svg:line", { class: "zero", x1: middle, x2: middle, y1: 22, y2: end }));
-  if (shared.length < found.length) svg.append(el("svg:line", { class: "zero", x1: middle, x2: middle, y1: shared.length ? end + 18 : 22, y2: height - 20 }));
-  svg.append(text(middle - 8, 14, "label", `← ${visible(run.models[b])} better`), text(middle + 8, 14, "value", `${visible(run.models[a])} better →`));
-  svg.append(text(FOREST.label + FOREST.plot + 14, 14, "note", "A − B, 95 % interval"), text(width - 96, 14, "label", "adjusted p"), text(width - 6, 14, "label", "detectable"));
+  if (shared.length < found.length)
+    svg.append(el("svg:line", { class: "zero", x1: middle, x2: middle, y1: shared.length ? end + 18 : 22, y2: height - 20 }));
+  svg.append(
+    text(middle - 8, 14, "label", `← ${visible(run.models[b])} better`),
+    text(middle + 8, 14, "value", `${visible(run.models[a])} better →`),
+  );
+  svg.append(
+    text(FOREST.label + FOREST.plot + 14, 14, "note", "A − B, 95 % interval"),
+    text(width - 96, 14, "label", "adjusted p"),
+    text(width - 6, 14, "label", "detectable"),
+  );
   found.forEach(({ row, pair, gain }, i) => {
     const sign = row.higher ? 1 : -1;
     const own = row.bounded ? axis : scale([pair.difference, pair.low ?? 0, pair.high ?? 0]);
     const group = el("svg:g", { class: pair.p !== null && pair.p < 0.05 ? "strong" : "plain" });
-    if (pair.low !== null) group.append(el("svg:line", { class: "interval", x1: own.x(sign * pair.low), x2: own.x(sign * pair.high), y1: y(i), y2: y(i) }));
+    if (pair.low !== null)
+      group.append(el("svg:line", { class: "interval", x1: own.x(sign * pair.low), x2: own.x(sign * pair.high), y1: y(i), y2: y(i) }));
     group.append(el("svg:circle", { class: "dot", cx: own.x(gain), cy: y(i), r: 4 }));
     const name = row.task.length > 32 ? `${row.task.slice(0, 31)}…` : row.task;
-    const link = el("svg:a", { href: `#${["compare", run.models[a], run.models[b], row.entry, row.task].map(encodeURIComponent).join("/")}` });
-    link.append(text(FOREST.label - 10, y(i) + 4, "label", visible(name)), el("svg:title", {}, visible(`${row.task}, ${row.metric}, ${pair.n} documents, ${pair.test}`)));
+    const link = el("svg:a", {
+      href: fragment("compare", run.models[a], run.models[b], row.entry, row.task),
+    });
+    link.append(
+      text(FOREST.label - 10, y(i) + 4, "label", visible(name)),
+      el("svg:title", {}, visible(`${row.task}, ${row.metric}, ${pair.n} documents, ${pair.test}`)),
+    );
     const interval = pair.low === null ? "" : `  ${signed(pair.low)} to ${signed(pair.high)}`;
-    svg.append(link, group, text(FOREST.label + FOREST.plot + 14, y(i) + 4, "value", signed(pair.difference), el("svg:tspan", { class: "note", dx: 6 }, interval)));
-    svg.append(text(width - 96, y(i) + 4, "label", probability(pair.p)), text(width - 6, y(i) + 4, "label", pair.detectable === null ? "–" : number(pair.detectable)));
+    svg.append(
+      link,
+      group,
+      text(
+        FOREST.label + FOREST.plot + 14,
+        y(i) + 4,
+        "value",
+        signed(pair.difference),
+        el("svg:tspan", { class: "note", dx: 6 }, interval),
+      ),
+    );
+    svg.append(
+      text(width - 96, y(i) + 4, "label", probability(pair.p)),
+      text(width - 6, y(i) + 4, "label", pair.detectable === null ? "–" : number(pair.detectable)),
+    );
   });
   document.getElementById("forest").replaceChildren(...(found.length ? [svg] : []));
-  const cells = found.map(({ row, pair }) => [row.task, row.filter, row.metric, run.models[a], run.models[b], pair.n, pair.difference, pair.low, pair.high, pair.p, pair.p_bh, pair.effect, pair.detectable, pair.test]);
-  const quoted = (cell) => (typeof cell === "string" ? `"${/^[=+\-@\t\r]/.test(cell) ? "'" : ""}${cell.replaceAll('"', '""')}"` : (cell ?? ""));
+  const cells = found.map(({ row, pair }) => [
+    row.task,
+    row.filter,
+    row.metric,
+    run.models[a],
+    run.models[b],
+    pair.n,
+    pair.difference,
+    pair.low,
+    pair.high,
+    pair.p,
+    pair.p_bh,
+    pair.effect,
+    pair.detectable,
+    pair.test,
+  ]);
+  const quoted = (cell) =>
+    typeof cell === "string" ? `"${/^[=+\-@\t\r]/.test(cell) ? "'" : ""}${cell.replaceAll('"', '""')}"` : (cell ?? "");
   const header = "task,filter,metric,model_a,model_b,n,difference,ci_low,ci_high,p_holm,p_bh,effect,detectable,test";
-  document.querySelector("[data-name=differences] .csv").textContent = [header, ...cells.map((line) => line.map(quoted).join(","))].join("\n");
+  document.querySelector("[data-name=differences] .csv").textContent = [header, ...cells.map((line) => line.map(quoted).join(","))].join(
+    "\n",
+  );
 }
 
 // Right, wrong or between, of a document's leading score.
@@ -92,7 +147,7 @@ function grade(row, value) {
 async function showFlips(place, { row, pair }, a, b) {
   place.replaceChildren(el("h2", {}, visible(row.task)));
   if (row.group) {
-    place.append(el("p", { class: "caption" }, "A group has no documents of its own; choose “all without groups” above and open one of its subtasks."));
+    place.append(el("p", { class: "caption" }, "A group has no documents of its own: choose “all without groups” above."));
     return;
   }
   const index = await indexOf(row.entry);
@@ -111,15 +166,40 @@ async function showFlips(place, { row, pair }, a, b) {
   if (row.bounded) {
     const count = (key) => el("td", { class: "num" }, whole(held[key].length));
     place.append(
-      el("table", { class: "plain two" },
-        el("thead", {}, el("tr", {}, el("td"), el("th", { scope: "col", class: "num" }, `${names[1]} right`), el("th", { scope: "col", class: "num" }, `${names[1]} wrong`))),
-        el("tbody", {},
+      el(
+        "table",
+        { class: "plain two" },
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            el("td"),
+            el("th", { scope: "col", class: "num" }, `${names[1]} right`),
+            el("th", { scope: "col", class: "num" }, `${names[1]} wrong`),
+          ),
+        ),
+        el(
+          "tbody",
+          {},
           el("tr", {}, el("th", { scope: "row" }, `${names[0]} right`), count("right/right"), count("right/wrong")),
-          el("tr", {}, el("th", { scope: "row" }, `${names[0]} wrong`), count("wrong/right"), count("wrong/wrong")))),
-      el("p", { class: "caption" }, `Documents by ${visible(row.metric)}; partly right on either side and different: ${held.other.length}. ${visible(pair.test)}, adjusted p ${probability(pair.p)}.`),
+          el("tr", {}, el("th", { scope: "row" }, `${names[0]} wrong`), count("wrong/right"), count("wrong/wrong")),
+        ),
+      ),
+      el(
+        "p",
+        { class: "caption" },
+        `Documents by ${visible(row.metric)}; partly right on either side and different: ${held.other.length}. ` +
+          `${visible(pair.test)}, adjusted p ${probability(pair.p)}.`,
+      ),
     );
   }
-  const lists = [[`Only ${names[0]} right`, held["right/wrong"], a], [`Only ${names[1]} right`, held["wrong/right"], b], ["Partly right, and different", held.other, a]];
+  const lists = [
+    [`Only ${names[0]} right`, held["right/wrong"], a],
+    [`Only ${names[1]} right`, held["wrong/right"], b],
+    ["Partly right, and different", held.other, a],
+  ];
   for (const [title, documents, model] of lists) if (documents.length) place.append(flipList(title, documents, index, row, model));
 }
 
@@ -127,11 +207,18 @@ function flipList(title, documents, index, row, model) {
   const list = el("ul", { class: "flips" });
   const more = (from) => {
     for (const i of documents.slice(from, from + 100)) {
-      const address = `#${["samples", run.models[model], row.entry, row.task, index.doc[i]].map(encodeURIComponent).join("/")}`;
+      const address = fragment("samples", run.models[model], row.entry, row.task, index.doc[i]);
       list.append(el("li", {}, el("a", { href: address }, `${index.doc[i]}`), ` ${visible(index.snippet[i])}`));
     }
     const left = documents.length - from - 100;
-    if (left > 0) list.append(el("li", {}, el("button", { type: "button", click: (event) => (event.target.parentElement.remove(), more(from + 100)) }, `${left} more`)));
+    if (left > 0)
+      list.append(
+        el(
+          "li",
+          {},
+          el("button", { type: "button", click: (event) => (event.target.parentElement.remove(), more(from + 100)) }, `${left} more`),
+        ),
+      );
   };
   more(0);
   return el("details", { open: documents.length < 30 }, el("summary", {}, `${title} (${documents.length})`), list);
@@ -140,7 +227,7 @@ function flipList(title, documents, index, row, model) {
 function startCompare() {
   if (!compareBox("a")) return;
   for (const name of ["a", "b"]) compareBox(name).append(...run.models.map((model, i) => el("option", { value: i }, visible(model))));
-  const go = () => (location.hash = `#${["compare", run.models[compareBox("a").value], run.models[compareBox("b").value]].map(encodeURIComponent).join("/")}`);
+  const go = () => (location.hash = fragment("compare", run.models[compareBox("a").value], run.models[compareBox("b").value]));
   for (const name of ["a", "b"]) compareBox(name).addEventListener("change", go);
   for (const name of ["depth", "order"]) compareBox(name).addEventListener("change", () => showCompare(place().parts));
   document.getElementById("swap").addEventListener("click", () => {

@@ -30,7 +30,9 @@ function joined(charts) {
   if (charts.length === 1) return standalone(charts[0]);
   const across = Math.min(4, charts.length);
   const [width, height] = [charts[0].viewBox.baseVal.width, charts[0].viewBox.baseVal.height];
-  const parts = charts.map((svg, i) => standalone(svg).replace("<svg", `<svg x="${(i % across) * width}" y="${Math.floor(i / across) * height}"`));
+  const parts = charts.map((svg, i) =>
+    standalone(svg).replace("<svg", `<svg x="${(i % across) * width}" y="${Math.floor(i / across) * height}"`),
+  );
   const size = `width="${across * width}" height="${Math.ceil(charts.length / across) * height}"`;
   return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>${parts.join("")}</svg>`;
 }

@@ -21,7 +21,9 @@ function load(name) {
     script.onerror = () => reject(new Error(`samples/${name}.js cannot be read; the folder “samples” must lie beside the page`));
     script.onload = () => script.remove();
     document.head.append(script);
-  }).then(unpack).finally(() => arrivals.delete(name));
+  })
+    .then(unpack)
+    .finally(() => arrivals.delete(name));
 }
 
 function file(name) {
@@ -33,6 +35,7 @@ function file(name) {
   return kept;
 }
 
+const fragment = (...parts) => `#${parts.map(encodeURIComponent).join("/")}`; // an address within the page
 const entryOf = (name) => run.entries.find((entry) => entry.name === name);
 
 function indexOf(entry) {

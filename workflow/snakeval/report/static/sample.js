@@ -3,13 +3,25 @@
 async function showSample(article, row) {
   const [entry, model, index] = [chosen.entry, chosen.model, chosen.index];
   const [asked, answered] = await Promise.all([recordOf("q", row), recordOf(`m${run.models.indexOf(model)}`, row)]);
-  if (chosen.entry !== entry || chosen.model !== model || (chosen.at >= 0 && chosen.rows[chosen.at] !== row)) return; // stepped on meanwhile
+  const steppedOn = chosen.entry !== entry || chosen.model !== model || (chosen.at >= 0 && chosen.rows[chosen.at] !== row);
+  if (steppedOn) return;
   const part = (title, ...content) => el("section", {}, el("h3", {}, title), ...content);
   const parts = [
-    el("h2", {}, `${visible(asked.task)} `, el("a", { class: "here", href: address(model, row), title: "the address of this sample" }, `#${asked.doc_id}`)),
+    el(
+      "h2",
+      {},
+      `${visible(asked.task)} `,
+      el("a", { class: "here", href: address(model, row), title: "the address of this sample" }, `#${asked.doc_id}`),
+    ),
     badges(row, answered),
     models(row, index),
-    ...answered.prompts.map((prompt, i) => part(answered.prompts.length > 1 ? `Prompt ${i + 1} of ${answered.prompts.length}` : "Prompt", promptNote(answered, i), turns(prompt, asked))),
+    ...answered.prompts.map((prompt, i) =>
+      part(
+        answered.prompts.length > 1 ? `Prompt ${i + 1} of ${answered.prompts.length}` : "Prompt",
+        promptNote(answered, i),
+        turns(prompt, asked),
+      ),
+    ),
     answered.texts.length ? part(asked.kind === "generate_until" ? "Answer" : "Text", ...texts(answered)) : null,
     likelihoods(asked, answered, part),
     asked.references.length ? part("Reference", ...asked.references.map((text) => block(text, { class: "reference" }))) : null,
@@ -42,17 +54,24 @@ function models(row, index) {
   const links = named.map((name) => {
     const verdict = gradeOf(row, name);
     const value = index.models[name].value[row];
-    const label = `${SIGNS[verdict] ?? "·"} ${visible(name)}${verdict === "partial" || (verdict === null && value !== null) ? ` ${number(value)}` : ""}`;
+    const worth = verdict === "partial" || (verdict === null && typeof value === "number") ? ` ${number(value)}` : "";
+    const label = `${SIGNS[verdict] ?? "·"} ${visible(name)}${worth}`;
     return el("a", { href: address(name, row), class: verdict, "aria-current": name === chosen.model ? "true" : null }, label);
   });
   return el("nav", { class: "models", "aria-label": "This document in every model" }, ...links);
 }
 
+const ENDINGS = { stop: "a stop string", eos: "the end token", length: "the length limit" };
+
 function texts(answered) {
-  return answered.texts.flatMap((text, i) => [
-    el("p", { class: "caption" }, `${answered.texts.length > 1 ? `sample ${i + 1}: ` : ""}${answered.n_tokens[i] ?? "?"} tokens, ended by ${{ stop: "a stop string", eos: "the end token", length: "the length limit" }[answered.finish_reasons[i]] ?? answered.finish_reasons[i]}`),
-    block(text, { class: "answer" }),
-  ]);
+  return answered.texts.flatMap((text, i) => {
+    const name = answered.texts.length > 1 ? `sample ${i + 1}: ` : "";
+    const reason = answered.finish_reasons[i];
+    return [
+      el("p", { class: "caption" }, `${name}${answered.n_tokens[i] ?? "?"} tokens, ended by ${ENDINGS[reason] ?? reason}`),
+      block(text, { class: "answer" }),
+    ];
+  });
 }
 
 function likelihoods(asked, answered, part) {
@@ -69,20 +88,64 @@ function likelihoods(asked, answered, part) {
   const lines = values.map((value, i) => {
     const asks = rolling ? null : asked.continuations[i];
     const name = rolling ? `window ${i + 1}` : asks ? asks.text : `continuation ${i + 1}`;
-    const marks = [asked.gold.includes(i) && i < choices ? "reference" : "", choices && i < choices && value === Math.max(...among) ? "likeliest" : ""].filter(Boolean);
-    return el("tr", { class: marks.join(" ") },
-      el("th", { scope: "row" }, ...(name.length > 400 ? [block(name)] : nodes(name)), note(asks, answered.context[i], answered.prompts.length)),
+    const marks = [
+      asked.gold.includes(i) && i < choices ? "reference" : "",
+      choices && i < choices && value === Math.max(...among) ? "likeliest" : "",
+    ].filter(Boolean);
+    return el(
+      "tr",
+      { class: marks.join(" ") },
+      el(
+        "th",
+        { scope: "row" },
+        ...(name.length > 400 ? [block(name)] : nodes(name)),
+        note(asks, answered.context[i], answered.prompts.length),
+      ),
       el("td", { class: "marks" }, marks.join(", ")),
       el("td", { class: "num" }, typeof value === "number" ? number(value) : String(value)),
-      el("td", {}, el("svg:svg", { class: "bar", width: 120, height: 10, role: "img", "aria-label": `log-likelihood ${value}` }, el("svg:rect", { width: width(value), height: 10 }))),
+      el(
+        "td",
+        {},
+        el(
+          "svg:svg",
+          { class: "bar", width: 120, height: 10, role: "img", "aria-label": `log-likelihood ${value}` },
+          el("svg:rect", { width: width(value), height: 10 }),
+        ),
+      ),
       el("td", { class: "num" }, i < choices ? `${Math.round((100 * Math.exp(among[i] - Math.max(...among))) / total)} %` : ""),
       el("td", { class: "num" }, String(answered.n_tokens[i] ?? "")),
-      el("td", {}, answered.greedy[i] ? "yes" : "no"));
+      el("td", {}, answered.greedy[i] ? "yes" : "no"),
+    );
   });
   const heads = [rolling ? "text" : "continuation", "", "log-likelihood", "", choices ? "share" : "", "tokens", "greedy"];
-  return part(choices ? "Choices" : "Log-likelihood",
-    el("div", { class: "scroll" }, el("table", { class: "plain choices" }, el("thead", {}, el("tr", {}, ...heads.map((head, i) => el(head ? "th" : "td", head ? { scope: "col", class: [2, 4, 5].includes(i) ? "num" : null } : {}, head)))), el("tbody", {}, ...lines))),
-    el("p", { class: "caption" }, `Bars: log-likelihood, longer is likelier.${choices ? " Share: among the choices’ probabilities." : ""} Greedy: every token is the most likely one.`));
+  return part(
+    choices ? "Choices" : "Log-likelihood",
+    el(
+      "div",
+      { class: "scroll" },
+      el(
+        "table",
+        { class: "plain choices" },
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            ...heads.map((head, i) =>
+              el(head ? "th" : "td", head ? { scope: "col", class: [2, 4, 5].includes(i) ? "num" : null } : {}, head),
+            ),
+          ),
+        ),
+        el("tbody", {}, ...lines),
+      ),
+    ),
+    el(
+      "p",
+      { class: "caption" },
+      `Bars: log-likelihood, longer is likelier.${choices ? " Share: among the choices’ probabilities." : ""} Greedy: each token is likeliest.`,
+    ),
+  );
 }
 
 // After which of several prompts a continuation stands.
@@ -92,15 +155,37 @@ function note(asks, context, prompts) {
 }
 
 function scoreTable(scores) {
-  const lines = scores.map((score) => el("tr", {},
-    el("th", { scope: "row" }, visible(score.metric)), el("td", {}, score.filter === "none" ? "" : visible(score.filter)),
-    el("td", { class: "num" }, typeof score.value === "string" ? score.value : number(score.value)),
-    el("td", {}, score.extracted ? null : el("span", { class: "badge warn" }, "nothing found"), score.prediction === null ? "–" : score.prediction.length > 300 ? block(score.prediction) : el("span", { class: "code" }, ...nodes(score.prediction)))));
-  const heads = ["metric", "filter", "value", "scored answer"].map((head) => el("th", { scope: "col", class: head === "value" ? "num" : null }, head));
-  return el("div", { class: "scroll" }, el("table", { class: "plain" }, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...lines)));
+  const lines = scores.map((score) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, visible(score.metric)),
+      el("td", {}, score.filter === "none" ? "" : visible(score.filter)),
+      el("td", { class: "num" }, typeof score.value === "string" ? score.value : number(score.value)),
+      el(
+        "td",
+        {},
+        score.extracted ? null : el("span", { class: "badge warn" }, "nothing found"),
+        score.prediction === null
+          ? "–"
+          : score.prediction.length > 300
+            ? block(score.prediction)
+            : el("span", { class: "code" }, ...nodes(score.prediction)),
+      ),
+    ),
+  );
+  const heads = ["metric", "filter", "value", "scored answer"].map((head) =>
+    el("th", { scope: "col", class: head === "value" ? "num" : null }, head),
+  );
+  return el(
+    "div",
+    { class: "scroll" },
+    el("table", { class: "plain" }, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...lines)),
+  );
 }
 
-const promptNote = (answered, i) => el("p", { class: "caption" }, `${whole(answered.prompt_tokens[i] ?? 0)} tokens, exactly as the model read it`);
+const promptNote = (answered, i) =>
+  el("p", { class: "caption" }, `${whole(answered.prompt_tokens[i] ?? 0)} tokens, exactly as the model read it`);
 
 // The prompt cut where its turns begin and end; what stands between them (template, delimiters) is kept.
 function segments(prompt, asked) {
@@ -114,7 +199,10 @@ function segments(prompt, asked) {
     end = start + text.length;
   };
   for (const turn of asked.preamble) take(`${turn.role}${turn.document === null ? "" : " example"}`, turn.text);
-  const question = asked.questions.map((text) => ({ text, start: prompt.lastIndexOf(text) })).filter(({ text, start }) => text && start >= end).sort((x, y) => y.text.length - x.text.length)[0];
+  const question = asked.questions
+    .map((text) => ({ text, start: prompt.lastIndexOf(text) }))
+    .filter(({ text, start }) => text && start >= end)
+    .sort((x, y) => y.text.length - x.text.length)[0];
   if (question) take("user", question.text);
   if (end < prompt.length) found.push({ kind: found.length ? "between" : "text", text: prompt.slice(end) });
   return found;
@@ -124,21 +212,45 @@ let preambleOpen = false; // kept from sample to sample
 
 function turns(prompt, asked) {
   const parts = segments(prompt, asked).map(({ kind, text }) => {
-    if (kind === "between" && !text.trim()) return el("pre", { class: "between", title: "between the turns" }, text.replaceAll(" ", "␣").replaceAll("\n", "↵"));
-    return kind === "between" || kind === "text" ? block(text, { class: kind }) : el("div", { class: `turn ${kind}` }, el("span", { class: "role" }, kind), block(text));
+    if (kind === "between" && !text.trim())
+      return el("pre", { class: "between", title: "between the turns" }, text.replaceAll(" ", "␣").replaceAll("\n", "↵"));
+    return kind === "between" || kind === "text"
+      ? block(text, { class: kind })
+      : el("div", { class: `turn ${kind}` }, el("span", { class: "role" }, kind), block(text));
   });
   const question = parts.findLastIndex((part) => part.classList.contains("turn"));
   const examples = asked.preamble.filter((turn) => turn.role === "user" && turn.document !== null).length;
   if (question < 1 || !asked.preamble.length) return el("div", { class: "prompt" }, ...parts);
-  const before = el("details", { open: preambleOpen, toggle: () => (preambleOpen = before.open) }, el("summary", {}, `${examples ? `${examples} example${examples === 1 ? "" : "s"}, and all that stands` : "What stands"} before the question`), ...parts.slice(0, question));
+  const before = el(
+    "details",
+    { open: preambleOpen, toggle: () => (preambleOpen = before.open) },
+    el(
+      "summary",
+      {},
+      `${examples ? `${examples} example${examples === 1 ? "" : "s"}, and all that stands` : "What stands"} before the question`,
+    ),
+    ...parts.slice(0, question),
+  );
   return el("div", { class: "prompt" }, before, ...parts.slice(question));
 }
 
 function more(asked) {
-  const facts = [["kind", asked.kind], ["cluster", asked.cluster], ["choices", asked.choices.length ? asked.choices.join(" | ") : null]];
+  const facts = [
+    ["kind", asked.kind],
+    ["cluster", asked.cluster],
+    ["choices", asked.choices.length ? asked.choices.join(" | ") : null],
+  ];
   if (asked.generation) facts.push(...Object.entries(asked.generation).map(([key, value]) => [key, JSON.stringify(value)]));
-  const shown = facts.filter(([, value]) => value !== null && value !== undefined).flatMap(([key, value]) => [el("dt", {}, key), el("dd", { class: "code" }, ...nodes(String(value)))]);
-  return el("details", { class: "more-facts" }, el("summary", {}, "Document and settings"), el("dl", {}, ...shown), asked.document ? block(pretty(asked.document), { class: "code" }) : null);
+  const shown = facts
+    .filter(([, value]) => value !== null && value !== undefined)
+    .flatMap(([key, value]) => [el("dt", {}, key), el("dd", { class: "code" }, ...nodes(String(value)))]);
+  return el(
+    "details",
+    { class: "more-facts" },
+    el("summary", {}, "Document and settings"),
+    el("dl", {}, ...shown),
+    asked.document ? block(pretty(asked.document), { class: "code" }) : null,
+  );
 }
 
 function pretty(json) {

@@ -2,8 +2,16 @@
 
 const FLAGS = { truncated: 1, dropped: 2, cut: 4, empty: 8, unextracted: 16 };
 const SHOWS = {
-  all: "all", right: "right", wrong: "wrong", partial: "partly right", disagree: "models disagree", truncated: "prompt cut",
-  dropped: "examples dropped", cut: "answer cut", empty: "empty answer", unextracted: "not extracted",
+  all: "all",
+  right: "right",
+  wrong: "wrong",
+  partial: "partly right",
+  disagree: "models disagree",
+  truncated: "prompt cut",
+  dropped: "examples dropped",
+  cut: "answer cut",
+  empty: "empty answer",
+  unextracted: "not extracted",
 };
 const SIGNS = { right: "✓", wrong: "✗", partial: "◐" };
 const LINE = 28; // pixels
@@ -16,7 +24,11 @@ const own = () => chosen.index.models[chosen.model];
 const gradeOf = (row, model = chosen.model) => grade(leadOf(row), chosen.index.models[model]?.value[row]);
 
 function disagree(row) {
-  const grades = new Set(Object.keys(chosen.index.models).map((model) => gradeOf(row, model)).filter(Boolean));
+  const grades = new Set(
+    Object.keys(chosen.index.models)
+      .map((model) => gradeOf(row, model))
+      .filter(Boolean),
+  );
   return grades.size > 1;
 }
 
@@ -28,7 +40,7 @@ function passes(row, show) {
 }
 
 const address = (model, row) =>
-  `#${["samples", model, chosen.entry, chosen.index.tasks[chosen.index.task[row]], chosen.index.doc[row]].map(encodeURIComponent).join("/")}${questions()}`;
+  fragment("samples", model, chosen.entry, chosen.index.tasks[chosen.index.task[row]], chosen.index.doc[row]) + questions();
 
 function questions() {
   const kept = { all: chosen.all ? "1" : "", show: box("show").value === "all" ? "" : box("show").value, q: box("query").value.trim() };
@@ -42,7 +54,12 @@ async function showSamples(parts, query) {
   const first = run.rows.find((row) => row.primary && !row.group);
   if (!first) throw new Error("this run has no scored task");
   if (model !== undefined && !run.models.includes(model)) throw new Error(`this run has no model ${visible(model)}`);
-  Object.assign(chosen, { model: model ?? run.models[0], entry: entry ?? first.entry, task: task ?? (entry ? null : first.task), all: query.has("all") });
+  Object.assign(chosen, {
+    model: model ?? run.models[0],
+    entry: entry ?? first.entry,
+    task: task ?? (entry ? null : first.task),
+    all: query.has("all"),
+  });
   chosen.index = await indexOf(chosen.entry);
   chosen.task ??= chosen.index.tasks[0];
   if (!own()) throw new Error(`${visible(chosen.model)} did not answer ${visible(chosen.entry)}`);
@@ -97,7 +114,8 @@ const recordOf = (stem, row) => record(chosen.entry, chosen.index, stem, row);
 
 async function choose(at, focus = true) {
   if (at < 0 || at >= chosen.rows.length) {
-    if (!chosen.rows.length) document.getElementById("sample").replaceChildren(el("p", { class: "caption" }, "No sample fits; change “Show” or the search."));
+    if (!chosen.rows.length)
+      document.getElementById("sample").replaceChildren(el("p", { class: "caption" }, "No sample fits; change “Show” or the search."));
     return;
   }
   chosen.at = at;
@@ -120,11 +138,26 @@ function draw(counted = true) {
   const lines = chosen.rows.slice(from, to).map((row, i) => {
     const verdict = gradeOf(row);
     const flags = Object.keys(FLAGS).filter((flag) => own().flags[row] & FLAGS[flag]);
-    const option = el("div", { role: "option", id: `option-${from + i}`, "aria-selected": String(from + i === chosen.at), "aria-posinset": from + i + 1, "aria-setsize": chosen.rows.length, class: verdict },
+    const option = el(
+      "div",
+      {
+        role: "option",
+        id: `option-${from + i}`,
+        "aria-selected": String(from + i === chosen.at),
+        "aria-posinset": from + i + 1,
+        "aria-setsize": chosen.rows.length,
+        class: verdict,
+      },
       el("span", { class: "sign", title: verdict }, SIGNS[verdict] ?? "·"),
       el("span", { class: "doc" }, String(chosen.index.doc[row])),
-      el("span", { class: "snippet" }, several ? el("em", {}, visible(chosen.index.tasks[chosen.index.task[row]])) : null, ` ${visible(chosen.index.snippet[row])}`),
-      flags.length ? el("span", { class: "flag", title: flags.map((flag) => SHOWS[flag]).join(", ") }, "!") : null);
+      el(
+        "span",
+        { class: "snippet" },
+        several ? el("em", {}, visible(chosen.index.tasks[chosen.index.task[row]])) : null,
+        ` ${visible(chosen.index.snippet[row])}`,
+      ),
+      flags.length ? el("span", { class: "flag", title: flags.map((flag) => SHOWS[flag]).join(", ") }, "!") : null,
+    );
     option.style.top = `${(from + i) * LINE}px`;
     return option;
   });
@@ -147,8 +180,7 @@ function startSamples() {
   const go = () => {
     const [entry, task] = JSON.parse(box("task").value);
     Object.assign(chosen, { all: task === null });
-    const parts = ["samples", box("model").value, entry, ...(task === null ? [] : [task])].map(encodeURIComponent).join("/");
-    const target = `#${parts}${questions()}`;
+    const target = fragment("samples", box("model").value, entry, ...(task === null ? [] : [task])) + questions();
     if (location.hash === target) route();
     else location.hash = target;
   };
@@ -180,7 +212,11 @@ function steer(event) {
   const page = Math.floor(list.clientHeight / LINE);
   const last = chosen.rows.length - 1;
   const within = event.target === list;
-  const moves = { j: 1, k: -1, ...(within && { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity }) };
+  const moves = {
+    j: 1,
+    k: -1,
+    ...(within && { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity }),
+  };
   if (event.key in moves) choose(Math.max(0, Math.min(last, chosen.at + moves[event.key])));
   else if (event.key === "[" || event.key === "]") otherModel(event.key === "]" ? 1 : -1);
   else if (event.key === "/") box("query").focus();

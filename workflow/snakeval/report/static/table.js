@@ -2,7 +2,12 @@
 
 const table = document.getElementById("scores");
 const body = table.tBodies[0];
-const lines = [...body.rows].map((line, i) => ({ line, row: run.rows[i], i, score: [...line.cells].slice(2).map((cell) => [...cell.childNodes]) }));
+const lines = [...body.rows].map((line, i) => ({
+  line,
+  row: run.rows[i],
+  i,
+  score: [...line.cells].slice(2).map((cell) => [...cell.childNodes]),
+}));
 const opened = new Set(); // keys of groups that stand open
 const sorting = { by: null, down: true };
 const keyOf = (row) => `${row.entry}/${row.task}`;
@@ -85,7 +90,11 @@ async function show(mode) {
       const found = pair && other !== model ? pair(each.row, model, other) : null;
       const base = mode === "chance" ? each.row.chance : mode === "target" ? each.row.target : null;
       const difference = pair ? found && found.difference : base === null ? null : value - base;
-      cell.replaceChildren(difference === null ? el("span", { class: "none" }, "–") : el("span", { class: found && found.p !== null && found.p < 0.05 ? "v sure" : "v" }, signed(difference)));
+      cell.replaceChildren(
+        difference === null
+          ? el("span", { class: "none" }, "–")
+          : el("span", { class: found && found.p !== null && found.p < 0.05 ? "v sure" : "v" }, signed(difference)),
+      );
       if (found && found.low !== null) cell.append(el("span", { class: "ci" }, `${signed(found.low)}\u2009…\u2009${signed(found.high)}`));
       if (found && found.p !== null) cell.title = `adjusted p ${probability(found.p)}`;
       return difference;

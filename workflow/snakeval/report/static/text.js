@@ -1,13 +1,16 @@
 // Text of data and models: always as text nodes, never as markup; what a browser would hide or obey is shown.
 
-const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e0fff}]/u;
+const HIDDEN =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e0fff}]/u;
 const SPECIAL = /<\|[^|<>\s]{1,60}\|>|<\/?(?:s|pad|unk|bos|eos|mask|start_of_turn|end_of_turn)>|\[(?:CLS|SEP|PAD|MASK|UNK|INST|\/INST)\]/;
 const MARKS = new RegExp(`(${HIDDEN.source})|(${SPECIAL.source})`, "gu");
 const LONG = 6000; // characters shown at first
 
 // An element: el("td", {class: "num", title: "…"}, child, …); strings become text nodes.
 function el(name, attributes = {}, ...children) {
-  const node = name.startsWith("svg:") ? document.createElementNS("http://www.w3.org/2000/svg", name.slice(4)) : document.createElement(name);
+  const node = name.startsWith("svg:")
+    ? document.createElementNS("http://www.w3.org/2000/svg", name.slice(4))
+    : document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (typeof value === "function") node.addEventListener(key, value);
     else if (value !== null && value !== undefined && value !== false) node.setAttribute(key, value === true ? "" : value);
@@ -42,7 +45,11 @@ function block(text, attributes = {}) {
     return pre;
   }
   const left = text.length - LONG;
-  const more = el("button", { type: "button", class: "more", click: () => pre.replaceChildren(...nodes(text)) }, `… show ${whole(left)} more characters …`);
+  const more = el(
+    "button",
+    { type: "button", class: "more", click: () => pre.replaceChildren(...nodes(text)) },
+    `… show ${whole(left)} more characters …`,
+  );
   pre.append(...nodes(text.slice(0, LONG - 1500)), more, ...nodes(text.slice(-1500)));
   return pre;
 }
