@@ -16,7 +16,7 @@ RUN_STAGES = ["tables", "report"]
 def edit(path, old, new):
     text = path.read_text()
     assert old in text
-    path.write_text(text.replace(old, new))
+    path.write_text(text.replace(old, new, 1))
 
 
 def task_file(project, name):
@@ -76,7 +76,7 @@ def test_a_prompt_changed(project):
 
 def test_a_metric_changed_infers_nothing(project):
     before = project.answers()
-    edit(task_file(project, "boolean_expressions"), "metric: acc\n", "metric: acc_norm\n")
+    edit(task_file(project, "boolean_expressions"), "metric: acc,", "metric: acc_norm,")
     assert project.run() == Counter(["scores tiny", *RUN_STAGES])
     assert project.answers() == before
 
@@ -165,6 +165,7 @@ def test_a_file_of_responses_deleted(project):
     kept = project.results / "responses/tiny/stories.parquet"
     times = kept.stat().st_mtime
     (project.results / "index/scores/tiny.parquet").unlink()
+    (project.results / "tables/scores.parquet").unlink()
     failed = project.snakemake(check=False)
     assert failed.returncode != 0
     assert "responses/tiny/arithmetic.parquet: missing; delete results/index/responses/tiny.parquet and run again" in failed.stderr

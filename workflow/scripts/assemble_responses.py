@@ -10,7 +10,7 @@ from snakeval.store import Store
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 results, index, model = Path(snakemake.params.results), snakemake.input.tokens, snakemake.wildcards.model
 files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
-of_model = [settings, parquet.digest(snakemake.input.model)]
+of_model = [settings, identity.content(files)]
 
 
 def assemble(entry):

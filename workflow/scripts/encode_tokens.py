@@ -3,13 +3,13 @@
 from functools import cache
 from pathlib import Path
 
-from snakeval import entry_files, job, parquet, schemas, tokens
+from snakeval import entry_files, identity, job, parquet, schemas, tokens
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 model, folder = snakemake.wildcards.model, Path(snakemake.params.results, "tokens", snakemake.wildcards.model)
 requests = dict(zip(snakemake.params.entries, snakemake.input.requests))
 files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
-of_model = [settings, parquet.digest(snakemake.input.model)]
+of_model = [settings, identity.content(files)]
 
 
 @cache

@@ -12,7 +12,7 @@ settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 model, params, index = snakemake.wildcards.model, snakemake.params, snakemake.input.tokens
 number, shards = map(int, snakemake.wildcards.shard.split("-of-"))
 files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
-of_model = [settings, parquet.digest(snakemake.input.model)]
+of_model = [settings, identity.content(files)]
 fingerprints = {entry: parquet.fingerprint_of(of_model, digest) for entry, digest in entry_files.digests(index).items()}
 devices = []  # their locks, held until the process ends
 

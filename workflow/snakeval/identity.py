@@ -43,6 +43,11 @@ def identity(model_files: pa.Table, settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
+def content(model_files: pa.Table) -> list[tuple[str, str]]:
+    """(path, sha256) of every file of a model, wherever its folder lies: for the fingerprint of what is made from the model."""
+    return _digests(model_files)
+
+
 def tokenizer_identity(model_files: pa.Table) -> str:
     """Sha256 (hex) of a model's tokenizer files.
 
