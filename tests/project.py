@@ -1,4 +1,4 @@
-"""A copy of the repository with a small configuration, run once; each test gets a copy of the copy, with its results, to change."""
+"""A folder in which Snakemake runs as a user would run it, and what is found there."""
 
 import os
 import re
@@ -9,11 +9,10 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
-import pytest
 import yaml
 from pyarrow import parquet as pq
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parent.parent
 PARTS = ("Snakefile", "workflow", "profiles", "config", "envs", "resources")
 SMALL = {
     "limit": 8,
@@ -40,9 +39,9 @@ class Project:
     def command(self, *arguments: str, cores: int = 1) -> list[str]:
         return [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, **changes: str) -> dict[str, str]:
         """Without what pytest put there: the copy's own library must be the one that runs."""
-        return {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}
+        return {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")} | changes
 
     def planned(self) -> Counter:
         """Jobs that a run would start now, as `rule` or `rule wildcard`."""
@@ -94,37 +93,14 @@ def copy(source: Path, target: Path) -> Project:
     return Project(target)
 
 
-@pytest.fixture(scope="session")
-def fresh(repository, tmp_path_factory) -> Project:
-    """The repository's parts with the small configuration, never run; do not change it."""
-    folder = tmp_path_factory.mktemp("workflow") / "a fresh clone"
-    folder.mkdir()
+def fresh_clone(folder: Path, **configuration) -> Project:
+    """The repository's parts in a new folder, never run, with the small configuration or changes of it."""
     for part in PARTS:
-        source = repository / part
+        source = REPOSITORY / part
         if source.is_dir():
             shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         else:
+            folder.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, folder / part)
-    project = Project(folder)
-    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(SMALL, sort_keys=False))
-    return project
-
-
-@pytest.fixture(scope="session")
-def finished(fresh, tmp_path_factory) -> Project:
-    """The same, run to the end; do not change it."""
-    project = copy(fresh.folder, tmp_path_factory.mktemp("finished") / "project")
-    project.snakemake(cores=2)
-    return project
-
-
-@pytest.fixture
-def project(finished, tmp_path) -> Project:
-    """A finished run to change."""
-    return copy(finished.folder, tmp_path / "project")
-
-
-@pytest.fixture
-def unstarted(fresh, tmp_path) -> Project:
-    """A clone to run from the start."""
-    return copy(fresh.folder, tmp_path / "project")
+    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(SMALL | configuration, sort_keys=False))
+    return Project(folder)

@@ -1,0 +1,55 @@
+"""Harm done to jobs of a workflow under test: Python imports this at start where the folder is in PYTHONPATH.
+
+The folder SNAKEVAL_HARM holds files `{script}.{kind}.{anything}`, as `infer.hang.1`. The first process that runs that script takes the
+first of them and does what it says; every process of a script also notes which GPUs it was given, and when.
+"""
+
+import atexit
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+
+def _do(kind: str) -> None:
+    match kind:
+        case "hang":
+            time.sleep(3600)
+        case "slow":
+            time.sleep(10)
+        case "memory":
+            held = []
+            while True:
+                held.append(os.urandom(1 << 20) * 100)
+                time.sleep(0.02)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "terminate":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _note(script: str, folder: Path, what: str) -> None:
+    line = f"{script} {os.getpid()} {what} {time.time()} {os.environ.get('CUDA_VISIBLE_DEVICES')}\n"
+    with (folder / "notes").open("a") as file:
+        file.write(line)
+
+
+def _begin() -> None:
+    folder = Path(os.environ.get("SNAKEVAL_HARM", "/nonexistent"))
+    started = next((name for name in sys.orig_argv[1:2] if "/.snakemake/scripts/" in name), None)
+    if not started or not folder.is_dir():
+        return
+    script = started.rpartition("/")[2].split(".")[1]
+    _note(script, folder, "begin")
+    atexit.register(_note, script, folder, "end")
+    for planned in sorted(folder.glob(f"{script}.*")):
+        try:
+            planned.rename(folder / f"done-{planned.name}")  # only one process succeeds
+        except FileNotFoundError:
+            continue
+        _do(planned.name.split(".")[1])
+        break
+
+
+_begin()

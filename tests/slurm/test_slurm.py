@@ -1,0 +1,135 @@
+"""The same command on a real SLURM: the same bytes, devices kept apart, and nothing lost whatever dies."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import cluster
+import pytest
+
+pytestmark = pytest.mark.xdist_group("slurm")
+HARM = Path(__file__).parents[1] / "harm"
+QUICK = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5")
+RESPONSES = "results/index/responses/tiny.parquet"
+ON_GPU = {"tiny": {"source": "demo:tiny", "dtype": "float32", "gpus": 1, "device": "cpu", "shards": 3}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def slurm():
+    if os.getuid():
+        pytest.skip("a SLURM of our own needs root")
+    cluster.start()
+    yield
+    cluster.stop()
+
+
+@pytest.fixture
+def inferring(project):
+    """A finished run on GPUs, in three shards, that lost all answers."""
+    project.configure(models=ON_GPU)
+    for part in ("asked", "responses", "scores", "store", "tables", "report", "index/asked", "index/responses", "index/scores"):
+        shutil.rmtree(project.results / part)
+    return project
+
+
+def command(project, *arguments):
+    return [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", *QUICK, *arguments]
+
+
+def harmful(project, *harms):
+    """Environment in which the first processes of scripts suffer `harms`: infer.hang, infer.slow …"""
+    folder = project.folder / "harm"
+    folder.mkdir()
+    for number, harm in enumerate(harms):
+        (folder / f"{harm}.{number}").touch()
+    return project.environment(PYTHONPATH=str(HARM), SNAKEVAL_HARM=str(folder))
+
+
+def jobs(project, rule="infer"):
+    """SLURM's jobs of a rule, by wildcards, in the order of their attempts."""
+    found = defaultdict(list)
+    for job in sorted(cluster.jobs(), key=lambda job: int(job["JobId"])):
+        if job["WorkDir"] == str(project.folder) and job.get("Comment", "").startswith(f"rule_{rule}_"):
+            found[job["Comment"]].append(job)
+    return found
+
+
+def responses(project):
+    """What the model answered, file by file."""
+    return {file: content for file, content in project.tables().items() if file.startswith("responses/")}
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.2)
+
+
+def test_the_whole_run_and_its_gpus(finished, unstarted):
+    """Two jobs get a device each, the third waits for one; the files are those of the local run."""
+    unstarted.configure(models=ON_GPU)
+    environment = harmful(unstarted, "infer.slow", "infer.slow")
+    done = subprocess.run(command(unstarted), cwd=unstarted.folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert unstarted.tables() == finished.tables()
+    notes = [line.split() for line in (unstarted.folder / "harm/notes").read_text().splitlines()]
+    spans = {pid: (float(at), device) for script, pid, what, at, device in notes if (script, what) == ("infer", "begin")}
+    ends = {pid: float(at) for script, pid, what, at, _ in notes if (script, what) == ("infer", "end")}
+    first, second, third = sorted(spans, key=lambda pid: spans[pid])
+    assert {spans[first][1], spans[second][1]} == {"0", "1"}
+    assert spans[second][0] < ends[first]
+    assert min(ends[first], ends[second]) < spans[third][0]
+    assert all(job["Partition"] == "gpu" for attempts in jobs(unstarted).values() for job in attempts)
+
+
+def test_cancelled_timed_out_and_out_of_memory(finished, inferring):
+    """One shard each: all are tried again with more time and memory, and the responses are the same bytes."""
+    environment = harmful(inferring, "infer.hang", "infer.memory", "infer.hang")
+    with (inferring.folder / "output").open("w") as output:
+        growing = ["--set-resources", "infer:runtime=attempt", "infer:mem_mb=1500*attempt"]
+        process = subprocess.Popen(
+            command(inferring, RESPONSES, *growing), cwd=inferring.folder, env=environment, stdout=output, stderr=output
+        )
+    wait_for(lambda: len(list((inferring.folder / "harm").glob("done-*"))) == 3)
+    hanging = [job for attempts in jobs(inferring).values() for job in attempts if job["JobState"] == "RUNNING"]
+    subprocess.run(["scancel", hanging[-1]["JobId"]], check=True)
+    assert process.wait(timeout=400) == 0, (inferring.folder / "output").read_text()
+    states = sorted(attempts[0]["JobState"] for attempts in jobs(inferring).values())
+    assert states == ["CANCELLED", "OUT_OF_MEMORY", "TIMEOUT"]
+    for attempts in jobs(inferring).values():
+        assert [job["JobState"] for job in attempts[1:]] == ["COMPLETED"]
+        assert [job["MinMemoryNode"] for job in attempts] == ["1500M", "3000M"]
+        assert [job["TimeLimit"] for job in attempts] == ["00:01:00", "00:02:00"]
+    assert responses(inferring) == responses(finished)
+
+
+@pytest.mark.parametrize("mode", ["adopt", "cancel"])
+def test_daemons_and_the_main_process_die(finished, inferring, mode):
+    environment = harmful(inferring, "infer.slow", "infer.slow")
+    with (inferring.folder / "output").open("w") as output:
+        process = subprocess.Popen(command(inferring, RESPONSES), cwd=inferring.folder, env=environment, stdout=output, stderr=output)
+    wait_for(lambda: len(list((inferring.folder / "harm").glob("done-*"))) == 2)
+    if mode == "adopt":
+        cluster.kill_daemons()
+        cluster.start_daemons()
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["profiles/slurm/resume", mode, *QUICK, RESPONSES],
+        cwd=inferring.folder,
+        env=environment | {"PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert responses(inferring) == responses(finished)
+    assert inferring.answers() == finished.answers()
+    states = {attempts[0]["JobState"] for attempts in jobs(inferring).values()}
+    assert ("CANCELLED" in states) == (mode == "cancel")
