@@ -143,24 +143,45 @@ def test_write_dataset_keeps_what_is_right(tmp_path):
     for split in ("train", "test"):
         (tmp_path / f"{split}.jsonl").write_text(json.dumps({"split": split}))
     settings = {"source": f"path:{tmp_path}", "signature": "1", "subsets": subsets(splits=["test"])}
-    output = tmp_path / "out" / "mine.parquet"
+    folder, index = tmp_path / "out" / "mine", tmp_path / "out" / "index.parquet"
 
     def write(**changes):
         SAID.clear()
-        download.write_dataset(settings | changes, output, retry=quiet())
+        download.write_dataset(settings | changes, folder, index, retry=quiet())
         return [line.split(": ")[1] for line in SAID]
 
-    assert write() == ["default, test"]
+    assert write() == ["1 documents of test"]
     assert write() == []
-    assert write(subsets=subsets(splits=["test", "train"])) == ["default, train"]
-    files = parquet.read(output, schemas.DOCUMENT_FILES).to_pylist()
+    assert write(subsets=subsets(splits=["test", "train"])) == ["1 documents of train"]
+    files = parquet.read(index, schemas.DOCUMENT_FILES).to_pylist()
     assert [(row["file"], row["documents"], row["name"], row["revision"]) for row in files] == [
         ("default/test.parquet", 1, None, None),
         ("default/train.parquet", 1, None, None),
     ]
-    assert all(row["digest"] == parquet.digest(output.with_suffix("") / row["file"]) for row in files)
-    assert write(signature="2") == ["default, test"]
-    assert parquet.digest(output.with_suffix("") / "default" / "test.parquet") == files[0]["digest"]
+    assert all(row["digest"] == parquet.digest(folder / row["file"]) for row in files)
+    assert write(signature="2") == ["1 documents of test"]
+    assert parquet.digest(folder / "default" / "test.parquet") == files[0]["digest"]
+
+
+def test_what_a_function_makes(tmp_path):
+    (tmp_path / "own.py").write_text(
+        "import datasets\n\n\ndef made(size):\n"
+        "    return {'test': datasets.Dataset.from_list([{'n': n} for n in range(size)]), 'train': [{'n': 'x'}]}\n\n\n"
+        "def odd(**_):\n    return [1]\n\n\ndef failing(**_):\n    return 1 / 0\n"
+    )
+
+    def load(name, splits=("train", "test")):
+        function = {"!function": f"own.{name}", "file": str(tmp_path / "task.yaml"), "digest": None}
+        settings = {"source": f"function:own.{name}", "function": function, "subsets": subsets(splits=list(splits), size=3)}
+        return {split: documents.rows(table) for _, split, table in download.dataset(settings, retry=quiet())}
+
+    assert load("made") == {"train": [{"n": "x"}], "test": [{"n": 0}, {"n": 1}, {"n": 2}]}
+    with pytest.raises(UserError, match=r"task\.yaml: custom_dataset: !function own\.made gave splits test, train, not a dict with dev"):
+        load("made", ["dev"])
+    with pytest.raises(UserError, match="gave list, not a dict with train, test"):
+        load("odd")
+    with pytest.raises(UserError, match="failing raised ZeroDivisionError"):
+        load("failing")
 
 
 # The hub

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from snakeval import documents, file_formats, generators, hub, local_data, modelscope_hub, parquet, schemas, sources
 from snakeval.errors import UserError
 from snakeval.retry import Retry
+from snakeval.tasks import functions
 
 _READING_KEYS = ("columns", "field", "text", "types", "format")
 
@@ -66,9 +67,7 @@ def model(
     return pa.Table.from_pylist(rows, schemas.MODEL_FILES)
 
 
-def write_dataset(
-    settings: Mapping[str, Any], folder: Path, index: str | Path, *, terminal: TextIO | None = None, **places: Any
-) -> None:
+def write_dataset(settings: Mapping[str, Any], folder: Path, index: str | Path, *, terminal: TextIO | None = None, **places: Any) -> None:
     """Write the splits that `settings` ask for to `folder`/{subset}/{split}.parquet and their list, a DOCUMENT_FILES table, to `index`.
 
     Files whose fingerprint is still right are kept. `places` go to `dataset`.
@@ -114,13 +113,13 @@ def dataset(
     """Documents as published: (subset, split, table) for every split asked, but those in `skip`.
 
     `settings`: `source`, `revision`, and `subsets`: {subset: {"name": str or None, "kwargs": {…}, "splits": [split, …]}}; for local files
-    also `splits` (what files call them) and `columns`, `field`, `text`, `types`, `format` as in `snakeval.file_formats.Reading`. The
-    metadata of a table's schema name its `source` and, for a hub, its `revision`. Raises UserError for data that are missing, damaged, or
-    without documents.
+    also `splits` (what files call them) and `columns`, `field`, `text`, `types`, `format` as in `snakeval.file_formats.Reading`; for a
+    task's custom_dataset its `function`, whose arguments are the `kwargs`. The metadata of a table's schema name its `source` and, for a
+    hub, its `revision`. Raises UserError for data that are missing, damaged, or without documents.
     """
     retry = retry or Retry(say=_speaker(terminal))
     where = "datasets"
-    source = sources.parse(settings["source"], where)
+    source = None if "function" in settings else sources.parse(settings["source"], where)
     subsets = {
         subset: {**part, "splits": [split for split in part["splits"] if (subset, split) not in skip]}
         for subset, part in settings["subsets"].items()
@@ -129,7 +128,9 @@ def dataset(
     revision: str | None = None
     if not subsets:
         return
-    if source.scheme == "generator":
+    if source is None:
+        found = _computed(settings["function"], subsets)
+    elif source.scheme == "generator":
         found = _generated(source, subsets)
     elif source.scheme in ("demo", "path"):
         data = local_data.LocalData(sources.local_path(source, root, base), settings.get("splits") or {}, _reading(settings))
@@ -143,12 +144,13 @@ def dataset(
         elif not hub.is_file_loader(source.location):
             revision = hub.commit(repository, retry)
         found = _published(repository, revision if source.scheme == "hf" else None, subsets, retry)
-    metadata = {"source": settings["source"], **({"revision": revision} if revision else {})}
+    origin = settings["source"]
+    metadata = {"source": origin, **({"revision": revision} if revision else {})}
     for subset, split, table in found:
         if not table.num_rows:
-            raise UserError(f"{where}: {source}: split {split} of subset {subset} has no documents; name another split in the task")
+            raise UserError(f"{where}: {origin}: split {split} of subset {subset} has no documents; name another split in the task")
         name = subsets[subset]["name"]
-        retry.say(f"{source}{f' {name}' if name else ''}: {table.num_rows} documents of {split}")
+        retry.say(f"{origin}{f' {name}' if name else ''}: {table.num_rows} documents of {split}")
         yield subset, split, table.replace_schema_metadata(metadata)
 
 
@@ -165,6 +167,24 @@ def _generated(source: sources.Source, subsets: Mapping[str, Any]) -> Iterator[t
         for split in part["splits"]:
             made = generators.generate(source.location, subset=part["name"], split=split, **part["kwargs"])
             yield subset, split, documents.table(made, str(source))
+
+
+def _computed(function: Mapping[str, Any], subsets: Mapping[str, Any]) -> Iterator[tuple[str, str, pa.Table]]:
+    """What a task's own function gives: {split: datasets.Dataset or list of dictionaries}."""
+    make, where = functions.load(dict(function)), f"{function['file']}: custom_dataset: !function {function['!function']}"
+    for subset, part in subsets.items():
+        try:
+            made = make(**part["kwargs"])
+        except UserError:
+            raise
+        except Exception as error:  # a task's function may fail in any way
+            raise UserError(f"{where} raised {type(error).__name__}: {error}") from error
+        if not isinstance(made, Mapping) or set(part["splits"]) - made.keys():
+            there = f"splits {', '.join(made)}" if isinstance(made, Mapping) else type(made).__name__
+            raise UserError(f"{where} gave {there}, not a dict with {', '.join(part['splits'])}")
+        for split in part["splits"]:
+            rows = made[split]
+            yield subset, split, documents.table(rows, where) if isinstance(rows, list) else hub.as_table(rows)
 
 
 def _published(repository: hub.Repository, at: str | None, subsets: Mapping[str, Any], retry: Retry) -> Iterator[tuple[str, str, pa.Table]]:

@@ -125,7 +125,12 @@ def documents(
         fetch(repository, at, _data_files(builder, repository.name), retry)
     loaded = persist(lambda: datasets.load_dataset(path, name, split=splits, **options), diagnose_loading, retry)
     for split, documents in zip(splits, loaded, strict=True):
-        yield split, documents.with_format("arrow")[:].replace_schema_metadata(None)
+        yield split, as_table(documents)
+
+
+def as_table(documents: Any) -> pa.Table:
+    """The rows of a datasets.Dataset, columns and types as they are."""
+    return documents.with_format("arrow")[:].replace_schema_metadata(None)
 
 
 def is_file_loader(name: str) -> bool:

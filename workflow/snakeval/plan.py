@@ -25,6 +25,9 @@ STAGES = {  # the modules whose code decides what a rule's files hold
     "tables": ["snakeval.leaderboard", "snakeval.health", "snakeval.summary"],
     "report": ["snakeval.report", "snakeval.provenance"],
 }
+LEFT_OUT = {  # modules whose changes cannot change what a rule's files hold
+    "datasets": ["snakeval.tasks", "snakeval.tasks.functions"],  # they find a custom_dataset's function; its digest is in the settings
+}
 MODEL_KEYS = {  # the keys of a model that decide what a rule's files hold; the others say how to run
     "models": ("source", "revision"),
     "tokens": ("family", "max_length", "on_overflow", "add_bos", "chat", "system_prompt", "fewshot_as_multiturn", "trust_remote_code"),
@@ -66,7 +69,7 @@ def make(values: Mapping[str, Any], files: list[str], root: Path) -> Run:
 
 def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: Path, where: str) -> dict[str, dict[str, Any]]:
     """Rule -> name of the job -> settings; a rule with one job has the name ""."""
-    code = {rule: code_digest(modules) for rule, modules in STAGES.items()}
+    code = {rule: code_digest(modules, LEFT_OUT.get(rule, ())) for rule, modules in STAGES.items()}
     datasets: dict[str, Any] = {}
     requests = {}
     for name, resolved in entries.items():
@@ -78,7 +81,9 @@ def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: 
             "tasks": {task.name: {"settings": task.request_settings(), **_needed(task, config, datasets)} for task in resolved.tasks},
         }
     for settings in datasets.values():
-        settings |= {"code": code["datasets"], **sources.local_signature(settings["source"], root, f"{where}: datasets")}
+        settings["code"] = code["datasets"]
+        if "function" not in settings:  # whose reference holds the digest of its module
+            settings |= sources.local_signature(settings["source"], root, f"{where}: datasets")
     models = {
         rule: {name: {"code": code[rule]} | model.model_dump(include=set(keys)) for name, model in config.models.items()}
         for rule, keys in MODEL_KEYS.items()
@@ -100,18 +105,32 @@ def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: 
 
 def _needed(task: tasks.Task, config: Config, datasets: dict[str, Any]) -> dict[str, Any]:
     """Which files of which data set a task reads; what the download of them needs to know is added to `datasets`."""
-    path, name, kwargs, splits = (task.dataset[key] for key in ("path", "name", "kwargs", "splits"))
-    if path is None:
-        raise UserError(f"{task.name}: custom_dataset: not supported; write the documents to a file and map them in `datasets`")
+    wanted = task.dataset
+    path, name, kwargs, splits = (wanted[key] for key in ("path", "name", "kwargs", "splits"))
     data = config.datasets.get(f"{path}/{name}") or config.datasets.get(path)
-    if data is None:  # a scheme of its own, else the hub
-        data = DataSource(source=sources.dataset_source(path, {}), revision=kwargs.get("revision"))
-    options = data.model_dump(exclude={"source", "revision"}, exclude_defaults=True)
-    dataset, subset = sources.dataset_id(data.source, data.revision, options), sources.subset_id(name, kwargs)
-    part = datasets.setdefault(dataset, data.model_dump() | {"subsets": {}})["subsets"]
+    if data is None and "custom" in wanted:
+        function, kwargs = wanted["custom"], wanted["arguments"]
+        _allow(config, task, f"custom_dataset: !function {function['!function']}")
+        settings: dict[str, Any] = {"source": f"function:{function['!function']}", "function": function}
+        dataset = sources.dataset_id(settings["source"], None, {"file": function["file"]})
+    else:
+        if data is None:  # a scheme of its own, else the hub
+            data = DataSource(source=sources.dataset_source(path, {}), revision=kwargs.get("revision"))
+            if sources.is_generator_file(data.source):
+                _allow(config, task, f"dataset_path: {path}")
+        settings = data.model_dump()
+        options = data.model_dump(exclude={"source", "revision"}, exclude_defaults=True)
+        dataset = sources.dataset_id(data.source, data.revision, options)
+    subset = sources.subset_id(name, kwargs)
+    part = datasets.setdefault(dataset, settings | {"subsets": {}})["subsets"]
     part.setdefault(subset, {"name": name, "kwargs": kwargs, "splits": []})
     part[subset]["splits"] = sorted({*part[subset]["splits"], *splits})
     return {"dataset": dataset, "subset": subset, "splits": sorted(splits)}
+
+
+def _allow(config: Config, task: tasks.Task, what: str) -> None:
+    if not config.allow_functions:
+        raise UserError(f"{task.name}: {what} is Python that comes with the task; allow_functions: true runs it")
 
 
 def _write_if_changed(path: Path, settings: Mapping[str, Any]) -> None:

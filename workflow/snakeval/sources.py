@@ -69,6 +69,11 @@ def dataset_source(dataset_path: str, mapping: Mapping[str, str]) -> str:
     return mapping.get(dataset_path) or (dataset_path if _has_scheme(dataset_path) else f"hf:{dataset_path}")
 
 
+def is_generator_file(text: str) -> bool:
+    """Whether a source is a generator in a Python file, not one of the library's."""
+    return text.startswith("generator:") and text.endswith(".py")
+
+
 def local_path(source: Source, root: Path = ROOT, base: Path = Path()) -> Path:
     """The file or folder of a `demo:` or `path:` source.
 
@@ -100,7 +105,7 @@ def local_signature(text: str, root: Path, where: str, base: Path = Path(), *, m
     Raises UserError, beginning with `where`, for an unknown source, missing files or (with `model`) a folder that holds no usable model.
     """
     source = parse(text, where, MODEL_SCHEMES if model else SCHEMES)
-    if source.scheme == "generator" and source.location.endswith(".py"):
+    if is_generator_file(text):
         return {"signature": signature(base / source.location)}
     if source.scheme not in ("demo", "path"):
         return {}
