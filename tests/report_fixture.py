@@ -58,7 +58,7 @@ def make(folder: Path, *, models: int = 2, tasks: int = 7, documents: int = 40, 
                 values.setdefault((entry, row["task"], row["filter"], row["metric"]), {}).setdefault(model, []).append(point)
         scores += _score_rows(entry, leaves, names, values)
     _write(scores, folder / "tables/scores.parquet", schemas.SCORE_TABLE)
-    _write(_comparisons(scores, values), folder / "tables/comparisons.parquet", schemas.COMPARISONS)
+    _write(_comparisons(values), folder / "tables/comparisons.parquet", schemas.COMPARISONS)
     _write(health, folder / "tables/health.parquet", schemas.HEALTH)
     _write(timings, folder / "tables/efficiency.parquet", schemas.TIMINGS)
     return {"title": "A synthetic run", "models": names, "tasks": list(_entries(tasks)), "provenance": _provenance(names)}
@@ -307,22 +307,23 @@ def _estimate(points: np.ndarray, metric: str) -> dict:
     return {"n": len(points), "value": mean, "stderr": stderr, "ci_low": low, "ci_high": high, "ci_method": "t"}
 
 
-def _comparisons(scores: list[dict], values: dict) -> list[dict]:
+def _comparisons(values: dict) -> list[dict]:
     rows = []
-    table = {(r["entry"], r["task"], r["filter"], r["metric"], r["model"]): r["value"] for r in scores}
     for (entry, task, name, metric), by_model in values.items():
         for a, b in itertools.combinations(by_model, 2):
             gap = np.array(by_model[a]) - np.array(by_model[b])
-            difference = table[entry, task, name, metric, a] - table[entry, task, name, metric, b]
+            log = metric.endswith("perplexity")
+            gap = -gap / 4 if log else gap
+            difference = float(gap.mean())
             spread = float(gap.std(ddof=1) / math.sqrt(len(gap))) if len(gap) > 1 else 0.0
             binary = bool(np.isin(np.array([by_model[a], by_model[b]]), (0.0, 1.0)).all())
-            p = math.erfc(abs(difference) / (spread or 1e9) / math.sqrt(2)) if not metric.endswith("perplexity") else 0.2
+            p = math.erfc(abs(difference) / (spread or 1e9) / math.sqrt(2))
             rows.append(
                 {"entry": entry, "task": task, "filter": name, "metric": metric, "model_a": a, "model_b": b, "n": len(gap)}
                 | {"difference": difference, "ci_low": difference - 1.96 * spread, "ci_high": difference + 1.96 * spread}
                 | {"only_a": int((gap > 0).sum()) if binary else None, "only_b": int((gap < 0).sum()) if binary else None}
                 | {"p_bh": p, "effect": difference / (spread * math.sqrt(len(gap))) if spread else None, "detectable": 2.8 * spread or None}
-                | {"p": p, "test": "mcnemar-exact" if binary else "permutation"}
+                | {"p": p, "test": "mcnemar-exact" if binary else "permutation", "scale": "log" if log else "score"}
             )
     adjusted = 0.0
     for place, row in enumerate(sorted(rows, key=lambda r: r["p"])):

@@ -160,8 +160,13 @@ def test_differences_come_from_the_comparisons(page):
     small = [float(t) for t in _texts(page, "#scores tbody td[data-column='1'] .v")]
     large = [float(t) for t in _texts(page, "#scores tbody td[data-column='0'] .v")]
     _choose(page, "#mode", "difference to small")
-    shown = _until(lambda: [t.replace("−", "-") for t in _texts(page, "#scores tbody td[data-column='0'] .v")])
-    assert [float(t) for t in shown] == pytest.approx([a - b for a, b in zip(large, small, strict=True)], abs=0.0011)
+    shown = _until(lambda: _texts(page, "#scores tbody td[data-column='0'] .v"))
+    for text, a, b in zip(shown, large, small, strict=True):
+        if text.startswith("×"):  # perplexities are told as a ratio
+            assert float(text[1:]) == pytest.approx(a / b, abs=0.002)
+        else:
+            assert float(text.replace("−", "-")) == pytest.approx(a - b, abs=0.0011)
+    assert sum(text.startswith("×") for text in shown) == 1
     _choose(page, "#mode", "score")
     assert [float(t) for t in _texts(page, "#scores tbody td[data-column='0'] .v")] == large
 

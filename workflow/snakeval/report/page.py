@@ -160,7 +160,9 @@ def _run(settings: dict, models: list[str], rows: list[board.Row]) -> dict:
 def _comparisons(comparisons: list[dict], models: list[str]) -> str:
     """The comparison table as JSON columns; models as their numbers, figures to five significant digits."""
     number = {model: i for i, model in enumerate(models)}
-    columns: dict[str, list] = {name: [line[name] for line in comparisons] for name in ("entry", "task", "filter", "metric", "n", "test")}
+    columns: dict[str, list] = {
+        name: [line[name] for line in comparisons] for name in ("entry", "task", "filter", "metric", "n", "scale", "test")
+    }
     columns |= {name: [number[line[f"model_{name}"]] for line in comparisons] for name in ("a", "b")}
     columns |= {
         name: [_short(line[name]) for line in comparisons]

@@ -96,7 +96,7 @@ function drawForest(found, a, b) {
       text(FOREST.label - 10, y(i) + 4, "label", visible(name)),
       el("svg:title", {}, visible(`${row.task}, ${row.metric}, ${pair.n} documents, ${pair.test}`)),
     );
-    const interval = pair.low === null ? "" : `  ${signed(pair.low)} to ${signed(pair.high)}`;
+    const interval = pair.low === null ? "" : `  ${gap(pair, pair.low)} to ${gap(pair, pair.high)}`;
     svg.append(
       link,
       group,
@@ -104,13 +104,18 @@ function drawForest(found, a, b) {
         FOREST.label + FOREST.plot + 14,
         y(i) + 4,
         "value",
-        signed(pair.difference),
+        gap(pair, pair.difference),
         el("svg:tspan", { class: "note", dx: 6 }, interval),
       ),
     );
     svg.append(
       text(width - 96, y(i) + 4, "label", probability(pair.p)),
-      text(width - 6, y(i) + 4, "label", pair.detectable === null ? "–" : number(pair.detectable)),
+      text(
+        width - 6,
+        y(i) + 4,
+        "label",
+        pair.detectable === null ? "–" : pair.scale === "log" ? gap(pair, pair.detectable) : number(pair.detectable),
+      ),
     );
   });
   document.getElementById("forest").replaceChildren(...(found.length ? [svg] : []));
@@ -128,11 +133,12 @@ function drawForest(found, a, b) {
     pair.p_bh,
     pair.effect,
     pair.detectable,
+    pair.scale,
     pair.test,
   ]);
   const quoted = (cell) =>
     typeof cell === "string" ? `"${/^[=+\-@\t\r]/.test(cell) ? "'" : ""}${cell.replaceAll('"', '""')}"` : (cell ?? "");
-  const header = "task,filter,metric,model_a,model_b,n,difference,ci_low,ci_high,p_holm,p_bh,effect,detectable,test";
+  const header = "task,filter,metric,model_a,model_b,n,difference,ci_low,ci_high,p_holm,p_bh,effect,detectable,scale,test";
   document.querySelector("[data-name=differences] .csv").textContent = [header, ...cells.map((line) => line.map(quoted).join(","))].join(
     "\n",
   );

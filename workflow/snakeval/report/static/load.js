@@ -65,7 +65,14 @@ function compared() {
       if (i === undefined || table.difference[i] === null) return null;
       const turn = table.a[i] === a ? 1 : -1;
       const ends = [table.ci_low[i], table.ci_high[i]].map((end) => (end === null ? null : turn * end)).sort((x, y) => x - y);
-      const known = { n: table.n[i], p: table.p_holm[i], p_bh: table.p_bh[i], detectable: table.detectable[i], test: table.test[i] };
+      const known = {
+        n: table.n[i],
+        p: table.p_holm[i],
+        p_bh: table.p_bh[i],
+        detectable: table.detectable[i],
+        scale: table.scale[i],
+        test: table.test[i],
+      };
       const effect = table.effect[i] === null ? null : turn * table.effect[i];
       return { ...known, effect, difference: turn * table.difference[i], low: ends[0], high: ends[1] };
     };

@@ -93,9 +93,14 @@ async function show(mode) {
       cell.replaceChildren(
         difference === null
           ? el("span", { class: "none" }, "–")
-          : el("span", { class: found && found.p !== null && found.p < 0.05 ? "v sure" : "v" }, signed(difference)),
+          : el(
+              "span",
+              { class: found && found.p !== null && found.p < 0.05 ? "v sure" : "v" },
+              found ? gap(found, difference) : signed(difference),
+            ),
       );
-      if (found && found.low !== null) cell.append(el("span", { class: "ci" }, `${signed(found.low)}\u2009…\u2009${signed(found.high)}`));
+      if (found && found.low !== null)
+        cell.append(el("span", { class: "ci" }, `${gap(found, found.low)}\u2009…\u2009${gap(found, found.high)}`));
       if (found && found.p !== null) cell.title = `adjusted p ${probability(found.p)}`;
       return difference;
     });

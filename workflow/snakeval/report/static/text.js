@@ -65,4 +65,6 @@ function number(value, digits = 3) {
   return whole(head) + (tail ? `.${tail}` : "");
 }
 const signed = (value, digits = 3) => (value > 0 ? "+" : "") + number(value, digits);
+// A difference of scores, or of their logarithms, which is told as a ratio.
+const gap = (pair, value) => (pair.scale === "log" ? `×\u202f${number(Math.exp(value))}` : signed(value));
 const probability = (p) => (p === null ? "–" : p < 0.001 ? "< 0.001" : p.toFixed(p < 0.1 ? 3 : 2));
