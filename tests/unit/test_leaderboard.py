@@ -283,6 +283,31 @@ def test_an_infinite_perplexity_stays_infinite(tmp_path):
     assert row(scores, model="a")["ci_low"] is None
 
 
+def test_perplexities_are_compared_as_logarithms(tmp_path):
+    """One is plainly better in every document, and p says so however far the exponentials are apart."""
+    run = Run(tmp_path, {"t": settings_of(["word_perplexity"], "loglikelihood_rolling")})
+    generator = np.random.default_rng(3)
+    bad, good, words = -12.0 - generator.random(60), -1.4 - 0.1 * generator.random(60), generator.integers(20, 40, 60).astype(float)
+    run.add("a", "t", "word_perplexity", [[ll * n, n] for ll, n in zip(bad, words, strict=True)])
+    run.add("b", "t", "word_perplexity", [[ll * n, n] for ll, n in zip(good, words, strict=True)])
+    _, (compared,) = run.build()
+    assert compared["scale"] == "log"
+    assert compared["difference"] == pytest.approx(-np.sum(bad * words) / words.sum() + np.sum(good * words) / words.sum())
+    assert compared["ci_low"] < compared["difference"] < compared["ci_high"] < compared["difference"] + 0.2
+    assert compared["p"] < 1e-15
+    paired = bad * words - good * words
+    residuals = paired - paired.sum() / words.sum() * words  # the linearised standard error of a ratio of sums
+    width = compared["ci_high"] - compared["ci_low"]
+    assert width == pytest.approx(4 * residuals.std(ddof=1) * np.sqrt(60) / words.sum(), rel=0.1)
+
+
+def test_a_mean_is_compared_as_it_is(tmp_path):
+    run = Run(tmp_path, {"t": settings_of(["acc"])})
+    run.add("a", "t", "acc", answers(4, 8))
+    run.add("b", "t", "acc", answers(2, 8))
+    assert run.build()[1][0]["scale"] == "score"
+
+
 def test_models_that_answered_different_documents_are_paired_on_the_common_ones(tmp_path):
     run = Run(tmp_path, {"t": settings_of(["acc"])})
     run.add("a", "t", "acc", answers(4, 8))
@@ -331,13 +356,6 @@ def test_a_missing_score_file_is_an_error(tmp_path):
     run = Run(tmp_path, {"t": settings_of(["exact_match"], "generate_until")}, models=["a"])
     with pytest.raises(UserError, match="no such file"):
         leaderboard.build({("a", "e"): tmp_path / "none.parquet"}, run.requests, run.settings)
-
-
-def test_a_group_of_another_aggregation_is_an_error(tmp_path):
-    run = Run(tmp_path, {"x": settings_of(["acc"])}, [group("g", ["x"], aggregation={"!function": "own.worst"})], models=["a"])
-    run.add("a", "x", "acc", [1.0])
-    with pytest.raises(UserError, match="group g: aggregation of acc"):
-        run.build()
 
 
 # Health and summary

@@ -55,7 +55,7 @@ def test_a_task_with_its_defaults(folder):
     assert request["fewshot"] is None and request["num_fewshot"] == 0
     scoring = task.scoring_settings()
     assert [m["metric"] for m in scoring["metric_list"]] == ["acc", "acc_norm"]
-    assert scoring["filter_list"] == [{"name": "none", "filter": [{"function": "take_first"}]}]
+    assert scoring["filter_list"] is None  # scoring knows what to do without filters: the answer, or the mean over samples
     assert json.loads(json.dumps([request, scoring])) == [request, scoring]
 
 
@@ -254,6 +254,13 @@ def test_a_group_with_members_of_every_kind(folder):
         {"metric": "acc", "filter_list": None, "aggregation": "mean", "weight_by_size": False},
         {"metric": "acc_norm", "filter_list": ["none"], "aggregation": "mean", "weight_by_size": True},
     ]
+
+
+@pytest.mark.parametrize("written", ["!function own.worst", "median"])
+def test_a_group_of_another_aggregation_than_the_mean_is_an_error(folder, written):
+    here = folder(g=f"group: all\ntask: [a]\naggregate_metric_list:\n  - metric: acc\n    aggregation: {written}\n")
+    told = error(here, "all")
+    assert "g.yaml:3: aggregate_metric_list.aggregation" in told and f"{written}" in told and "only the mean has an interval" in told
 
 
 def test_overrides_of_groups_members_and_entries(folder):

@@ -41,6 +41,11 @@ class Line:
     constants: dict[str, Any]  # columns that are the same for all models
     is_group: bool = False
 
+    @property
+    def scale(self) -> str:
+        """On which models are compared: score or log."""
+        return "log" if any(series.aggregation.log_of_sums for stratum in self.strata for series in stratum.values()) else "score"
+
     def weights(self, sizes: Sequence[int]) -> np.ndarray:
         """Weights of the strata, which sum to 1, from their numbers of documents."""
         weights = np.asarray(sizes, dtype=float) if self.weight_by_size else np.ones(len(sizes))
@@ -187,10 +192,6 @@ def _group_lines(
     available = [key for task in series for key in _ordered(series[task], tasks[task])]
     keys: dict[Key, bool] = {}
     for item in group["metrics"]:
-        if item["aggregation"] != "mean":
-            raise UserError(
-                f"group {group['name']}: aggregation of {item['metric']}: only the mean has an interval; write `aggregation: mean`"
-            )
         wanted = item["filter_list"]
         names = dict.fromkeys(name for name, metric in available if metric == item["metric"] and (wanted is None or name in wanted))
         keys |= {(name, item["metric"]): item["weight_by_size"] for name in names}
@@ -223,7 +224,7 @@ def _group_lines(
 
 def _ordered(by_key: Mapping[Key, Any], settings: Settings) -> list[Key]:
     """The (filter, metric) of a task in the order of its settings; names that these do not know come last."""
-    filters = [item["name"] for item in settings["filter_list"]]
+    filters = [item["name"] for item in settings["filter_list"] or []]
     names = [metrics.name_of(item) for item in settings["metric_list"]]
 
     def place(known: list[str], name: str) -> int:
@@ -321,6 +322,7 @@ def _comparison_row(line: Line, models: list[str], pair: tuple[int, int], compar
         "model_a": models[pair[0]],
         "model_b": models[pair[1]],
         "n": n,
+        "scale": line.scale,
         "difference": _known(found.value),
         "ci_low": _known(found.low),
         "ci_high": _known(found.high),

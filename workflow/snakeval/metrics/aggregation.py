@@ -35,6 +35,7 @@ class Aggregation:
     of_sums: Callable[[np.ndarray], np.ndarray] | None = None  # sums: (..., k) -> (...)
     of_document: Callable[[np.ndarray], np.ndarray] | None = None  # sums: (n, k) -> (n,); None: a document has no score of its own
     of_items: Callable[[list[Item]], float] | None = None  # items
+    log_of_sums: Callable[[np.ndarray], np.ndarray] | None = None  # sums: the score's logarithm, where models are compared on that scale
     higher_is_better: bool = True
     proportion: bool = False  # values of single answers are 0 or 1: a binomial interval fits where no repeats were averaged
 
@@ -165,11 +166,22 @@ def of_function(name: str, function: Callable[[list[Item]], float]) -> Aggregati
 
 
 def _exponential(name: str, statistics: Callable[[Sequence[Item]], np.ndarray]) -> Aggregation:
+    def logarithm(sums: np.ndarray) -> np.ndarray:
+        return -ratio(sums[..., 0], sums[..., 1])
+
     def perplexity_of(sums: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):  # a text of near-zero probability has a perplexity beyond the largest number: infinity
-            return np.exp(-ratio(sums[..., 0], sums[..., 1]))
+            return np.exp(logarithm(sums))
 
-    return Aggregation(name, "sums", statistics=statistics, of_sums=perplexity_of, of_document=perplexity_of, higher_is_better=False)
+    return Aggregation(
+        name,
+        "sums",
+        statistics=statistics,
+        of_sums=perplexity_of,
+        of_document=perplexity_of,
+        log_of_sums=logarithm,
+        higher_is_better=False,
+    )
 
 
 def _pairs(items: Sequence[Item]) -> np.ndarray:

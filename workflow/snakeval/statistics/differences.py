@@ -31,7 +31,7 @@ Comparison = Sequence[Stratum]
 
 @dataclass(frozen=True)
 class Difference:
-    """Score of a minus score of b; `nan` where something is undefined."""
+    """Score of a minus score of b, or of their logarithms (see `Series.compared`); `nan` where something is undefined."""
 
     value: float
     stderr: float
@@ -40,7 +40,8 @@ class Difference:
 
 
 def matched(a: Series, b: Series, weight: float = 1.0) -> Stratum:
-    """The two series on the documents that both have."""
+    """The two series on the documents that both have, on the scale on which they are compared (`Series.compared`)."""
+    a, b = a.compared, b.compared
     if a.documents is not b.documents and not np.array_equal(a.documents, b.documents):
         common = np.intersect1d(a.documents, b.documents)
         a, b = a.among(common), b.among(common)

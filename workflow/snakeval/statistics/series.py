@@ -77,6 +77,16 @@ class Series:
             return self._unit_sums / self.n
         return self.score - (self.units - 1) / self.units * self.jackknife
 
+    @cached_property
+    def compared(self) -> "Series":
+        """The series on the scale on which models are compared: of perplexities the logarithm, else the score itself.
+
+        A perplexity is the exponential of a mean, and differences of exponentials hang on the few documents with the largest ones.
+        """
+        if self.aggregation.log_of_sums is None:
+            return self
+        return replace(self, aggregation=replace(self.aggregation, of_sums=self.aggregation.log_of_sums, log_of_sums=None))
+
     def among(self, documents: np.ndarray) -> "Series":
         """The scores of some of the documents."""
         keep = np.flatnonzero(np.isin(self.documents, documents))

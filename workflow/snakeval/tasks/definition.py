@@ -181,7 +181,7 @@ class Task:
             "task_alias": s.get("task_alias"),
             "output_type": s.get("output_type") or "generate_until",
             "metric_list": self._metrics(),
-            "filter_list": s.get("filter_list") or [{"name": "none", "filter": [{"function": "take_first"}]}],
+            "filter_list": s.get("filter_list") or None,
             "process_results": s.get("process_results"),
             "repeats": s.get("repeats") or 1,
             "num_fewshot": self.num_fewshot,

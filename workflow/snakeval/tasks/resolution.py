@@ -207,8 +207,9 @@ def _aggregates(keys: dict[str, Any], origins: dict[str, str]) -> list[dict[str,
                 raise UserError(f"{where}: aggregate_metric_list.{key}: unknown key{did_you_mean(str(key), _AGGREGATE_KEYS)}")
         filters = item.get("filter_list")
         aggregation = item.get("aggregation", "mean")
-        if aggregation != "mean" and not isinstance(aggregation, dict):
-            raise UserError(f"{where}: aggregate_metric_list.aggregation: {aggregation!r} is not mean or !function module.name")
+        if aggregation != "mean":
+            given = f"!function {aggregation['!function']}" if isinstance(aggregation, dict) else repr(aggregation)
+            raise UserError(f"{where}: aggregate_metric_list.aggregation: {given}: only the mean has an interval; write mean")
         aggregates.append(
             {
                 "metric": item["metric"],
