@@ -33,6 +33,7 @@ localrules:
     download_model,
     tables,
     report,
+    verify,
 
 
 try:

@@ -34,7 +34,8 @@ rule report:
         settings=settings_of("report"),
         tables=rules.tables.output,
     output:
-        f"{RESULTS}/report/index.html",
+        page=f"{RESULTS}/report/index.html",
+        sums=f"{RESULTS}/report/SHA256SUMS",
     log:
         f"{RESULTS}/logs/report.log",
     conda:
@@ -51,3 +52,19 @@ rule report:
         "Report"
     script:
         "../scripts/write_report.py"
+
+
+rule verify:
+    """Check that every file of the results is as it was written; `snakemake verify`."""
+    input:
+        settings=settings_of("report"),
+    log:
+        f"{RESULTS}/logs/verify.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        results=RESULTS,
+    message:
+        "Files of the results"
+    script:
+        "../scripts/verify.py"

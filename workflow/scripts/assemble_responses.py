@@ -16,7 +16,8 @@ of_model = [settings, identity.content(files)]
 def assemble(entry):
     asked = pa.concat_tables(entry_files.read(shard, entry, schemas.TIMINGS) for shard in snakemake.input.asked)
     store = Store(results / "store", infer.who_answered(asked), identity.tokenizer_identity(files))
-    return infer.assemble(entry_files.read(index, entry, schemas.TOKENS), store, asked=f"{results}/asked/{model} and {results}/index/asked/{model}")
+    tokens = entry_files.read(index, entry, schemas.TOKENS)
+    return infer.assemble(tokens, store, asked=f"{results}/asked/{model} and {results}/index/asked/{model}")
 
 
 fingerprints = {entry: parquet.fingerprint_of(of_model, digest) for entry, digest in entry_files.digests(index).items()}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from snakeval import job, parquet, provenance, report, schemas
+from snakeval import integrity, job, parquet, provenance, report, schemas
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 params, results = snakemake.params, Path(snakemake.params.results)
@@ -32,4 +32,5 @@ origin = provenance.collect(
     data=data,
     rules=params.rules,
 )
-report.write(results, settings | {"title": params.title, "provenance": origin}, Path(snakemake.output[0]))
+report.write(results, settings | {"title": params.title, "provenance": origin}, Path(snakemake.output.page))
+integrity.write_sums(results, [Path(snakemake.output.page), results / "tables/summary.md"])

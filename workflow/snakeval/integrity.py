@@ -1,0 +1,79 @@
+"""A whole results folder checked: is every file there, and every byte as it was written?
+
+Tables carry digests in their footers (`snakeval.parquet`), lists of files name digests too, and what is not a table is listed in
+`report/SHA256SUMS`, which `sha256sum --check` reads.
+"""
+
+import hashlib
+import os
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from snakeval import parquet
+from snakeval.errors import UserError
+from snakeval.schemas import DOCUMENT_FILES, ENTRY_FILES
+
+SUMS = Path("report", "SHA256SUMS")
+
+
+def check(results: Path) -> int:
+    """The number of files that are as they were written. Raises UserError that names each other one and says how to mend them all."""
+    tables = sorted(path for path in results.rglob("*.parquet") if not path.name.startswith("."))
+    odd = {path: "altered since it was written, or not a table of this workflow" for path in tables if not parquet.verify(path)}
+    lists = sorted(path for path in (results / "index").rglob("*.parquet") if path not in odd)
+    for index in lists:
+        for path, digest in _listed(results, index).items():
+            if not path.exists():
+                odd[path] = f"missing, but {index} lists it"
+            elif path not in odd and parquet.digest(path) != digest:
+                odd[path] = f"not the file that {index} lists"
+    sums = results / SUMS
+    texts = _sums(sums) if sums.exists() else {}
+    for path, digest in texts.items():
+        if not path.exists():
+            odd[path] = f"missing, but {sums} lists it"
+        elif _sha256(path) != digest:
+            odd[path] = "altered since it was written"
+    if odd:
+        lines = [f"{path}: {what}" for path, what in sorted(odd.items())]
+        remove = sorted({file for path in odd for file in (path, _index(results, path)) if file.exists()})
+        remedy = f"To have them, and only them, made anew: rm {shlex.join(map(str, remove))}; then run again"
+        raise UserError("\n".join([f"{len(odd)} of {len(tables) + len(texts)} files are not as they were written", *lines, remedy]))
+    return len(tables) + len(texts)
+
+
+def write_sums(results: Path, files: Iterable[Path]) -> None:
+    """List files that are not tables with their sha256, for `check`."""
+    lines = [f"{_sha256(file)}  {Path(os.path.relpath(file, (results / SUMS).parent)).as_posix()}\n" for file in files]
+    (results / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def _listed(results: Path, index: Path) -> dict[Path, str]:
+    """The files an index lists, with their digests."""
+    if index.parent == results / "index" / "datasets":
+        folder, rows = results / "datasets" / index.stem, parquet.read(index, DOCUMENT_FILES)
+    else:
+        folder, rows = index.parent, parquet.read(index, ENTRY_FILES)
+    pairs = zip(rows["file"].to_pylist(), rows["digest"].to_pylist(), strict=True)
+    return {Path(os.path.normpath(folder / file)): digest for file, digest in pairs}
+
+
+def _index(results: Path, path: Path) -> Path:
+    """What must be removed too for Snakemake to notice; the file itself where it is known to Snakemake or to nobody."""
+    parts = path.relative_to(results).parts
+    if parts[0] == "datasets":
+        return results / "index" / "datasets" / f"{parts[1]}.parquet"
+    if parts[0] in ("tokens", "asked", "responses", "scores"):
+        return results.joinpath("index", *parts[:-2], f"{parts[-2]}.parquet")
+    return path
+
+
+def _sums(path: Path) -> dict[Path, str]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {Path(os.path.normpath(path.parent / line[66:])): line[:64] for line in lines}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
