@@ -192,6 +192,11 @@ def test_two_models_forest_and_flipped_documents(page):
     assert _texts(page, "#sample .badge")[0] == "✓ right"
 
 
+def test_metrics_of_the_corpus_alone_say_so(page):
+    _go(page, "#compare/large/small/unseen_text/unseen_text")
+    _until(lambda: _texts(page, "#flips .caption") == ["This metric has no score per document."])
+
+
 def test_swapping_turns_the_signs(page):
     _go(page, "#compare")
     _until(lambda: len(_all(page, "#forest circle")) == 6)

@@ -206,6 +206,7 @@ async function showFlips(place, { row, pair }, a, b) {
     [`Only ${names[1]} right`, held["wrong/right"], b],
     ["Partly right, and different", held.other, a],
   ];
+  if (!row.bounded && !held.other.length) place.append(el("p", { class: "caption" }, "This metric has no score per document."));
   for (const [title, documents, model] of lists) if (documents.length) place.append(flipList(title, documents, index, row, model));
 }
 
