@@ -112,7 +112,7 @@ def test_shards_give_the_same_bytes(finished, unstarted):
     assert unstarted.run()["infer tiny"] == 3
     assert unstarted.answers() == finished.answers()
     assert unstarted.tables() == finished.tables()
-    (unstarted.results / "shards/tiny/2-of-3/arithmetic.parquet").unlink()  # as of a shard that died
+    (unstarted.results / "asked/tiny/2-of-3/arithmetic.parquet").unlink()  # as of a shard that died
     (unstarted.results / "responses/tiny/arithmetic.parquet").unlink()
     assert unstarted.run()["infer tiny"] == 1
     assert unstarted.answers() == finished.answers()
@@ -178,17 +178,15 @@ def test_a_file_of_responses_deleted(project):
 
 def test_killed_in_the_middle_of_inference(finished, unstarted):
     """Finished requests are not asked again, and the tables are those of an undisturbed run, byte for byte."""
-    entry = unstarted.folder / "workflow/snakeval/store.py"
-    edit(entry, "ROWS_AT_RISK = 1000", "ROWS_AT_RISK = 4")
     process = subprocess.Popen(
         unstarted.command(), cwd=unstarted.folder, env=unstarted.environment(), start_new_session=True, stdout=-3, stderr=-3
     )
-    while unstarted.answers() < 8 and process.poll() is None:
+    while not unstarted.answers() and process.poll() is None:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     known = unstarted.answers()
-    assert 8 <= known < finished.answers()
+    assert 0 < known < finished.answers()
     unstarted.snakemake("--unlock")
     unstarted.run()
     assert unstarted.answers() == finished.answers()
