@@ -1,32 +1,39 @@
 """Harm done to jobs of a workflow under test: Python imports this at start where the folder is in PYTHONPATH.
 
-The folder SNAKEVAL_HARM holds files `{script}.{kind}.{anything}`, as `infer.hang.1`. The first process that runs that script takes the
-first of them and does what it says; every process of a script also notes which GPUs it was given, and when.
+The folder SNAKEVAL_HARM holds files `{script}.{kind}.{milliseconds}`, as `infer.hang.1`. The first process that runs that script takes the
+first of them and does what it says after that time; every process of a script also notes which GPUs it was given, and when.
 """
 
 import atexit
 import os
+import resource
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
 
-def _do(kind: str) -> None:
+def _do(kind: str, seconds: float) -> None:
+    """At once, or, where the process is to be struck in the middle of its work, from a thread of its own."""
     match kind:
+        case "kill" | "terminate":
+            number = signal.SIGKILL if kind == "kill" else signal.SIGTERM
+            timer = threading.Timer(seconds, os.kill, (os.getpid(), number))
+            timer.daemon = True
+            timer.start()
         case "hang":
             time.sleep(3600)
         case "slow":
             time.sleep(10)
-        case "memory":
+        case "eat":
             held = []
             while True:
                 held.append(os.urandom(1 << 20) * 100)
                 time.sleep(0.02)
-        case "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "terminate":
-            os.kill(os.getpid(), signal.SIGTERM)
+        case "memory":
+            in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (in_use + 150_000_000, -1))
 
 
 def _note(script: str, folder: Path, what: str) -> None:
@@ -48,7 +55,8 @@ def _begin() -> None:
             planned.rename(folder / f"done-{planned.name}")  # only one process succeeds
         except FileNotFoundError:
             continue
-        _do(planned.name.split(".")[1])
+        _, kind, milliseconds = planned.name.split(".")
+        _do(kind, int(milliseconds) / 1000)
         break
 
 

@@ -90,7 +90,7 @@ def test_the_whole_run_and_its_gpus(finished, unstarted):
 
 def test_cancelled_timed_out_and_out_of_memory(finished, inferring):
     """One shard each: all are tried again with more time and memory, and the responses are the same bytes."""
-    environment = harmful(inferring, "infer.hang", "infer.memory", "infer.hang")
+    environment = harmful(inferring, "infer.hang", "infer.eat", "infer.hang")
     with (inferring.folder / "output").open("w") as output:
         growing = ["--set-resources", "infer:runtime=attempt", "infer:mem_mb=1500*attempt"]
         process = subprocess.Popen(

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -22,16 +23,16 @@ def start(log: str, settings: str) -> tuple[dict[str, Any], TextIO]:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     for standard in (1, 2):
         os.dup2(descriptor, standard)
-    sys.excepthook = _report
+    sys.excepthook = partial(_report, terminal)
     return json.loads(Path(settings).read_text(encoding="utf-8")), terminal
 
 
-def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if isinstance(error, UserError):
-        print(f"error: {error}", file=sys.stderr)
-    else:
-        traceback.print_exception(kind, error, trace)
-        print(
-            "\nA defect of snakeval or of a library it uses. Finished requests are kept: mend it and run the same command again.",
-            file=sys.stderr,
-        )
+def _report(terminal: TextIO, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    text = f"error: {error}\n"
+    if not isinstance(error, UserError):
+        defect = "A defect of snakeval or of a library it uses. Finished requests are kept: mend it and run the same command again."
+        text = "".join([*traceback.format_exception(kind, error, trace), f"\n{defect}\n"])
+    try:
+        print(text, end="", file=sys.stderr, flush=True)
+    except OSError:  # the log lies on the disk that is full
+        print(text, end="", file=terminal, flush=True)

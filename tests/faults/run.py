@@ -1,0 +1,125 @@
+"""Run the demo's small configuration again and again and do it harm at random, seeded points.
+
+    python tests/faults/run.py --faults 200 --seed 1 [--table docs/faults.md]
+
+A chain of faults strikes one project until its run comes to the end; then the tables are compared with those of an undisturbed run, byte
+for byte, and answers that stand in the store twice are counted. Faults to finished results follow, each mended and compared by itself.
+"""
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "workflow")]
+
+import faults  # noqa: E402
+from project import Project, copy, fresh_clone  # noqa: E402
+from pyarrow import parquet as pq  # noqa: E402
+
+
+@dataclass
+class Record:
+    """One fault and what came of it."""
+
+    kind: str
+    detail: str
+    recovered: bool = False
+    identical: bool = False
+    asked_twice: int = 0
+
+
+def prepare(folder: Path) -> tuple[Project, Project]:
+    """A clone that keeps every answer at once, never run, and its copy run undisturbed."""
+    project = fresh_clone(folder / "clone")
+    store = project.folder / "workflow/snakeval/store.py"
+    store.write_text(store.read_text().replace("ROWS_AT_RISK = 1000", "ROWS_AT_RISK = 4"))
+    reference = copy(project.folder, folder / "reference")
+    reference.snakemake(cores=2)
+    return project, reference
+
+
+def during(project: Project, reference: Project, kinds: list[str], rng: random.Random) -> list[Record]:
+    """Faults of these kinds, one after the other, to one run; then its end."""
+    records = []
+    for kind in kinds:
+        if (project.results / "report/index.html").exists() and project.tables() == reference.tables():
+            shutil.rmtree(project.results)  # it came to the end: the next fault finds a new run
+            project.results.mkdir()
+        project.results.mkdir(exist_ok=True)
+        if (detail := faults.DURING[kind](project, rng)) is not None:
+            records.append(Record(kind, detail))
+            print(f"{kind}: {detail}", flush=True)
+    judge(project, reference, records)
+    return records
+
+
+def after(project: Project, reference: Project, kind: str, rng: random.Random) -> list[Record]:
+    """A fault to a finished run, and the run that mends it."""
+    record = Record(kind, faults.AFTER[kind](project, rng) or "")
+    print(f"{kind}: {record.detail}", flush=True)
+    judge(project, reference, [record])
+    return [record]
+
+
+def judge(project: Project, reference: Project, records: list[Record]) -> None:
+    """Run to the end and compare with the undisturbed run."""
+    problem = faults.finish(project)
+    if problem:
+        print(problem, flush=True)
+    identical = not problem and project.tables() == reference.tables()
+    twice = _answered_twice(project)
+    for record in records:
+        record.recovered, record.identical, record.asked_twice = not problem, identical, twice
+
+
+def _answered_twice(project: Project) -> int:
+    keys = [key for part in project.results.glob("store/*/*.parquet") for key in pq.read_table(part, columns=["key"])["key"].to_pylist()]
+    return len(keys) - len(set(keys))
+
+
+def table(records: list[Record]) -> str:
+    """Faults by kind, as Markdown."""
+    kinds = defaultdict(list)
+    for record in records:
+        kinds[record.kind].append(record)
+    lines = ["| fault | injected | recovered | tables identical | answers asked twice |", "|---|--:|--:|--:|--:|"]
+    for kind, group in [*sorted(kinds.items()), ("**all**", records)]:
+        counts = (len(group), sum(r.recovered for r in group), sum(r.identical for r in group), sum(r.asked_twice for r in group))
+        lines.append(f"| {kind} | {' | '.join(map(str, counts))} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faults", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--table", type=Path, help="write the summary here")
+    arguments = parser.parse_args()
+    rng = random.Random(arguments.seed)
+    records: list[Record] = []
+    with tempfile.TemporaryDirectory(prefix="snakeval-faults-") as name:
+        folder = Path(name)
+        clone, reference = prepare(folder)
+        while len(records) < arguments.faults:
+            scratch = folder / "project"
+            if rng.random() < len(faults.DURING) / (len(faults.DURING) + len(faults.AFTER)):
+                records += during(copy(clone.folder, scratch), reference, rng.choices(list(faults.DURING), k=5), rng)
+            else:
+                project = copy(reference.folder, scratch)
+                for kind in rng.choices(list(faults.AFTER), k=3):
+                    records += after(project, reference, kind, rng)
+            shutil.rmtree(scratch)
+            print(f"{len(records)} faults, {sum(not r.identical for r in records)} not recovered", flush=True)
+            if arguments.table:
+                arguments.table.write_text(table(records), encoding="utf-8")
+    print(table(records))
+    sys.exit(any(not record.identical for record in records))
+
+
+if __name__ == "__main__":
+    main()

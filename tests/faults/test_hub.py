@@ -1,0 +1,89 @@
+"""A run whose model comes from a hub: what the hub does wrong is told and mended by the next run, and no secret is left anywhere."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet as pq
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+from fake_hub import FakeHub
+
+TOKEN = "hf_plantedQ7secretZ9"
+SECRETS = {
+    "HF_TOKEN": TOKEN,
+    "AWS_SECRET_ACCESS_KEY": "planted-aws-secret",
+    "OPENAI_API_KEY": "sk-planted-secret",
+    "MODELSCOPE_API_TOKEN": "planted-ms",
+}
+MODEL = "results/models/tiny.parquet"
+
+
+@pytest.fixture
+def repositories(repository, tmp_path):
+    """What the hub holds: the demo's model."""
+    shutil.copytree(repository / "resources/demo/tiny", tmp_path / "hub/models/org/tiny")
+    return tmp_path / "hub"
+
+
+def run(project, folder, *arguments, fault=None, check=True):
+    """A run against a hub with a fault; its output. The hub's cache lies in the project, so that it is searched for secrets too."""
+    with FakeHub(folder, fault) as hub:
+        places = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(project.folder / "hub_cache"), "HF_HUB_DISABLE_TELEMETRY": "1"}
+        project.environment = lambda **changes: type(project).environment(project, **SECRETS | places | changes)
+        done = project.snakemake(*arguments, check=check, cores=2)
+        assert any(token == f"Bearer {TOKEN}" for _, _, token in hub.requests) or not hub.requests
+    return done.stdout + done.stderr
+
+
+def secrets_in(folder: Path) -> list[str]:
+    """Files under a folder, hidden ones too, that hold a planted secret, in tables or as they are."""
+    found = []
+    for file in folder.rglob("*"):
+        if file.is_file() and file.parts[len(folder.parts)] not in ("workflow", "config", "resources"):
+            text = file.read_bytes()
+            if file.suffix == ".parquet":
+                text += str(pq.read_table(file, partitioning=None).to_pylist()).encode()
+            found += [str(file) for secret in SECRETS.values() if secret.encode() in text]
+    return found
+
+
+FAULTS = {
+    "too many requests": (lambda verb, path, count: (429, {"Retry-After": "0"}, b""), "HTTP 429"),
+    "server error": (lambda verb, path, count: (500, {}, b""), "HTTP 500"),
+    "access denied": (lambda verb, path, count: (401, {}, b""), "set HF_TOKEN to a token that may read"),
+    "half a file": (
+        lambda verb, path, count: (200, {"Content-Length": "5000"}, b"half") if "model.safetensors" in path and verb == "GET" else None,
+        "org/tiny",
+    ),
+    "wrong content": (
+        lambda verb, path, count: (200, {}, b"{}") if "/resolve/" in path and "generation_config.json" in path and verb == "GET" else None,
+        "generation_config.json came down with other content than the hub names",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_of_the_hub_is_told_and_mended_by_the_next_run(unstarted, repositories, name):
+    fault, told = FAULTS[name]
+    unstarted.configure(models={"tiny": {"source": "hf:org/tiny", "dtype": "float32"}})
+    output = run(unstarted, repositories, MODEL, fault=fault, check=False)
+    assert re.search(rf"^error: models\.tiny\.source: .*{re.escape(told)}", output, re.MULTILINE), output
+    assert not (unstarted.folder / MODEL).exists()
+    run(unstarted, repositories, MODEL)
+    sums = {row["file"]: row["sha256"] for row in pq.read_table(unstarted.folder / MODEL).to_pylist()}
+    assert len(sums) == len(list((repositories / "models/org/tiny").iterdir()))
+    assert not secrets_in(unstarted.folder)
+    assert not any(secret in output for secret in SECRETS.values())
+
+
+def test_a_whole_run_leaves_no_secret(finished, unstarted, repositories):
+    unstarted.configure(models={"tiny": {"source": "hf:org/tiny", "dtype": "float32"}})
+    output = run(unstarted, repositories)
+    assert not any(secret in output for secret in SECRETS.values())
+    assert not secrets_in(unstarted.folder)
+    assert unstarted.tables() == finished.tables()
+    (unstarted.results / "planted.txt").write_text(f"Bearer {TOKEN}")
+    assert secrets_in(unstarted.folder)  # the search itself finds what is there
