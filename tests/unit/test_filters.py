@@ -106,7 +106,7 @@ def test_self_consistency_pipeline():
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        ({"function": "regx"}, r"filter regx: no such filter; known: custom, "),
+        ({"function": "regx"}, r"filter regx: no such filter; known: boxed, custom, "),
         ({"function": "regex", "patern": "x"}, r"filter regex: .*'patern'"),
         ({"function": "regex", "regex_pattern": "("}, r"filter regex: not a regular expression \("),
         ({"function": "take_first_k", "k": 2}, r"k is 2 and a document has 1 answers"),

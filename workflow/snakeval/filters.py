@@ -21,6 +21,7 @@ from functools import cache
 from typing import Any
 
 from snakeval.errors import UserError
+from snakeval.metrics.mathematics import last_boxed
 from snakeval.time_limit import time_limit
 
 REGEX_SECONDS = 10.0
@@ -134,6 +135,16 @@ def multi_choice_regex(
     return _each(answers, documents, extract)
 
 
+def boxed(answers: Answers, documents: Sequence[Document], fallback: str = FALLBACK) -> Answers:
+    """The last \\boxed{…} or \\fbox{…}, braces matched: how MATH marks an answer (Hendrycks et al. 2021, arxiv.org/abs/2103.03874)."""
+
+    def extract(text: Any, document: Document) -> tuple[Any, bool]:
+        found = last_boxed(text) if isinstance(text, str) else None
+        return found or fallback, found is not None
+
+    return _each(answers, documents, extract)
+
+
 def remove_whitespace(answers: Answers, documents: Sequence[Document]) -> Answers:
     """Without white space at both ends."""
     return _each_text(answers, documents, str.strip)
@@ -203,6 +214,7 @@ FILTERS: dict[str, Callable[..., Answers]] = {
     "regex": regex,
     "regex_pos": regex_pos,
     "multi_choice_regex": multi_choice_regex,
+    "boxed": boxed,
     "remove_whitespace": remove_whitespace,
     "lowercase": lowercase,
     "uppercase": uppercase,

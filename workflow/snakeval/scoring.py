@@ -193,7 +193,8 @@ def _texts(requests: pa.Table, responses: pa.Table) -> Texts:
     """Whole texts; their windows' log-likelihoods and tokens summed."""
     _one_each(requests["continuations"], requests["doc_id"])
     texts = [continuations[0]["text"] for continuations in requests["continuations"].to_pylist()]
-    return Texts(texts, _summed(responses["loglikelihoods"]), _summed(responses["n_tokens"]))
+    documents = [json.loads(document) for document in requests["document"].to_pylist()]
+    return Texts(texts, _summed(responses["loglikelihoods"]), _summed(responses["n_tokens"]), documents)
 
 
 def _one_each(column: pa.ChunkedArray, doc_ids: pa.ChunkedArray) -> None:
@@ -244,16 +245,23 @@ def _generated(requests: pa.Table, responses: pa.Table, settings: Settings) -> I
                     yield Scored(pipeline["name"], name, items, predictions, extracted)
             else:
                 options = metrics.checked_options(metric, entry)
-                answered = _items_of(metric, answers.values, references, options, requests["doc_id"])
+                answered = _items_of(metric, answers.values, references, documents, options, requests["doc_id"])
                 yield Scored(pipeline["name"], metric.name, answered, predictions, extracted, metric.value)
 
 
 def _items_of(
-    metric: metrics.Metric, answers: list[list[Any]], references: list[list[str]], options: dict[str, Any], doc_ids: pa.ChunkedArray
+    metric: metrics.Metric,
+    answers: list[list[Any]],
+    references: list[list[str]],
+    documents: list[dict[str, Any]],
+    options: dict[str, Any],
+    doc_ids: pa.ChunkedArray,
 ) -> list[list[Item]]:
     items = []
     for row, (values, right) in enumerate(zip(answers, references, strict=True)):
         texts = [_as_text(value) for value in values]
+        if metric.with_document:
+            options = options | {"document": documents[row]}
         try:
             items.append([metric.function(given, right, **options) for given in ([texts] if metric.all_samples else texts)])
         except UserError as error:

@@ -13,7 +13,19 @@ from typing import Any
 import numpy as np
 
 from snakeval.errors import UserError
-from snakeval.metrics import aggregation, answers, choice, classification, likelihood, overlap, ranking, sampling, translation
+from snakeval.metrics import (
+    aggregation,
+    answers,
+    choice,
+    classification,
+    contrast,
+    likelihood,
+    mathematics,
+    overlap,
+    ranking,
+    sampling,
+    translation,
+)
 from snakeval.metrics.aggregation import Aggregation, items_of, score, statistics_of
 from snakeval.metrics.extension import metrics_in
 from snakeval.metrics.metric import Metric
@@ -32,7 +44,9 @@ __all__ = [
 ]
 
 METRICS: dict[tuple[str, str], Metric] = {
-    (metric.kind, metric.name): metric for module in (choice, ranking, likelihood, answers, overlap) for metric in module.METRICS
+    (metric.kind, metric.name): metric
+    for module in (choice, ranking, likelihood, answers, overlap, contrast, mathematics)
+    for metric in module.METRICS
 }
 
 AGGREGATIONS: dict[str, Callable[..., Aggregation]] = {
@@ -85,7 +99,7 @@ def checked_options(metric: Metric, entry: Mapping[str, Any]) -> dict[str, Any]:
     options = options_of(entry)
     if metric.kind == "generate_until":
         try:
-            inspect.signature(metric.function).bind(None, None, **options)
+            inspect.signature(metric.function).bind(None, None, **options, **({"document": None} if metric.with_document else {}))
         except TypeError as error:
             raise UserError(f"metric {metric.name}: {error}; mend metric_list") from None
     return options

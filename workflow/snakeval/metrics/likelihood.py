@@ -3,14 +3,18 @@
 Perplexities are exp(-sum of natural log-likelihoods / sum of units) over all documents of a task (Jelinek et al. 1977), not means of the
 documents' perplexities; only `perplexity` counts documents: exp(-mean log-likelihood of the targets), as LAMBADA is reported. Words are the
 parts between runs of white space, empty parts at the ends included, as lm-eval counts them: `len(re.split(r"\\s+", text))`; bytes are
-those of UTF-8; tokens are the model's own, so token_perplexity does not compare models with different tokenizers.
+those of UTF-8; both are counted in the scored text, or in the column of the document that the option `counted` names (WikiText's words
+are those before detokenisation); tokens are the model's own, so token_perplexity does not compare models with different tokenizers.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from snakeval.errors import UserError
 from snakeval.metrics.aggregation import Item
 from snakeval.metrics.metric import Metric
 
@@ -30,6 +34,15 @@ class Texts:
     texts: list[str]
     loglikelihoods: np.ndarray
     n_tokens: np.ndarray
+    documents: Sequence[Mapping[str, Any]] = ()
+
+    def counted(self, column: str | None) -> list[str]:
+        """The texts, or a column of the documents."""
+        if column is None:
+            return self.texts
+        if odd := [number for number, document in enumerate(self.documents) if not isinstance(document.get(column), str)]:
+            raise UserError(f"counted: document {odd[0]} (from 0) has no text in column {column!r}; mend metric_list")
+        return [document[column] for document in self.documents]
 
 
 def loglikelihood(targets: Targets, **_: object) -> list[Item]:
@@ -46,12 +59,12 @@ def nothing(targets: Targets, **_: object) -> list[Item]:
     return [None] * len(targets.loglikelihoods)
 
 
-def per_word(texts: Texts, **_: object) -> list[Item]:
-    return _with(texts, [len(re.split(r"\s+", text)) for text in texts.texts])
+def per_word(texts: Texts, counted: str | None = None, **_: object) -> list[Item]:
+    return _with(texts, [len(re.split(r"\s+", text)) for text in texts.counted(counted)])
 
 
-def per_byte(texts: Texts, **_: object) -> list[Item]:
-    return _with(texts, [len(text.encode()) for text in texts.texts])
+def per_byte(texts: Texts, counted: str | None = None, **_: object) -> list[Item]:
+    return _with(texts, [len(text.encode()) for text in texts.counted(counted)])
 
 
 def per_token(texts: Texts, **_: object) -> list[Item]:

@@ -16,7 +16,7 @@ class Metric:
     The function's arguments depend on the kind of request; options come from the task's `metric_list`:
 
     - generate_until: `(prediction: str, references: list[str], **options) -> item`, one answer at a time; with `all_samples` the first
-      argument is the list of a document's answers;
+      argument is the list of a document's answers, with `with_document` the option `document` is the document;
     - multiple_choice: `(choices: Choices, **options) -> (chosen, items)`: index of the chosen choice, and item, for each document;
     - loglikelihood: `(targets: Targets, **options) -> items`; loglikelihood_rolling: `(texts: Texts, **options) -> items`.
 
@@ -38,3 +38,4 @@ class Metric:
     proportion: bool = False  # an answer scores 0 or 1
     value: Callable[[Item], float] | None = None  # the number in an item that is not itself one
     all_samples: bool = False
+    with_document: bool = False

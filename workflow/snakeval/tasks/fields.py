@@ -5,7 +5,6 @@ or a list, is that of lm-evaluation-harness (`lm_eval/api/task.py`, `doc_to_text
 """
 
 import ast
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from snakeval.errors import UserError
 from snakeval.tasks import functions
+from snakeval.tasks.template_filters import FILTERS
 
 Document = dict[str, Any]
 
@@ -29,13 +29,9 @@ class FieldError(ValueError):
         self.problem = problem
 
 
-def _regex_replace(string: str, pattern: str, repl: str, count: int = 0) -> str:
-    return re.sub(pattern, repl, string, count=count)
-
-
 # Templates come with task files that users share; in a sandbox they can shape text and do nothing else.
 _ENVIRONMENT = SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-_ENVIRONMENT.filters["regex_replace"] = _regex_replace
+_ENVIRONMENT.filters |= FILTERS
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ describe the group itself override its members' keys, an outer group's before an
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +41,32 @@ class ResolvedEntry:
 def resolve(entry: dict[str, Any], task_paths: list[Path] | list[str]) -> ResolvedEntry:
     """The tasks that an entry of the configuration names, out of the folders `task_paths`; the first folder that knows a name counts.
 
-    `entry`: name (of a task, group or tag, or the path of a task file), num_fewshot (None: as the task says; ignored where the task says
-    0, as lm-evaluation-harness does), overrides (task keys). Reads task files and nothing else: no data, no network, no Python of a task.
+    `entry`: name (of a task, group or tag, of a group's inline member as `group::member`, or the path of a task file), num_fewshot (None:
+    as the task says; ignored where the task says 0, as lm-evaluation-harness does), overrides (task keys). Reads task files and nothing
+    else: no data, no network, no Python of a task.
     Raises UserError for an unknown name, an unknown or unsupported key, a cycle, a wrong value.
     """
     catalogue = _Catalogue([str(path) for path in task_paths])
     build = _Builder(catalogue, entry.get("num_fewshot"))
-    overrides = _Overrides(entry.get("overrides") or {}, f"tasks: {entry['name']}: overrides")
-    build.named(entry["name"], overrides, None, f"tasks: {entry['name']}")
-    return ResolvedEntry(entry["name"], list(build.tasks.values()), list(build.groups.values()))
+    where, name = f"tasks: {entry['name']}", entry["name"]
+    overrides = _Overrides(entry.get("overrides") or {}, f"{where}: overrides")
+    outer = name if catalogue.find(name) else name.partition("::")[0]  # a member that is written inside a group is reached through it
+    build.named(outer, overrides, None, where)
+    found = ResolvedEntry(name, list(build.tasks.values()), list(build.groups.values()))
+    return found if name == outer else _part(found, where)
+
+
+def _part(found: "ResolvedEntry", where: str) -> "ResolvedEntry":
+    """What stands under one name, `group::member`, of the groups and tasks that the group brings."""
+
+    def inside(name: str) -> bool:
+        return name == found.name or name.startswith(f"{found.name}::")
+
+    part = replace(found, tasks=[t for t in found.tasks if inside(t.name)], groups=[g for g in found.groups if inside(g.name)])
+    if not part.tasks:
+        known = [item.name for item in [*found.groups, *found.tasks]]
+        raise UserError(f"{where}: no such member{did_you_mean(found.name, known)}; there are {', '.join(known[:8])} …")
+    return part
 
 
 @dataclass(frozen=True)
@@ -149,42 +166,44 @@ class _Builder:
         self._above.append(name)
         where = file.origins.get("task", origin)
         for member in [members] if isinstance(members, str | dict) else members:
-            for added in self._member(member, name, passed, where):
+            for added in self._member(member, name, passed, where, metadata):
                 if added not in group.members:
                     group.members.append(added)
         self._above.pop()
         return [name]
 
-    def _member(self, member: Any, group: str, overrides: _Overrides, where: str) -> list[str]:
+    def _member(self, member: Any, group: str, overrides: _Overrides, where: str, metadata: Any) -> list[str]:
+        """`metadata` is the group's, for members that are written in it and have none of their own."""
         if isinstance(member, str):
             return self.named(member, overrides, group, f"{where}: task")
         if not isinstance(member, dict) or not isinstance(member.get("group", member.get("task")), str):
             raise UserError(f"{where}: task: {member!r} is neither a name nor a mapping with `task:` or `group:`")
         if "group" in member:
-            return self._member_group(member, group, overrides, where)
+            return self._member_group(member, group, overrides, where, metadata)
         name = member["task"]
         own = {key: value for key, value in member.items() if key != "task"}
         if self._catalogue.find(name) is None:
             if not (own.keys() | overrides.keys.keys()) & {"dataset_path", "custom_dataset", "include"}:
                 raise self._catalogue.unknown(name, f"{where}: task")
-            return self._inline(f"{group}::{name}", own, overrides, where)
+            return self._inline(f"{group}::{name}", own, overrides, where, metadata)
         return self.named(name, overrides.under(_Overrides(own, where)), group, f"{where}: task")
 
-    def _member_group(self, member: dict[str, Any], group: str, overrides: _Overrides, where: str) -> list[str]:
+    def _member_group(self, member: dict[str, Any], group: str, overrides: _Overrides, where: str, metadata: Any) -> list[str]:
         """A group inside a group: one that has a file, with overrides, or one that is written here."""
         name = member["group"]
         found = self._catalogue.find(name)
         if found is None or name not in found.groups:
+            member = {"metadata": metadata} | member
             return self._group(f"{group}::{name}", loader.File(where.rpartition(":")[0], member, dict.fromkeys(member, where)), overrides)
         file = loader.load(found.groups[name])
         own = {key: value for key, value in member.items() if key in GROUP_KEYS}
         passed = {key: value for key, value in member.items() if key not in GROUP_KEYS}
         return self._group(name, loader.File(file.name, file.keys | own, file.origins), overrides.under(_Overrides(passed, where)))
 
-    def _inline(self, name: str, keys: dict[str, Any], overrides: _Overrides, where: str) -> list[str]:
+    def _inline(self, name: str, keys: dict[str, Any], overrides: _Overrides, where: str, metadata: Any) -> list[str]:
         """A task that is written inside a group; its own keys win over the group's."""
         source = where.rpartition(":")[0]
-        base = loader.File(source, {}, {})
+        base = loader.File(source, {"metadata": metadata}, {})
         included = keys.pop("include", None)
         for item in included if isinstance(included, list) else [included] if included else []:
             file = loader.load(loader.beside(source, item))
