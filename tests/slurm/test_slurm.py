@@ -133,3 +133,13 @@ def test_daemons_and_the_main_process_die(finished, inferring, mode):
     assert inferring.answers() == finished.answers()
     states = {attempts[0]["JobState"] for attempts in jobs(inferring).values()}
     assert ("CANCELLED" in states) == (mode == "cancel")
+
+
+def test_the_generic_profile(finished, inferring):
+    arguments = ["--workflow-profile", "profiles/generic", "--latency-wait", "5", RESPONSES]
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments], cwd=inferring.folder, env=inferring.environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert responses(inferring) == responses(finished)
+    assert {job["JobState"] for job in cluster.jobs() if job["WorkDir"] == str(inferring.folder)} == {"COMPLETED"}
