@@ -6,7 +6,7 @@ import pytest
 import torch
 import transformers
 
-from snakeval.engine import decode
+from snakeval.engine import check, decode
 from snakeval.errors import UserError
 
 FALLS_BACK = {"bloom": "does not use the attention interface"}
@@ -225,6 +225,11 @@ def test_a_model_that_fails_in_packed_passes_falls_back_and_says_why(monkeypatch
     engine = tiny.engine("llama")
     tiny.answers(engine, tiny.table(tiny.mixture()[:3]))
     assert engine.description == "causal/padded (LlamaForCausalLM fails in packed passes: ZeroDivisionError: division by zero)"
+
+
+@pytest.mark.parametrize("name", sorted(tiny.CONFIGS))
+def test_the_longest_ask_is_checked_where_distance_matters(name):
+    assert check._distance_matters(tiny.causal(name)) == (name in ("mistral", "gemma2", "gpt_oss"))
 
 
 def test_positions_that_depend_on_the_length_of_the_batch_are_noticed():

@@ -59,7 +59,7 @@ def test_long_starts_become_headers_and_choices_become_trees():
     assert sorted(len(header.tokens) for header in headers) == [200, 500]
     assert len(trie.batches(units, 1000)) == 1
     assert all(header.private for header in headers)
-    assert len(trie.batches(units, 130)) == 4
+    assert len(trie.batches(units, 190)) == 3
     assert sorted(header.private for header in headers) == [False, False]
 
 

@@ -55,15 +55,15 @@ class Layout:
     layer: int = 0
     masks: dict = field(default_factory=dict)
 
-    def past_mask(self, number: int, window: Window, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor] | None:
+    def past_mask(self, number: int, window: Window, dtype: torch.dtype, device: torch.device) -> tuple[torch.Tensor, torch.Tensor] | None:
         """For past `number`: an additive mask [1, 1, tokens, keys] and who sees no key at all [tokens]; None where all are seen."""
         if window is None:
             return None
-        if (number, window) not in self.masks:
+        if (number, window, device) not in self.masks:
             rows, past = self.pasts[number]
-            outside = self.positions[rows, None] - past.positions[None, :] >= window
-            self.masks[number, window] = (additive(~outside[None, None], dtype), outside.all(1)) if bool(outside.any()) else None
-        return self.masks[number, window]
+            outside = (self.positions[rows, None] - past.positions[None, :] >= window).to(device)
+            self.masks[number, window, device] = (additive(~outside[None, None], dtype), outside.all(1)) if bool(outside.any()) else None
+        return self.masks[number, window, device]
 
 
 @dataclass
@@ -78,9 +78,9 @@ class Group:
     allowed: torch.Tensor | None  # [units, 1, length, length] bool; None: causal
     masks: dict = field(default_factory=dict)
 
-    def mask(self, positions: torch.Tensor, window: Window, dtype: torch.dtype) -> torch.Tensor | None:
+    def mask(self, positions: torch.Tensor, window: Window, dtype: torch.dtype, device: torch.device) -> torch.Tensor | None:
         """Additive mask, or None for plain causal attention."""
-        if window not in self.masks:
+        if (window, device) not in self.masks:
             allowed = self.allowed
             if window is not None and self.length > window:
                 here = positions[self.rows] if self.gather is None else positions[self.gather]
@@ -88,8 +88,8 @@ class Group:
                 near = here[..., :, None] - here[..., None, :] < window
                 causal = torch.ones(self.length, self.length, dtype=torch.bool, device=near.device).tril()
                 allowed = near & (causal if allowed is None else allowed)
-            self.masks[window] = None if allowed is None else additive(allowed, dtype)
-        return self.masks[window]
+            self.masks[window, device] = None if allowed is None else additive(allowed.to(device), dtype)
+        return self.masks[window, device]
 
 
 @dataclass
@@ -106,11 +106,14 @@ class Prefill:
             self.kept.values.append(value)
         parts = []
         for group in self.groups:
-            mask = group.mask(self.positions, window, query.dtype)
+            mask = group.mask(self.positions, window, query.dtype, query.device)
             query_, key_, value_ = (_units(state, group) for state in (query, key, value))
             output, lse = partial(query_, key_, value_, score, mask, causal=mask is None)
             output, lse = output.flatten(0, 1), lse.flatten(0, 1)
-            parts.append((output, lse) if group.scatter is None else (output[group.scatter], lse[group.scatter]))
+            if group.scatter is not None:
+                kept = group.scatter.to(output.device)
+                output, lse = output[kept], lse[kept]
+            parts.append((output, lse))
         return parts[0] if len(parts) == 1 else (torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts]))
 
 
@@ -134,7 +137,8 @@ def attend(
     score = Score(query.shape[-1] ** -0.5 if scaling is None else scaling, softcap)
     output, lse = layout.local.part(layout.layer, query, key, value, sliding_window, score)
     for number, (rows, past) in enumerate(layout.pasts):
-        mask = layout.past_mask(number, sliding_window, query.dtype)
+        rows = rows if isinstance(rows, slice) else rows.to(query.device)
+        mask = layout.past_mask(number, sliding_window, query.dtype, query.device)
         keys, values = past.keys[layout.layer], past.values[layout.layer]
         more, more_lse = partial(query[:, :, rows], keys, values, score, mask[0] if mask else None)
         merge(output, lse, rows, more[0], more_lse[0].masked_fill(mask[1][:, None], -math.inf) if mask else more_lse[0])
@@ -219,5 +223,5 @@ def _plain(
 def _units(state: torch.Tensor, group: Group) -> torch.Tensor:
     """The group's rows of [1, heads, tokens, width] as [units, heads, length, width]."""
     rows = state[0].transpose(0, 1)
-    rows = rows[group.rows] if group.gather is None else rows[group.gather]
+    rows = rows[group.rows] if group.gather is None else rows[group.gather.to(rows.device)]
     return rows.reshape(group.units, group.length, *rows.shape[1:]).transpose(1, 2)

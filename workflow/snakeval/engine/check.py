@@ -2,10 +2,12 @@
 
 Architectures differ in what attention may see (windows, sinks, position biases, recurrent layers), and not all say so through the
 interface that the packed path uses. So it is proven, on two kinds of asks: short ones that share starts, with a budget so small that
-headers, trees and pieces all occur; and the longest one in two pieces, since windows and position scaling show only there.
+headers, trees and pieces all occur; and, where distance matters to the architecture, the longest one in two pieces, since windows and
+scaled positions show only there.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,10 @@ class Check:
     padded: Padded
     exact_to: int = 0  # longest ask for which both paths agreed
     decodes: bool = False  # texts agreed
+    distance_matters: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.distance_matters = _distance_matters(self.model)
 
     def why_not_packed(self, asks: list[Ask]) -> str | None:
         """None if the packed path agrees with the padded one, else the reason, for people."""
@@ -63,7 +69,8 @@ class Check:
         generates = any(ask.kind == rows_of.GENERATE for ask in asks)
         plain = Padded(self.model, self.padded.ending, unseen, BUDGET)
         short = _short(asks)
-        for engine, some, needed in ((small, short, not self.exact_to), (halves, _longest(asks), length > self.exact_to)):
+        far = length > self.exact_to and self.distance_matters
+        for engine, some, needed in ((small, short, not self.exact_to), (halves, _longest(asks), far)):
             if needed:
                 difference = self._loglikelihood_difference(engine, plain, some)
                 if not difference <= _tolerance(self.model):
@@ -103,6 +110,33 @@ class Check:
             texts = [replace(ask, continuation=np.array(row.tokens, np.int32)) for ask, row in zip(asks, rows, strict=True)]
             likelihoods.append([_per_token(answer) for ask in texts for answer in padded.loglikelihoods([ask])])
         return max(plain - fast for fast, plain in zip(*likelihoods, strict=True))
+
+
+def _distance_matters(model: Any) -> bool:
+    """Whether tokens far apart may meet by other rules than near ones, so that short asks prove nothing about long ones.
+
+    The architectures of transformers say so in their configuration; code that came with the weights may not.
+    """
+    config = model.config.get_text_config()
+    rope = getattr(config, "rope_parameters", None) or {}
+    kinds = {str(value) for name, value in _leaves(rope) if name == "rope_type"}
+    limits = any(
+        value
+        for name, value in _leaves(config.to_dict())
+        if any(word in name for word in ("window", "chunk", "alibi", "sparse"))
+        and name != "max_window_layers"  # Qwen: which layers, if any
+    )
+    layers = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
+    foreign = not type(model).__module__.startswith("transformers.")
+    return bool(foreign or limits or layers or kinds - {"default", "linear", "llama3", "yarn"})
+
+
+def _leaves(tree: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value)
+        else:
+            yield str(name), value
 
 
 def _tolerance(model: Any) -> float:

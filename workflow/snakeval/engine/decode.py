@@ -103,14 +103,15 @@ class Step:
     def part(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, window: Window, score: Score) -> Part:
         rows, longest = len(self.index), max(self.slots.lengths) + 1
         keys, values = self.slots.keys[layer], self.slots.values[layer]
-        keys[self.index, :, self.lengths] = key[0].transpose(0, 1)
-        values[self.index, :, self.lengths] = value[0].transpose(0, 1)
-        if window not in self.masks:
-            before = self.lengths[:, None] - torch.arange(longest, device=query.device)[None]
+        index, lengths = self.index.to(key.device), self.lengths.to(key.device)
+        keys[index, :, lengths] = key[0].transpose(0, 1)
+        values[index, :, lengths] = value[0].transpose(0, 1)
+        if (window, key.device) not in self.masks:
+            before = lengths[:, None] - torch.arange(longest, device=query.device)[None]
             allowed = (before >= 0) if window is None else (before >= 0) & (before < window)
-            self.masks[window] = None if bool(allowed.all()) else additive(allowed[:, None, None], query.dtype)
+            self.masks[window, key.device] = None if bool(allowed.all()) else additive(allowed[:, None, None], query.dtype)
         one = query[0].transpose(0, 1)[:, :, None]
-        output, lse = partial(one, keys[:rows, :, :longest], values[:rows, :, :longest], score, self.masks[window])
+        output, lse = partial(one, keys[:rows, :, :longest], values[:rows, :, :longest], score, self.masks[window, key.device])
         return output[:, 0], lse[:, 0]
 
 

@@ -4,7 +4,7 @@ A text ends with an end-of-sequence token, before the first stop string, or at i
 text. A new one must end in the newest token, so only the last tokens are decoded at each step; the whole text only once it has ended.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ class Ending:
 
     tokenizer: Any
     eos: frozenset[int]
+    _pieces: dict[int, str] = field(default_factory=dict)  # tokens decoded by themselves
 
     @classmethod
     def of_model(cls, model: Any, tokenizer: Any) -> "Ending":
@@ -58,9 +59,18 @@ class Ending:
     def _tails(self, rows: list[Row]) -> list[str]:
         """The last tokens of each row as text: enough of them to hold its longest stop string at one byte a token, and some for spaces
         that a decoder drops at the start."""
-        widths = [max((len(stop.encode()) for stop in self._stops(row)), default=0) for row in rows]
+        widths = [max((len(stop.encode()) for stop in self._stops(row) if self._may_end(stop, row)), default=0) for row in rows]
         tails = [row.tokens[-(width + 4) :] if width else [] for row, width in zip(rows, widths, strict=True)]
         return self.tokenizer.batch_decode(tails, skip_special_tokens=True) if any(tails) else [""] * len(rows)
+
+    def _may_end(self, stop: str, row: Row) -> bool:
+        """Whether the newest token can be the end of a stop string: its own text holds the last character, or part of one."""
+        if not row.tokens:
+            return False
+        piece = self._pieces.get(row.tokens[-1])
+        if piece is None:
+            piece = self._pieces.setdefault(row.tokens[-1], self._text(row.tokens[-1:]))
+        return stop[-1] in piece or "\ufffd" in piece or stop[-1] == " "  # decoders drop a space at the start
 
     def _text(self, tokens: list[int]) -> str:
         return self.tokenizer.decode(tokens, skip_special_tokens=True)

@@ -104,12 +104,12 @@ class Packed:
     def _loglikelihoods(self, asks: list[Ask]) -> list[Answer]:
         """The asks of one batch."""
         self.counters.prompt_tokens += sum(ask.length for ask in asks)
-        self._keep([self._places[ask.key].header for ask in asks])
         ordered = sorted(asks, key=lambda ask: (self._places[ask.key].unit, ask.key))
         return [answer for answers in halving(self._score, ordered) for answer in answers]
 
     def _score(self, asks: list[Ask]) -> list[Answer]:
         """In one pass; asks of one unit are neighbours."""
+        self._keep([self._places[ask.key].header for ask in asks])
         units = [list(members) for _, members in groupby(asks, key=lambda ask: self._places[ask.key].unit)]
         segments, rows, start = [], [], 0
         for members in units:
@@ -162,7 +162,7 @@ class Packed:
             together = trie.runs([len(header.tokens) for header in private], self.passes.budget)
             alone = [[header] for header in missing if not header.private]
             for batch in [*([private[index] for index in indices] for indices in together), *alone]:
-                halving(self._compute, batch)
+                self._compute(batch)
 
     def _compute(self, headers: list[Header]) -> None:
         segments = [segment([header.tokens], header.start, self._pasts(header.parent)) for header in headers]

@@ -14,6 +14,7 @@ import torch
 
 from snakeval.engine.attention import Group, Layout, Past, Prefill
 from snakeval.engine.protocol import Counters
+from snakeval.engine.trie import common_length
 
 SMALLEST_PIECE = 32  # tokens; a sequence that does not fit the device's memory even so has met its limit
 PADDING = 1.25  # units are padded to one length for attention while that makes at most this many times their tokens
@@ -32,30 +33,20 @@ class Segment:
 
 def segment(sequences: list[np.ndarray], start: int, pasts: tuple[Past, ...]) -> Segment:
     """A segment of sequences in lexicographic order, each without the `start` tokens that lie in `pasts`."""
-    first = np.arange(len(sequences[0]))
-    tokens, positions, paths, seen = [sequences[0]], [first], [first], [np.tril(np.ones((len(first), len(first)), bool))]
-    count = len(first)
+    tokens, positions, paths = [sequences[0]], [np.arange(len(sequences[0]))], [np.arange(len(sequences[0]))]
+    count = len(sequences[0])
     for before, sequence in pairwise(sequences):
-        length = min(len(before), len(sequence))
-        differ = np.flatnonzero(before[:length] != sequence[:length])
-        common = int(differ[0]) if len(differ) else length
+        common = common_length(before, sequence)
         fresh = len(sequence) - common
-        path = np.concatenate([paths[-1][:common], np.arange(count, count + fresh)])
-        rows = np.zeros((fresh, count + fresh), bool)
-        rows[:, path[:common]] = True
-        rows[:, count:] = np.tril(np.ones((fresh, fresh), bool))
         tokens.append(sequence[common:])
         positions.append(np.arange(common, len(sequence)))
-        paths.append(path)
-        seen.append(rows)
+        paths.append(np.concatenate([paths[-1][:common], np.arange(count, count + fresh)]))
         count += fresh
     allowed = None
     if len(sequences) > 1:
         allowed = np.zeros((count, count), bool)
-        done = 0
-        for rows in seen:
-            allowed[done : done + len(rows), : rows.shape[1]] = rows
-            done += len(rows)
+        for path in paths:
+            allowed[np.ix_(path, path)] |= np.tri(len(path), dtype=bool)
     return Segment(np.concatenate(tokens), np.concatenate(positions) + start, allowed, paths, pasts)
 
 

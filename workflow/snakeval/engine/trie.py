@@ -18,6 +18,7 @@ from itertools import pairwise
 import numpy as np
 
 HEADER_TOKENS = 16  # what a header costs beyond its tokens, in tokens: calls for its keys in every later pass
+HEADERS_PER_BATCH = 4  # tokens of headers below which one batch may lie, in budgets: their keys and values are held at once
 MERGE_SHARE = 0.02  # what merging one more partial attention costs, as a share of the tokens below it
 
 
@@ -77,7 +78,7 @@ def units(sequences: list[np.ndarray], shareable: list[int], budget: int, pairs_
     coded = [tokens.astype(">i4").tobytes() for tokens in sequences]  # bytes sort as tokens do
     order = sorted(range(len(sequences)), key=lambda row: (coded[row][: 4 * shareable[row]], coded[row], row))
     lengths = np.array([len(sequences[row]) for row in order])
-    common = np.array([_common(sequences[a], sequences[b]) for a, b in pairwise(order)], np.int64)
+    common = np.array([common_length(sequences[a], sequences[b]) for a, b in pairwise(order)], np.int64)
     limits = np.array([shareable[row] for row in order])
     shared = np.minimum(common, np.minimum(limits[:-1], limits[1:]))
     length_sums = np.concatenate([[0], np.cumsum(lengths)])
@@ -110,7 +111,7 @@ def units(sequences: list[np.ndarray], shareable: list[int], budget: int, pairs_
 
 
 def batches(cut: list[Unit], budget: int) -> list[list[Unit]]:
-    """Neighbouring units whose tokens together stay within `budget`, and their headers' within 16 times that; at least one unit each."""
+    """Neighbouring units whose tokens together stay within `budget`, and their headers' within 4 times that; at least one unit each."""
     found: list[list[Unit]] = []
     first_batch: dict[Header, int] = {}
     tokens = header_tokens = 0
@@ -118,7 +119,7 @@ def batches(cut: list[Unit], budget: int) -> list[list[Unit]]:
     for unit in cut:
         path = unit.header.path() if unit.header else []
         fresh = sum(len(header.tokens) for header in path if header not in headers)
-        if not found or tokens + unit.tokens > budget or header_tokens + fresh > 16 * budget:
+        if not found or tokens + unit.tokens > budget or header_tokens + fresh > HEADERS_PER_BATCH * budget:
             found.append([])
             tokens, header_tokens, headers = 0, 0, set()
             fresh = sum(len(header.tokens) for header in path)
@@ -166,7 +167,7 @@ def _walk(node: _Node) -> list[Unit]:
     return found
 
 
-def _common(a: np.ndarray, b: np.ndarray) -> int:
+def common_length(a: np.ndarray, b: np.ndarray) -> int:
     """Length of the longest common prefix."""
     length = min(len(a), len(b))
     differ = np.flatnonzero(a[:length] != b[:length])
