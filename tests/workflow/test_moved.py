@@ -1,0 +1,50 @@
+"""A results folder packed, carried to another machine, verified and continued there."""
+
+import tarfile
+from collections import Counter
+
+import pyarrow as pa
+
+from snakeval import parquet
+from snakeval.schemas import MODEL_FILES
+
+
+def test_packed_moved_verified_and_continued(finished, unstarted, tmp_path):
+    with tarfile.open(tmp_path / "results.tar.gz", "w:gz") as tar:
+        tar.add(finished.results, "results")
+    with tarfile.open(tmp_path / "results.tar.gz") as tar:
+        tar.extractall(unstarted.folder, filter="data")
+    models = unstarted.results / "models/tiny.parquet"
+    files = parquet.read(models, MODEL_FILES)
+    elsewhere = pa.array(["/not/on/this/machine"] * len(files))
+    parquet.write(files.set_column(files.column_names.index("folder"), "folder", elsewhere), models, MODEL_FILES)
+    verified = unstarted.snakemake("verify")
+    assert "files are as they were written" in verified.stderr
+    assert unstarted.planned() == Counter()
+
+    unstarted.configure(limit=9)
+    failed = unstarted.snakemake(check=False)
+    output = failed.stdout + failed.stderr
+    assert failed.returncode and "delete results/models/tiny.parquet and run again" in output, output
+    models.unlink()
+    before = unstarted.answers()
+    unstarted.run()
+    assert before < unstarted.answers() < before + 50
+    assert parquet.read(models, MODEL_FILES)["folder"][0].as_py().startswith(str(unstarted.folder))
+
+
+def test_what_was_altered_is_named_and_made_anew(project):
+    before = project.tables()
+    file = project.results / "responses/tiny/arithmetic.parquet"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    told = project.snakemake("verify", check=False)
+    assert told.returncode
+    assert "results/responses/tiny/arithmetic.parquet: altered since it was written" in told.stdout + told.stderr
+    assert "made anew: rm results/index/responses/tiny.parquet results/responses/tiny/arithmetic.parquet; then run again" in told.stdout + told.stderr
+    for path in (file, project.results / "index/responses/tiny.parquet"):
+        path.unlink()
+    project.run()
+    assert project.tables() == before
+    project.snakemake("verify")
