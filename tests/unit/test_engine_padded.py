@@ -128,3 +128,24 @@ def test_the_order_of_asks_changes_nothing():
     rows = tiny.mixture()
     assert tiny.answers(padded("llama"), tiny.table(rows)) == tiny.answers(padded("llama"), tiny.table(rows[::-1]))
     assert padded("llama").plan(tiny.table([])) == []
+
+
+def test_out_of_memory_halves_the_batch(monkeypatch):
+    from snakeval.engine.padded import Padded
+
+    rows = tiny.mixture()
+    expected = tiny.answers(padded("llama"), tiny.table(rows))
+    logits, limit = Padded._logits, 300
+
+    def small_memory(self, ids, mask, needed):
+        if ids.numel() > limit:
+            raise torch.OutOfMemoryError("no more")
+        return logits(self, ids, mask, needed)
+
+    monkeypatch.setattr(Padded, "_logits", small_memory)
+    found = tiny.answers(padded("llama"), tiny.table(rows))
+    for key, answer in expected.items():
+        assert found[key]["loglikelihood"] == pytest.approx(answer["loglikelihood"], abs=1e-5 * max(1, answer["n_tokens"]))
+    limit = 2
+    with pytest.raises(UserError, match="out of memory for a single sequence"):
+        tiny.answers(padded("llama"), tiny.table(rows))

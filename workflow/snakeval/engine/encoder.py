@@ -8,6 +8,7 @@ import torch
 
 from snakeval.engine import asks as rows_of
 from snakeval.engine.asks import Answer, Ask
+from snakeval.engine.memory import halving
 from snakeval.engine.padded import pad
 from snakeval.engine.protocol import Counters
 from snakeval.errors import UserError
@@ -33,7 +34,7 @@ class _Encoder:
         return rows_of.cut([len(ask.context) for ask in asks], order, self._budget)
 
     def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
-        yield from self.counters.prefilling(self._batch([asks[row] for row in batch]) for batch in self.plan(asks))
+        yield from self.counters.prefilling(list(halving(self._batch, [asks[row] for row in batch])) for batch in self.plan(asks))
 
     @torch.inference_mode()
     def _batch(self, asks: list[Ask]) -> list[Answer]:

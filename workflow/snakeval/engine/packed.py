@@ -17,10 +17,10 @@ from snakeval.engine import decode, sampling, trie
 from snakeval.engine.asks import Answer, Ask
 from snakeval.engine.attention import Past
 from snakeval.engine.ending import Ending
+from snakeval.engine.memory import halving
 from snakeval.engine.passes import Passes, Segment, part_of, segment
 from snakeval.engine.protocol import Counters
 from snakeval.engine.trie import Header
-from snakeval.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Packed:
         """The asks of one batch."""
         self.counters.prompt_tokens += sum(ask.length for ask in asks)
         ordered = sorted(asks, key=lambda ask: (self._places[ask.key].unit, ask.key))
-        return [answer for answers in halving(self._score, ordered) for answer in answers]
+        return list(halving(self._score, ordered))
 
     def _score(self, asks: list[Ask]) -> list[Answer]:
         """In one pass; asks of one unit are neighbours."""
@@ -172,15 +172,3 @@ class Packed:
         for header in headers:
             self._kept[header] = part_of(kept, slice(row, row + len(header.tokens)))
             row += len(header.tokens)
-
-
-def halving(run: Callable[[list[Any]], Any], items: list[Any]) -> list[Any]:
-    """Run all items at once, or, where the device's memory does not suffice, in halves of halves."""
-    try:
-        return [run(items)]
-    except torch.OutOfMemoryError as error:
-        if len(items) == 1:
-            raise UserError("engine: out of memory for a single sequence; lower tokens_per_batch, or use more GPUs (device_map)") from error
-    torch.cuda.empty_cache()
-    middle = len(items) // 2
-    return halving(run, items[:middle]) + halving(run, items[middle:])

@@ -14,6 +14,7 @@ from snakeval.engine import asks as rows_of
 from snakeval.engine import sampling, static
 from snakeval.engine.asks import Answer, Ask
 from snakeval.engine.ending import Ending
+from snakeval.engine.memory import halving
 from snakeval.engine.protocol import Counters
 from snakeval.engine.sampling import Row
 
@@ -37,15 +38,14 @@ class Padded:
         # Within a length, equal inputs lie together, so that the choices of a question share a row where they differ in the last token.
         order = sorted(range(len(asks)), key=lambda row: (-asks[row].length, asks[row].inputs.tobytes(), asks[row].key, asks[row].sample))
         lengths = [ask.length for ask in asks]
-        return [
-            batch for kind in self.kinds for batch in rows_of.cut(lengths, [row for row in order if asks[row].kind == kind], self._budget)
-        ]
+        scored, written = ([row for row in order if asks[row].kind == kind] for kind in self.kinds)
+        return rows_of.cut(lengths, scored, self._budget) + rows_of.cut(lengths, written, 4 * self._budget)
 
     def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
         for batch in self.plan(asks):
             chosen = [asks[row] for row in batch]
             if chosen[0].kind == rows_of.LOGLIKELIHOOD:
-                yield from self.counters.prefilling(self.loglikelihoods(some) for some in [chosen])
+                yield from self.counters.prefilling(list(halving(self.loglikelihoods, some)) for some in [chosen])
             else:
                 yield from self.counters.decoding(self.texts([sampling.start(ask, ask.context) for ask in chosen]))
 

@@ -10,6 +10,7 @@ from snakeval.engine import asks as rows_of
 from snakeval.engine import sampling, static
 from snakeval.engine.asks import Answer, Ask
 from snakeval.engine.ending import Ending
+from snakeval.engine.memory import halving
 from snakeval.engine.padded import pad
 from snakeval.engine.protocol import Counters
 
@@ -44,7 +45,7 @@ class Seq2Seq:
         for batch in self.plan(asks):
             chosen = [asks[row] for row in batch]
             if chosen[0].kind == rows_of.LOGLIKELIHOOD:
-                yield from self.counters.prefilling(self._loglikelihoods(some) for some in [chosen])
+                yield from self.counters.prefilling(list(halving(self._loglikelihoods, some)) for some in [chosen])
             else:
                 yield from self.counters.decoding(self._texts(chosen))
 
