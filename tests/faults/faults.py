@@ -36,11 +36,17 @@ def start(project: Project, *arguments: str, **environment: str) -> subprocess.P
 
 def finish(project: Project, seconds: float = 600) -> str | None:
     """What went wrong in a run to the end, None if nothing did. A lock that a dead run left is removed first."""
-    project.snakemake("--unlock")
+    unlock(project)
     process = start(project)
     if process.wait(timeout=seconds) == 0:
         return None
     return (project.folder / "output").read_text()
+
+
+def unlock(project: Project) -> None:
+    """Remove the lock of a run that was killed, if there is one."""
+    if any((project.folder / ".snakemake/locks").glob("*")):
+        project.snakemake("--unlock")
 
 
 def job(what: str) -> Fault:
@@ -52,7 +58,7 @@ def job(what: str) -> Fault:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         (folder / f"{script}.{what}.{delay * 1000:.0f}").touch()
-        project.snakemake("--unlock")
+        unlock(project)
         process = start(project, PYTHONPATH=str(HARM), SNAKEVAL_HARM=str(folder))
         failed = process.wait(timeout=600) != 0
         return f"{script} after {delay:.2f} s" if failed and list(folder.glob("done-*")) else None
@@ -64,7 +70,7 @@ def process(whom: str, number: signal.Signals) -> Fault:
     """A signal to Snakemake, its children or all of them, at a random moment of the run."""
 
     def fault(project: Project, rng: random.Random) -> str | None:
-        project.snakemake("--unlock")
+        unlock(project)
         running = start(project)
         log = project.folder / "output"
         steps = rng.randrange(1, 9)  # of the run; a moment counted in jobs, not seconds, is the same on a slow machine
@@ -157,7 +163,7 @@ def damage(how: str) -> Fault:
 
 def two_at_once(project: Project, rng: random.Random) -> str | None:
     """Two runs in one folder: the second is told so. Without Snakemake's lock both write, and no harm comes of it."""
-    project.snakemake("--unlock")
+    unlock(project)
     first = start(project, "--nolock")
     time.sleep(rng.uniform(0, 2))
     second = start(project, "--nolock")

@@ -33,14 +33,16 @@ class Record:
     asked_twice: int = 0
 
 
-def prepare(folder: Path) -> tuple[Project, Project]:
-    """A clone that keeps every answer at once, never run, and its copy run undisturbed."""
+def prepare(folder: Path) -> tuple[Project, Project, Project]:
+    """A clone that keeps every answer at once: never run, run up to the tokens, and run to the end undisturbed."""
     project = fresh_clone(folder / "clone")
     store = project.folder / "workflow/snakeval/store.py"
     store.write_text(store.read_text().replace("ROWS_AT_RISK = 1000", "ROWS_AT_RISK = 4"))
-    reference = copy(project.folder, folder / "reference")
+    encoded = copy(project.folder, folder / "encoded")
+    encoded.snakemake("results/index/tokens/tiny.parquet", cores=2)
+    reference = copy(encoded.folder, folder / "reference")
     reference.snakemake(cores=2)
-    return project, reference
+    return project, encoded, reference
 
 
 def during(project: Project, reference: Project, kinds: list[str], rng: random.Random) -> list[Record]:
@@ -71,7 +73,11 @@ def judge(project: Project, reference: Project, records: list[Record]) -> None:
     problem = faults.finish(project)
     if problem:
         print(problem, flush=True)
-    identical = not problem and project.tables() == reference.tables()
+    found, expected = project.tables(), reference.tables()
+    differing = sorted(file for file in found.keys() | expected.keys() if found.get(file) != expected.get(file))
+    if differing:
+        print(f"not as in the undisturbed run: {', '.join(differing)}", flush=True)
+    identical = not problem and not differing
     twice = _answered_twice(project)
     for record in records:
         record.recovered, record.identical, record.asked_twice = not problem, identical, twice
@@ -104,11 +110,12 @@ def main() -> None:
     records: list[Record] = []
     with tempfile.TemporaryDirectory(prefix="snakeval-faults-") as name:
         folder = Path(name)
-        clone, reference = prepare(folder)
+        *starts, reference = prepare(folder)
         while len(records) < arguments.faults:
             scratch = folder / "project"
             if rng.random() < len(faults.DURING) / (len(faults.DURING) + len(faults.AFTER)):
-                records += during(copy(clone.folder, scratch), reference, rng.choices(list(faults.DURING), k=5), rng)
+                kinds = rng.choices(list(faults.DURING), k=5)
+                records += during(copy(rng.choice(starts).folder, scratch), reference, kinds, rng)
             else:
                 project = copy(reference.folder, scratch)
                 for kind in rng.choices(list(faults.AFTER), k=3):

@@ -14,6 +14,7 @@ of_model = [settings, identity.content(files)]
 
 @cache
 def load_encoder():
+    identity.folder(files, snakemake.input.model)  # is there
     return tokens.load_encoder(files, settings)
 
 

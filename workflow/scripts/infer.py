@@ -27,7 +27,8 @@ def load_engine():
     torch.set_num_threads(snakemake.threads)
     device = params.device if params.device != "auto" else "cuda" if params.gpus else "cpu"
     how = {"device": device, "device_map": params.device_map, "tokens_per_batch": params.tokens_per_batch}
-    return engine.load(files["folder"][0].as_py(), {key: value for key, value in settings.items() if key != "code"} | how)
+    determines = {key: value for key, value in settings.items() if key != "code"}
+    return engine.load(identity.folder(files, snakemake.input.model), determines | how)
 
 
 @cache

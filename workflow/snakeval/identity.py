@@ -10,11 +10,13 @@ import json
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from snakeval.code_digest import code_digest
+from snakeval.errors import UserError
 
 ENGINE = ("snakeval.engine",)
 NOT_ENGINE = ("snakeval.errors", "snakeval.parquet", "snakeval.schemas")  # how tables look and what an error says changes no answer
@@ -54,6 +56,14 @@ def tokenizer_identity(model_files: pa.Table) -> str:
     They turn generated tokens into text, so they belong to the keys of generated answers, and of no others.
     """
     return hashlib.sha256(json.dumps(_digests(model_files, only=TOKENIZER_FILES)).encode()).hexdigest()
+
+
+def folder(model_files: pa.Table, listed_in: str) -> str:
+    """Where the files lie. Raises UserError when that is not on this machine, as with results that were made on another."""
+    found = model_files["folder"][0].as_py()
+    if not Path(found).is_dir():
+        raise UserError(f"{found}: not on this machine; delete {listed_in} and run again, known answers are not asked again")
+    return found
 
 
 def _digests(model_files: pa.Table, only: tuple[str, ...] = ("*",), without: tuple[str, ...] = ()) -> list[tuple[str, str]]:
