@@ -121,8 +121,8 @@ def disk_full(project: Project, rng: random.Random) -> str | None:
 def read_only(project: Project, rng: random.Random) -> str | None:
     """Results that cannot be written, even by root."""
     results = str(project.results)
-    for file in rng.sample(sorted(project.results.glob("index/**/*.parquet")), 1):
-        file.unlink()  # there is something to do
+    file = project.results / rng.choice(["report/index.html", "tables/scores.parquet"])
+    file.unlink()  # there is something to do
     _run("mount", "--bind", results, results)
     try:
         _run("mount", "-o", "remount,bind,ro", results)
@@ -153,9 +153,10 @@ def damage(how: str) -> Fault:
         output = told.stdout + told.stderr
         name = str(file.relative_to(project.folder))
         assert told.returncode and f"{name}: altered since it was written" in output, output
-        remedy = re.search(r"made anew: rm (.*); then run again", output)
-        for path in shlex.split(remedy[1]):
-            (project.folder / path).unlink()
+        remedy = re.search(r"made anew: (rm .* && )snakemake (.*)", output)
+        done = subprocess.run(["sh", "-c", remedy[1] + "true"], cwd=project.folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        project.snakemake(*shlex.split(remedy[2]))
         return name
 
     return fault

@@ -52,7 +52,17 @@ def test_altered(results, file, index):
     assert name == f"{results / file}: altered since it was written" + (
         ", or not a table of this workflow" if file.endswith("parquet") else ""
     )
-    assert set(remedy.partition("rm ")[2].partition(";")[0].split()) == {str(results / name) for name in (file, index) if name}
+    remove, _, again = remedy.partition("rm ")[2].partition(" && ")
+    assert set(remove.split()) == {str(results / name) for name in (file, index) if name}
+    assert again == f"snakemake --cores 1 all {results / (index or file)}"
+
+
+def test_a_part_of_the_store_is_only_removed(results):
+    part = results / "store/m/0-1.parquet"
+    parquet.write(pa.table({"key": ["k"]}), part, None)
+    part.write_bytes(part.read_bytes()[:-1])
+    with pytest.raises(UserError, match=rf"rm {part} && snakemake --cores 1 all$"):
+        integrity.check(results)
 
 
 def test_missing_and_replaced(results):

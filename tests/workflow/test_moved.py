@@ -4,6 +4,7 @@ import tarfile
 from collections import Counter
 
 import pyarrow as pa
+from project import jobs_in
 
 from snakeval import parquet
 from snakeval.schemas import MODEL_FILES
@@ -43,9 +44,10 @@ def test_what_was_altered_is_named_and_made_anew(project):
     output = told.stdout + told.stderr
     assert told.returncode
     assert "results/responses/tiny/arithmetic.parquet: altered since it was written" in output
-    assert "rm results/index/responses/tiny.parquet results/responses/tiny/arithmetic.parquet; then run again" in output
+    remove = "rm results/index/responses/tiny.parquet results/responses/tiny/arithmetic.parquet"
+    assert f"{remove} && snakemake --cores 1 all results/index/responses/tiny.parquet" in output
     for path in (file, project.results / "index/responses/tiny.parquet"):
         path.unlink()
-    project.run()
+    assert "responses tiny" in jobs_in(project.snakemake("all", "results/index/responses/tiny.parquet").stderr)
     assert project.tables() == before
     project.snakemake("verify")

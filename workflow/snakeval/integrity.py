@@ -37,8 +37,10 @@ def check(results: Path) -> int:
             odd[path] = "altered since it was written"
     if odd:
         lines = [f"{path}: {what}" for path, what in sorted(odd.items())]
-        remove = sorted({file for path in odd for file in (path, _index(results, path)) if file.exists()})
-        remedy = f"To have them, and only them, made anew: rm {shlex.join(map(str, remove))}; then run again"
+        remove = sorted({file for path in odd for file in (path, _output(results, path)) if file.exists()})
+        outputs = sorted({_output(results, path) for path in odd if path.relative_to(results).parts[0] != "store"})
+        again = shlex.join(["snakemake", "--cores", "1", "all", *map(str, outputs)])
+        remedy = f"To have them, and only them, made anew: rm {shlex.join(map(str, remove))} && {again}"
         raise UserError("\n".join([f"{len(odd)} of {len(tables) + len(texts)} files are not as they were written", *lines, remedy]))
     return len(tables) + len(texts)
 
@@ -59,8 +61,8 @@ def _listed(results: Path, index: Path) -> dict[Path, str]:
     return {Path(os.path.normpath(folder / file)): digest for file, digest in pairs}
 
 
-def _index(results: Path, path: Path) -> Path:
-    """What must be removed too for Snakemake to notice; the file itself where it is known to Snakemake or to nobody."""
+def _output(results: Path, path: Path) -> Path:
+    """The file that Snakemake knows, and can be asked for: the index that lists a file, else the file itself."""
     parts = path.relative_to(results).parts
     if parts[0] == "datasets":
         return results / "index" / "datasets" / f"{parts[1]}.parquet"
