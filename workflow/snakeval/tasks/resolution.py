@@ -64,7 +64,7 @@ def _part(found: "ResolvedEntry", where: str) -> "ResolvedEntry":
 
     part = replace(found, tasks=[t for t in found.tasks if inside(t.name)], groups=[g for g in found.groups if inside(g.name)])
     if not part.tasks:
-        known = [item.name for item in [*found.groups, *found.tasks]]
+        known = [g.name for g in found.groups] + [t.name for t in found.tasks]
         raise UserError(f"{where}: no such member{did_you_mean(found.name, known)}; there are {', '.join(known[:8])} …")
     return part
 
@@ -182,7 +182,7 @@ class _Builder:
             return self._member_group(member, group, overrides, where, metadata)
         name = member["task"]
         own = {key: value for key, value in member.items() if key != "task"}
-        if self._catalogue.find(name) is None:
+        if "include" in own or self._catalogue.find(name) is None:
             if not (own.keys() | overrides.keys.keys()) & {"dataset_path", "custom_dataset", "include"}:
                 raise self._catalogue.unknown(name, f"{where}: task")
             return self._inline(f"{group}::{name}", own, overrides, where, metadata)

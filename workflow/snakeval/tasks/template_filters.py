@@ -13,7 +13,10 @@ _WIKITEXT_REPLACEMENTS = (
     ("s '", "s'"), (" @-@ ", "-"), (" @,@ ", ","), (" @.@ ", "."),
     (" : ", ": "), (" ; ", "; "), (" . ", ". "), (" ! ", "! "), (" ? ", "? "), (" , ", ", "),
 )  # fmt: skip
-_WIKITEXT_PAIRS = (r"\(\s*([^\)]*?)\s*\)", r"\[\s*([^\]]*?)\s*\]", r"{\s*([^}]*?)\s*}", r"\"\s*([^\"]*?)\s*\"", r"'\s*([^']*?)\s*'")
+_WIKITEXT_PAIRS = (
+    (r"\(\s*([^\)]*?)\s*\)", r"(\1)"), (r"\[\s*([^\]]*?)\s*\]", r"[\1]"), (r"{\s*([^}]*?)\s*}", r"{\1}"),
+    (r"\"\s*([^\"]*?)\s*\"", r'"\1"'), (r"'\s*([^']*?)\s*'", r"'\1'"),
+)  # fmt: skip
 _WIKITEXT_REST = (
     ("= = = =", "===="), ("= = =", "==="), ("= =", "=="), (" \N{DEGREE SIGN} ", "\N{DEGREE SIGN}"),
     (" \n", "\n"), ("\n ", "\n"), (" N ", " 1 "), (" 's", "'s"),
@@ -44,9 +47,8 @@ def detokenised_wikitext(text: str) -> str:
     """
     for old, new in _WIKITEXT_REPLACEMENTS:
         text = text.replace(old, new)
-    for pattern in _WIKITEXT_PAIRS:
-        mark, end = pattern.lstrip("\\")[0], pattern[-1]
-        text = re.sub(pattern, lambda match, mark=mark, end=end: f"{mark}{match[1]}{end}", text)
+    for pattern, without_space in _WIKITEXT_PAIRS:
+        text = re.sub(pattern, without_space, text)
     for old, new in _WIKITEXT_REST:
         text = text.replace(old, new)
     return text
