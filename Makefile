@@ -10,7 +10,7 @@ demo: .venv/installed
 	$(BIN)/python -m snakemake --cores $(CORES)
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: .venv/installed-dev
 	$(BIN)/python -m ruff check .

@@ -1,0 +1,31 @@
+"""A few of the faults that `run.py` injects by the hundred: the run after them gives the bytes of an undisturbed one."""
+
+import os
+import random
+
+import pytest
+from run import after, during
+
+TWO_WRITERS = {"Snakemake killed (-9)", "two runs at once"}  # both may ask what neither has finished
+AS_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="mounting a file system needs root")
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("job killed (-9)", "children killed (-9)", "everything killed (-9)"),
+        ("Snakemake killed (-9)", "Ctrl-C"),
+        ("two runs at once",),
+        pytest.param(("disk full",), marks=AS_ROOT),
+    ],
+)
+def test_harm_to_a_run(unstarted, finished, kinds):
+    records = during(unstarted, finished, list(kinds), random.Random(1))
+    assert all(record.recovered and record.identical for record in records)
+    assert TWO_WRITERS & set(kinds) or not any(record.asked_twice for record in records)
+
+
+@pytest.mark.parametrize("kind", ["file truncated", "bit flipped", "clock jumped", pytest.param("results read-only", marks=AS_ROOT)])
+def test_harm_to_results(project, finished, kind):
+    (record,) = after(project, finished, kind, random.Random(2))
+    assert record.recovered and record.identical and not record.asked_twice
