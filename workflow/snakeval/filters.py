@@ -184,6 +184,14 @@ def format_span(answers: Answers, documents: Sequence[Document]) -> Answers:
     return _each_text(answers, documents, spans)
 
 
+def prepend(answers: Answers, documents: Sequence[Document], column: str) -> Answers:
+    """A column of the document, and the answer after it: what goes on with a text becomes the whole text."""
+    for d, document in enumerate(documents):
+        if column not in document:
+            raise UserError(f"filter prepend: document {d} (counted from 0) has no column {column!r}; it has {', '.join(document)}")
+    return _each(answers, documents, lambda text, document: (f"{document[column]}{text}", True))
+
+
 def take_first(answers: Answers, documents: Sequence[Document]) -> Answers:
     """The first answer of each document."""
     return Answers([samples[:1] for samples in answers.values], [found[:1] for found in answers.found], single=True)
@@ -220,6 +228,7 @@ FILTERS: dict[str, Callable[..., Answers]] = {
     "uppercase": uppercase,
     "map": map_,
     "format_span": format_span,
+    "prepend": prepend,
     "take_first": take_first,
     "take_first_k": take_first_k,
     "majority_vote": majority_vote,

@@ -9,6 +9,7 @@ take all answers (`pass@K`, `maj@K`), and a task's own functions after filters t
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ from snakeval.metrics.aggregation import Item, columns
 from snakeval.metrics.choice import Choices
 from snakeval.metrics.functions import callback_of
 from snakeval.metrics.likelihood import Targets, Texts
+from snakeval.sandbox import code_eval
+from snakeval.sandbox.execution import Runner
 from snakeval.schemas import SCORES
 
 Settings = Mapping[str, Any]
@@ -39,29 +42,35 @@ class Scored:
     value: Callable[[Item], float] | None = None  # see Metric.value
 
 
-def score(requests: pa.Table, responses: pa.Table, settings: Settings, *, allow_functions: bool = True) -> pa.Table:
+def score(
+    requests: pa.Table, responses: pa.Table, settings: Settings, *, allow_functions: bool = True, runner: Runner | None = None
+) -> pa.Table:
     """The SCORES of one leaf task: `requests` (REQUESTS) and one model's `responses` (RESPONSES), of the same documents in any order.
 
-    `settings`: `Task.scoring_settings()`; with `allow_functions` false a task that names Python of its own is refused. Rows are in the
-    order of pipelines, metrics, doc_id. Raises UserError, naming task and document, where documents are missing, surplus or twice there,
-    a log-likelihood is not a number, or a task's own function fails.
+    `settings`: `Task.scoring_settings()`; with `allow_functions` false a task that names Python of its own is refused, and without a
+    `runner` one with `unsafe_code`, whose answers are programs. Rows are in the order of pipelines, metrics, doc_id. Raises UserError,
+    naming task and document, where documents are missing, surplus or twice there, a log-likelihood is not a number, or a task's own
+    function fails.
     """
     if not allow_functions and (reference := _first_function(settings)):
         raise UserError(f"{reference['file']}: !function {reference['!function']} is Python; set allow_functions: true to run it")
+    if not settings.get("unsafe_code"):
+        runner = None
+    elif runner is None:
+        raise UserError(f"{settings['task']}: unsafe_code: scoring runs programs that the model wrote; allow_code: sandbox permits it")
     try:
-        return _score(requests, responses, settings)
+        with code_eval.provided(runner) if runner and _first_function(settings) else nullcontext():
+            return _score(requests, responses, settings, runner)
     except UserError as error:
         raise UserError(f"{settings['task']}: {error}") from error
 
 
-def _score(requests: pa.Table, responses: pa.Table, settings: Settings) -> pa.Table:
+def _score(requests: pa.Table, responses: pa.Table, settings: Settings, runner: Runner | None) -> pa.Table:
     requests, responses = _joined(requests, responses, settings["task"])
     if not requests.num_rows:
         return SCORES.empty_table()
-    if settings.get("unsafe_code"):
-        raise UserError("unsafe_code: scoring would run programs that the model wrote, which needs a sandbox; remove the task")
     if settings["output_type"] == "generate_until":
-        scored = _generated(requests, responses, settings)
+        scored = _generated(requests, responses, settings, runner)
     else:
         scored = _likelihoods(requests, responses, settings)
     tables = [_rows(one, requests, responses["model"], settings) for one in scored]
@@ -213,7 +222,7 @@ def _results(responses: pa.Table, kind: str) -> list[list[Any]]:
 # generated answers
 
 
-def _generated(requests: pa.Table, responses: pa.Table, settings: Settings) -> Iterable[Scored]:
+def _generated(requests: pa.Table, responses: pa.Table, settings: Settings, runner: Runner | None) -> Iterable[Scored]:
     documents = [json.loads(document) for document in requests["document"].to_pylist()]
     references = requests["references"].to_pylist()
     if not all(references) and not settings.get("process_results"):
@@ -235,17 +244,17 @@ def _generated(requests: pa.Table, responses: pa.Table, settings: Settings) -> I
         given = [[values] if as_list else values for values in answers.values]
         if settings.get("process_results"):
             results = [[[value] for value in values] for values in given]
-            for name, items in _own(results, *_process_results(requests, settings), requests["doc_id"]):
+            for name, items in _own(results, *_process_results(requests, settings), requests["doc_id"], runner):
                 yield Scored(pipeline["name"], name, items, predictions, extracted)
             continue
         for entry in settings["metric_list"]:
             metric = metrics.metric_of(entry, settings)
             if metric is None:
-                for name, items in _own(given, *_callback(entry, references), requests["doc_id"]):
+                for name, items in _own(given, *_callback(entry, references), requests["doc_id"], runner):
                     yield Scored(pipeline["name"], name, items, predictions, extracted)
             else:
                 options = metrics.checked_options(metric, entry)
-                answered = _items_of(metric, answers.values, references, documents, options, requests["doc_id"])
+                answered = _items_of(metric, answers.values, references, documents, options, requests["doc_id"], runner)
                 yield Scored(pipeline["name"], metric.name, answered, predictions, extracted, metric.value)
 
 
@@ -256,40 +265,52 @@ def _items_of(
     documents: list[dict[str, Any]],
     options: dict[str, Any],
     doc_ids: pa.ChunkedArray,
+    runner: Runner | None,
 ) -> list[list[Item]]:
-    items = []
-    for row, (values, right) in enumerate(zip(answers, references, strict=True)):
-        texts = [_as_text(value) for value in values]
-        if metric.with_document:
-            options = options | {"document": documents[row]}
+    if metric.runs_code:
+        options = options | {"run": runner}
+
+    def items_of(row: int) -> list[Item]:
+        texts = [_as_text(value) for value in answers[row]]
+        own = {"document": documents[row]} if metric.with_document else {}
         try:
-            items.append([metric.function(given, right, **options) for given in ([texts] if metric.all_samples else texts)])
+            return [metric.function(given, references[row], **options, **own) for given in ([texts] if metric.all_samples else texts)]
         except UserError as error:
             raise UserError(f"document {doc_ids[row]}: {error}") from error
-    return items
+
+    each = runner.map if runner and metric.runs_code else map  # without programs in this thread, where time limits hold
+    return list(each(items_of, range(len(answers))))
 
 
 # a task's own functions
 
 
 def _own(
-    results: list[list[Any]], function: Callable[[int, Any], Any], name: str, doc_ids: pa.ChunkedArray
+    results: list[list[Any]],
+    function: Callable[[int, Any], Any],
+    name: str,
+    doc_ids: pa.ChunkedArray,
+    runner: Runner | None = None,
 ) -> Iterable[tuple[str, list[list[Item]]]]:
     """Items by metric name of `function(row, result)`, which gives a dict of them; `results`: for each document, of each answer."""
+
+    def values_of(given: tuple[int, Any]) -> Mapping[str, Item]:
+        where = f"document {doc_ids[given[0]]}: {name}"
+        try:
+            values = function(*given)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from error
+        except Exception as error:  # a task's function may fail in any way
+            raise UserError(f"{where} failed: {type(error).__name__}: {error}") from error
+        if not isinstance(values, Mapping):
+            raise UserError(f"{where} gave {values!r}; it must give a dict of metric names and values")
+        return values
+
     items: dict[str, list[list[Item]]] = {}
-    for row, answers in enumerate(results):
-        for answer in answers:
-            where = f"document {doc_ids[row]}: {name}"
-            try:
-                values = function(row, answer)
-            except UserError as error:
-                raise UserError(f"{where}: {error}") from error
-            except Exception as error:  # a task's function may fail in any way
-                raise UserError(f"{where} failed: {type(error).__name__}: {error}") from error
-            if not isinstance(values, Mapping):
-                raise UserError(f"{where} gave {values!r}; it must give a dict of metric names and values")
-            for metric, item in values.items():
-                items.setdefault(metric, [[] for _ in results])[row].append(item)
+    pairs = [(row, answer) for row, answers in enumerate(results) for answer in answers]
+    for (row, _), values in zip(pairs, (runner.map if runner else map)(values_of, pairs), strict=True):
+        for metric, item in values.items():
+            items.setdefault(metric, [[] for _ in results])[row].append(item)
     return items.items()
 
 

@@ -22,6 +22,7 @@ from snakeval.metrics import (
     likelihood,
     mathematics,
     overlap,
+    programs,
     ranking,
     sampling,
     translation,
@@ -45,7 +46,7 @@ __all__ = [
 
 METRICS: dict[tuple[str, str], Metric] = {
     (metric.kind, metric.name): metric
-    for module in (choice, ranking, likelihood, answers, overlap, contrast, mathematics)
+    for module in (choice, ranking, likelihood, answers, overlap, contrast, mathematics, programs)
     for metric in module.METRICS
 }
 

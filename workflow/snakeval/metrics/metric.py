@@ -38,4 +38,5 @@ class Metric:
     proportion: bool = False  # an answer scores 0 or 1
     value: Callable[[Item], float] | None = None  # the number in an item that is not itself one
     all_samples: bool = False
+    runs_code: bool = False  # takes `run`, a snakeval.sandbox.execution.Runner
     with_document: bool = False
