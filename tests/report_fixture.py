@@ -61,6 +61,7 @@ def make(folder: Path, *, models: int = 2, tasks: int = 7, documents: int = 40, 
     _write(_comparisons(values), folder / "tables/comparisons.parquet", schemas.COMPARISONS)
     _write(health, folder / "tables/health.parquet", schemas.HEALTH)
     _write(timings, folder / "tables/efficiency.parquet", schemas.TIMINGS)
+    _write(_published(scores), folder / "tables/targets.parquet", schemas.TARGETS)
     return {"title": "A synthetic run", "models": names, "tasks": list(_entries(tasks)), "provenance": _provenance(names)}
 
 
@@ -223,7 +224,9 @@ def _prompt(request: dict, chat: bool) -> str:
 def _health(model: str, entry: str, tokens: pa.Table, responses: pa.Table, scores: pa.Table) -> list[dict]:
     counts: dict[str, dict] = {}
     for token, response in zip(tokens.to_pylist(), responses.to_pylist(), strict=True):
-        empty = dict.fromkeys(("n", "truncated", "dropped_shots", "cut_answers", "empty_answers", "extraction_failed"), 0)
+        empty = dict.fromkeys(
+            ("n", "truncated", "dropped_shots", "cut_answers", "empty_answers", "extraction_failed", "missing", "surplus"), 0
+        )
         row = counts.setdefault(token["task"], {"model": model, "entry": entry, "task": token["task"]} | empty)
         row["n"] += 1
         row["truncated"] += token["truncated_tokens"] > 0
@@ -305,6 +308,18 @@ def _estimate(points: np.ndarray, metric: str) -> dict:
     if metric.endswith("perplexity"):
         mean, low, high, stderr = math.exp(-mean / 4), math.exp(-high / 4), math.exp(-low / 4), math.exp(-mean / 4) * (stderr or 0) / 4
     return {"n": len(points), "value": mean, "stderr": stderr, "ci_low": low, "ci_high": high, "ci_method": "t"}
+
+
+def _published(scores: list[dict]) -> list[dict]:
+    """One figure that is met and one of a model that is not there."""
+    line = next(line for line in scores if line["primary"])
+    met = {name: line[name] for name in ("model", "entry", "task", "filter", "metric", "value", "ci_low", "ci_high", "n")}
+    shared = {"percent": False, "tolerance": 0.01, "source": "a <paper>", "target": line["value"]}
+    absent = dict.fromkeys(met) | {"model": "absent", "task": line["task"]}
+    return [
+        shared | met | {"target_n": line["n"], "delta": 0.0, "status": "regenerated", "reason": "within 0.01", "note": None},
+        shared | absent | {"target_n": None, "delta": None, "status": "no score", "reason": "the run has no such model", "note": "a note"},
+    ]
 
 
 def _comparisons(values: dict) -> list[dict]:

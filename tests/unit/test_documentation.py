@@ -7,7 +7,10 @@ import pytest
 from snakeval import config
 
 
-@pytest.mark.parametrize("section", [config.Config, config.Model, config.TaskEntry, config.DataSource])
+SECTIONS = [config.Config, config.Model, config.Answers, config.TaskEntry, config.DataSource, config.Gate, config.Power]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
 def test_every_key_of_the_configuration_is_documented(repository, section):
     text = (repository / "config" / "README.md").read_text()
     for name, field in section.model_fields.items():

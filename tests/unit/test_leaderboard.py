@@ -393,7 +393,7 @@ def test_health_counts_documents(tmp_path):
             for metric in ("exact_match", "token_f1")
         ],
     )
-    found = health.build(tokens, responses, scores)
+    found = health.build(tokens, responses, scores, {})
     assert found.schema.equals(HEALTH)
     counts = ("n", "truncated", "dropped_shots", "cut_answers", "empty_answers", "extraction_failed")
     assert [(r["task"], *(r[key] for key in counts)) for r in found.to_pylist()] == [("t", 2, 1, 1, 2, 1, 1), ("u", 1, 0, 1, 0, 0, 0)]

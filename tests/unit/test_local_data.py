@@ -209,7 +209,7 @@ def test_bad_folders(tmp_path, files, message):
         ("x.jsonl", '{"a": "\\ud800"}\n', "x.jsonl: key a: .* half a surrogate pair"),
         ("x.json", '[{"a": 1}', "x.json, line 1: not JSON"),
         ("x.json", "3", "x.json: the JSON is no list of documents"),
-        ("x.json", "[1]", r"x.json: record 0 \(from 0\) is no JSON object"),
+        ("x.json", "[[1]]", r"x.json: record 0 \(from 0\) is no JSON object"),
         ("x.json", "", "x.json, line 1: not JSON"),
         ("x.json", "[]", "x.json: no documents"),
         ("x.jsonl", "\n", "x.jsonl: no documents"),

@@ -5,6 +5,7 @@
 # What only says how to run (GPUs, threads, batch size) is a `params` entry and never makes anything run again.
 
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -34,6 +35,10 @@ localrules:
     tables,
     report,
     verify,
+    compare_with_baseline,
+    gate,
+    sample_size,
+    power,
 
 
 try:
@@ -43,15 +48,16 @@ except UserError as error:
 
 RESULTS = RUN.config.results
 MODELS = sorted(RUN.config.models)
+RECORDED = [model for model in MODELS if plan.is_recorded(RUN.config, model)]  # whose answers exist already
+ASKED = [model for model in MODELS if model not in RECORDED]
 ENTRIES = sorted(RUN.entries)
 COMMAND = shlex.join(["snakemake", *sys.argv[1:]])
 RULE_GRAPH = [
     ["download_dataset", "requests"],
-    ["requests", "tokens"],
-    ["download_model", "tokens"],
-    ["tokens", "infer"],
-    ["infer", "responses"],
-    ["responses", "scores"],
+    *([["requests", "tokens"], ["download_model", "tokens"], ["tokens", "infer"], ["infer", "responses"]] if ASKED else []),
+    *([["requests", "recorded_responses"], ["download_model", "recorded_responses"]] if RECORDED else []),
+    *([["responses", "scores"]] if ASKED else []),
+    *([["recorded_responses", "scores"]] if RECORDED else []),
     ["requests", "scores"],
     ["scores", "tables"],
     ["tables", "report"],
@@ -64,10 +70,24 @@ def settings_of(rule_name, wildcard=None):
     return (lambda wildcards: f"{folder}/{wildcards[wildcard]}.json") if wildcard else f"{folder}.json"
 
 
+def one_of(models):
+    """Wildcard constraint: one of these names; without any it fits nothing."""
+    return "|".join(map(re.escape, models)) or "(?!)"
+
+
 def shards_of(model):
     """What each shard of a model has asked."""
     shards = RUN.config.models[model].shards
     return [f"{RESULTS}/index/asked/{model}/{number}-of-{shards}.parquet" for number in range(1, shards + 1)]
+
+
+def baseline_files():
+    """The earlier run's lists of scores and its requests, where the baseline is one; what it lacks is told when models are compared."""
+    baseline = RUN.config.baseline
+    if baseline is None or baseline in MODELS:
+        return []
+    files = [f"{baseline}/index/scores/{model}.parquet" for model in MODELS] + [f"{baseline}/requests/{entry}.parquet" for entry in ENTRIES]
+    return [file for file in files if Path(file).exists()]
 
 
 def datasets_of_entry(wildcards):

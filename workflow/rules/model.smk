@@ -26,6 +26,8 @@ rule tokens:
         requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
     output:
         f"{RESULTS}/index/tokens/{{model}}.parquet",
+    wildcard_constraints:
+        model=one_of(ASKED),
     log:
         f"{RESULTS}/logs/tokens/{{model}}.log",
     conda:
@@ -47,6 +49,8 @@ rule infer:
         tokens=f"{RESULTS}/index/tokens/{{model}}.parquet",
     output:
         f"{RESULTS}/index/asked/{{model}}/{{shard}}.parquet",
+    wildcard_constraints:
+        model=one_of(ASKED),
     log:
         f"{RESULTS}/logs/infer/{{model}}/{{shard}}.log",
     conda:
@@ -77,6 +81,8 @@ rule responses:
         asked=lambda wildcards: shards_of(wildcards.model),
     output:
         f"{RESULTS}/index/responses/{{model}}.parquet",
+    wildcard_constraints:
+        model=one_of(ASKED),
     log:
         f"{RESULTS}/logs/responses/{{model}}.log",
     conda:
@@ -87,6 +93,30 @@ rule responses:
         "Responses of {wildcards.model}"
     script:
         "../scripts/assemble_responses.py"
+
+
+rule recorded_responses:
+    """Answers that exist already, matched to the documents; what is missing or surplus is counted."""
+    input:
+        settings=settings_of("recorded", "model"),
+        model=f"{RESULTS}/models/{{model}}.parquet",
+        requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
+    output:
+        responses=f"{RESULTS}/index/responses/{{model}}.parquet",
+        recorded=f"{RESULTS}/index/recorded/{{model}}.parquet",
+    wildcard_constraints:
+        model=one_of(RECORDED),
+    log:
+        f"{RESULTS}/logs/responses/{{model}}.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        results=RESULTS,
+        entries=ENTRIES,
+    message:
+        "Recorded answers of {wildcards.model}"
+    script:
+        "../scripts/read_responses.py"
 
 
 rule scores:
@@ -104,6 +134,7 @@ rule scores:
     params:
         results=RESULTS,
         entries=ENTRIES,
+        recorded=lambda wildcards: wildcards.model in RECORDED,
     message:
         "Scores of {wildcards.model}"
     script:

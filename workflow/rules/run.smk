@@ -6,8 +6,9 @@ rule tables:
     input:
         settings=settings_of("tables"),
         requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
-        tokens=expand(f"{RESULTS}/index/tokens/{{model}}.parquet", model=MODELS),
-        asked=[index for model in MODELS for index in shards_of(model)],
+        tokens=expand(f"{RESULTS}/index/tokens/{{model}}.parquet", model=ASKED),
+        asked=[index for model in ASKED for index in shards_of(model)],
+        recorded=expand(f"{RESULTS}/index/recorded/{{model}}.parquet", model=RECORDED),
         responses=expand(f"{RESULTS}/index/responses/{{model}}.parquet", model=MODELS),
         scores=expand(f"{RESULTS}/index/scores/{{model}}.parquet", model=MODELS),
     output:
@@ -15,7 +16,9 @@ rule tables:
         comparisons=f"{RESULTS}/tables/comparisons.parquet",
         health=f"{RESULTS}/tables/health.parquet",
         efficiency=f"{RESULTS}/tables/efficiency.parquet",
+        targets=f"{RESULTS}/tables/targets.parquet",
         summary=f"{RESULTS}/tables/summary.md",
+        export=directory(f"{RESULTS}/tables/export"),
     log:
         f"{RESULTS}/logs/tables.log",
     conda:
@@ -52,6 +55,78 @@ rule report:
         "Report"
     script:
         "../scripts/write_report.py"
+
+
+rule compare_with_baseline:
+    """Every model against an earlier run or another model, document by document."""
+    input:
+        settings=settings_of("gate"),
+        requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
+        scores=expand(f"{RESULTS}/index/scores/{{model}}.parquet", model=MODELS),
+        baseline=baseline_files(),
+    output:
+        gate=f"{RESULTS}/tables/gate.parquet",
+        flips=f"{RESULTS}/tables/flips.parquet",
+        summary=f"{RESULTS}/tables/gate.md",
+    log:
+        f"{RESULTS}/logs/compare_with_baseline.log",
+    conda:
+        "../../envs/score.yaml"
+    params:
+        results=RESULTS,
+        entries=ENTRIES,
+    message:
+        "Comparison with the baseline"
+    script:
+        "../scripts/compare_with_baseline.py"
+
+
+rule gate:
+    """Fail when a model got worse than the baseline; `snakemake gate`."""
+    input:
+        settings=settings_of("gate"),
+        gate=rules.compare_with_baseline.output.gate,
+        summary=rules.compare_with_baseline.output.summary,
+    log:
+        f"{RESULTS}/logs/gate.log",
+    conda:
+        "../../envs/score.yaml"
+    message:
+        "Gate"
+    script:
+        "../scripts/gate.py"
+
+
+rule sample_size:
+    """The differences that this many documents can show, and the documents that wanted differences need."""
+    input:
+        settings=settings_of("power"),
+        scores=rules.tables.output.scores,
+        comparisons=rules.tables.output.comparisons,
+    output:
+        power=f"{RESULTS}/tables/power.parquet",
+        summary=f"{RESULTS}/tables/power.md",
+    log:
+        f"{RESULTS}/logs/sample_size.log",
+    conda:
+        "../../envs/score.yaml"
+    message:
+        "Sample sizes"
+    script:
+        "../scripts/sample_size.py"
+
+
+rule power:
+    """Show them; `snakemake power`."""
+    input:
+        settings=settings_of("power"),
+        summary=rules.sample_size.output.summary,
+    log:
+        f"{RESULTS}/logs/power.log",
+    message:
+        "Power"
+    script:
+        "../scripts/show.py"
 
 
 rule verify:

@@ -5,28 +5,35 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from snakeval import entry_files, health, infer, job, leaderboard, parquet, schemas, summary
+from snakeval import entry_files, export, health, infer, job, leaderboard, parquet, schemas, summary, targets
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 inputs, output, entries = snakemake.input, snakemake.output, snakemake.params.entries
+asked = settings["asked"]
+recorded = [model for model in settings["models"] if model not in asked]
 
 
-def files(indices):
+def files(models, indices):
     """(model, entry) -> file, of a stage with one index per model."""
-    of_model = dict(zip(settings["models"], indices, strict=True))
-    return {(model, entry): entry_files.path(of_model[model], entry) for model, entry in product(settings["models"], entries)}
+    of_model = dict(zip(models, indices, strict=True))
+    return {(model, entry): entry_files.path(of_model[model], entry) for model, entry in product(models, entries)}
 
 
 requests = dict(zip(entries, map(Path, inputs.requests), strict=True))
-shards = {model: [index for index in inputs.asked if Path(index).parent.name == model] for model in settings["models"]}
+shards = {model: [index for index in inputs.asked if Path(index).parent.name == model] for model in asked}
 timings = [
-    infer.summed([entry_files.read(index, entry, schemas.TIMINGS) for index in shards[model]])
-    for model, entry in product(settings["models"], entries)
+    infer.summed([entry_files.read(index, entry, schemas.TIMINGS) for index in shards[model]]) for model, entry in product(asked, entries)
 ]
-scored = files(inputs.scores)
+scored, matched = files(settings["models"], inputs.scores), files(recorded, inputs.recorded)
 scores, comparisons = leaderboard.build(scored, requests, settings)
+figures = targets.compare(settings["targets"], scores.to_pylist(), settings["models"], health.reasons(matched))
+scores = leaderboard.with_targets(scores, targets.in_score_units(figures))
+published = pa.Table.from_pylist(figures, schemas.TARGETS)
 parquet.write(scores, output.scores, schemas.SCORE_TABLE)
 parquet.write(comparisons, output.comparisons, schemas.COMPARISONS)
-parquet.write(health.build(files(inputs.tokens), files(inputs.responses), scored), output.health, schemas.HEALTH)
-parquet.write(pa.concat_tables(timings), output.efficiency, schemas.TIMINGS)
-Path(output.summary).write_text(summary.leaderboard(scores), encoding="utf-8")
+parquet.write(published, output.targets, schemas.TARGETS)
+answered = files(settings["models"], inputs.responses)
+parquet.write(health.build(files(asked, inputs.tokens), answered, scored, matched), output.health, schemas.HEALTH)
+parquet.write(pa.concat_tables([schemas.TIMINGS.empty_table(), *timings]), output.efficiency, schemas.TIMINGS)
+Path(output.summary).write_text(summary.leaderboard(scores) + summary.published(published), encoding="utf-8")
+export.write(scores, comparisons, published, Path(output.export))

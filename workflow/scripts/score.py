@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from snakeval import entry_files, job, parquet, schemas, scoring
+from snakeval import entry_files, job, parquet, recorded, schemas, scoring
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 index, entries = snakemake.input.responses, settings["entries"]
@@ -14,6 +14,8 @@ answered = entry_files.digests(index)
 
 def score(entry):
     asked, answers = parquet.read(requests[entry], schemas.REQUESTS), entry_files.read(index, entry, schemas.RESPONSES)
+    if snakemake.params.recorded:  # documents without a recorded answer are counted elsewhere, and not scored
+        asked = recorded.answered(asked, answers)
     for task, how in entries[entry].items():
         of_task = pc.field("task") == task
         yield scoring.score(asked.filter(of_task), answers.filter(of_task), how, allow_functions=settings["allow_functions"])

@@ -1,6 +1,7 @@
 """The configuration, checked: every mistake at once, one line each, with what was probably meant."""
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,18 +21,61 @@ def _file_name(name: str) -> str:
     return name
 
 
+def _expanded(text: str) -> str:
+    """`${NAME}` replaced by the environment variable of that name."""
+
+    def value(match: re.Match[str]) -> str:
+        if not os.environ.get(match[1]):
+            raise ValueError(f"the environment variable {match[1]} is not set; export {match[1]}=… or write the path itself")
+        return os.environ[match[1]]
+
+    return re.sub(r"\$\{(\w+)\}", value, text)
+
+
 Name = Annotated[str, AfterValidator(_file_name)]
+Located = Annotated[str, AfterValidator(_expanded)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), use_attribute_docstrings=True)
 
 
+class Answers(_Section):
+    """How the files of a `recorded:` model are read. Dots lead into objects and lists: `choices.0.text`."""
+
+    answer: str | list[str] | None = None
+    """Column of the answer's text; a list: several samples of each document."""
+    loglikelihoods: str | None = None
+    """Column of the log-likelihoods, a list with one number per choice, or one number."""
+    greedy: str | None = None
+    """Column that tells of each log-likelihood whether greedy decoding would have written the text."""
+    id: str | None = None
+    """Column that tells the document; null: the n-th record is the n-th document, and there are as many."""
+    document_id: str | None = None
+    """Field of the task's documents that `id` equals; null: the document's number, from 0."""
+    same: dict[str, str] = {}
+    """Columns that must equal fields of the document, against answers to other questions."""
+    where: dict[str, str | int | float | bool] = {}
+    """Values of columns that choose the records which belong to this model."""
+    samples: bool = False
+    """Several records of one document are its samples; false: an error."""
+    files: dict[str, Located] = {}
+    """Files of tasks that `{task}` in the source does not lead to."""
+    format: Literal["lm_eval", "parquet", "json", "jsonl", "csv", "tsv", "text"] | None = None
+    """How files are read, where their names do not tell; lm_eval: samples_*.jsonl of lm-evaluation-harness, whose columns are known."""
+    field: str | None = None
+    """Key under which a JSON document holds its records."""
+    header: list[str] | None = None
+    """Column names of a CSV or TSV file without a header."""
+
+
 class Model(_Section):
     """A model and how it is asked."""
 
-    source: str
-    """Where it comes from: demo:NAME, path:FOLDER, hf:ORG/NAME or modelscope:ORG/NAME."""
+    source: Located
+    """Where it comes from: demo:NAME, path:FOLDER, hf:ORG/NAME, modelscope:ORG/NAME, or recorded:FILE (with {task} where it varies)."""
+    answers: Answers | None = None
+    """Of a recorded model alone, which is never asked: what the columns of its files are."""
     revision: str | None = None
     """Commit, tag or branch of a hub repository; null: its default branch."""
     family: Literal["auto", "causal", "seq2seq", "classifier", "extractive"] = "auto"
@@ -86,7 +130,7 @@ class TaskEntry(_Section):
 class DataSource(_Section):
     """Where a data set is read from instead of the hub."""
 
-    source: str
+    source: Located
     """path:FILE_OR_FOLDER (with {name} and {split} where they vary), hf:ORG/NAME, modelscope:ORG/NAME or generator:NAME."""
     revision: str | None = None
     """Commit, tag or branch of a hub repository."""
@@ -102,6 +146,28 @@ class DataSource(_Section):
     """Columns of a CSV or TSV file that are not text."""
     format: Literal["parquet", "json", "jsonl", "csv", "tsv", "text"] | None = None
     """How files are read, where their names do not tell."""
+
+
+class Gate(_Section):
+    """When a model counts as worse than the baseline: `snakemake gate`."""
+
+    margin: dict[str, Annotated[float, Field(ge=0)]] = {}
+    """Largest loss that is acceptable, by task or group, in the score's unit (perplexities: of the logarithm); `default`: 0.02."""
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    """Chance of passing a model that lost as much as the margin."""
+    undecided: Literal["fail", "pass"] = "fail"
+    """What becomes of a task with too few documents to exclude a loss of the margin."""
+
+
+class Power(_Section):
+    """What the number of documents can show: `snakemake power`."""
+
+    differences: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = [0.01, 0.02, 0.05]
+    """Differences between two models to find, in the score's unit."""
+    power: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
+    """Chance to find a difference that is there."""
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    """Chance to find one that is not, two-sided, of a single comparison."""
 
 
 def _entry(value: object) -> object:
@@ -125,12 +191,22 @@ class Config(_Section):
     """The models by name."""
     tasks: Annotated[list[Annotated[TaskEntry, BeforeValidator(_entry)]], Field(min_length=1)]
     """What they are asked: names, or mappings with name and changes."""
-    task_paths: list[str] = ["config/tasks"]
+    task_paths: list[Located] = ["config/tasks"]
     """Folders of task files; `lm_eval` stands for the files in the installed lm-evaluation-harness."""
     datasets: dict[str, Annotated[DataSource, BeforeValidator(_source)]] = {}
     """Where to read a task's dataset_path from, instead of the hub."""
+    metric_files: list[Located] = []
+    """Python files that define metrics of your own, which task files may name."""
     allow_functions: bool = False
     """Import the Python modules that task files name with !function. Only for authors you trust."""
+    targets: Located | None = None
+    """File of published figures; every one is compared with ours, and told as regenerated or not."""
+    baseline: Located | None = None
+    """What all models are held against: a model of this run, or the results folder of an earlier one."""
+    gate: Gate = Gate()
+    """When `snakemake gate` fails."""
+    power: Power = Power()
+    """What `snakemake power` tells."""
 
     def entries(self) -> dict[str, TaskEntry]:
         """The entries of `tasks` by their id."""
@@ -144,6 +220,16 @@ def check(values: Mapping[str, Any], where: str) -> Config:
     except ValidationError as error:
         lines = [f"{where}: {_describe(detail)}" for detail in error.errors()]
         raise UserError("\n".join(lines)) from None
+    for name, model in config.models.items():
+        recorded, odd = model.source.startswith("recorded:"), sorted(model.model_fields_set - {"source", "answers"})
+        if recorded and odd:
+            raise UserError(f"{where}: models.{name}.{odd[0]}: recorded answers are read, never asked for; remove the key")
+        if recorded and (
+            model.answers is None or not (model.answers.answer or model.answers.loglikelihoods or model.answers.format == "lm_eval")
+        ):
+            raise UserError(f"{where}: models.{name}.answers: say which column holds them: `answers: {{answer: COLUMN}}` or loglikelihoods")
+        if not recorded and model.answers is not None:
+            raise UserError(f"{where}: models.{name}.answers: only a model with `source: recorded:FILE` has answers")
     ids = [task.id or task.name for task in config.tasks]
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
         raise UserError(f"{where}: tasks: two entries are called {', '.join(twice)}; give one of them an `id`")
@@ -217,7 +303,7 @@ def _known_keys(place: Iterable[object]) -> set[str]:
             section = section.model_fields[str(part)].annotation if str(part) in section.model_fields else None
         else:  # a dict's key or a list's index leads to the type of its values
             section = get_args(section)[-1]
-        while section is not None and hasattr(section, "__metadata__"):
+        while section is not None and (hasattr(section, "__metadata__") or type(None) in get_args(section)):
             section = get_args(section)[0]
     return set(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else set()
 

@@ -36,6 +36,8 @@ def model(
     retry = retry or Retry(say=_speaker(terminal))
     where = f"models.{name}.source"
     source = sources.parse(settings["source"], where, sources.MODEL_SCHEMES)
+    if source.scheme == "recorded":
+        return _listed(name, settings["source"], None, {Path(file): _sha256(Path(file)) for file in settings["files"]})
     revision: str | None = None
     if source.scheme == "hf":
         repository = hub.Repository("model", source.location, settings.get("revision"), where)
@@ -52,17 +54,22 @@ def model(
             folder = sources.model_folder(source, root, where, base)
         wanted = sources.model_files([entry.name for entry in folder.iterdir() if entry.is_file()], where, str(folder))
         sha256 = {file: _sha256(folder / file) for file in wanted}
+    return _listed(name, settings["source"], revision, {folder / file: sha256[file] for file in wanted}, folder)
+
+
+def _listed(name: str, source: str, revision: str | None, sha256: Mapping[Path, str], folder: Path | None = None) -> pa.Table:
+    """MODEL_FILES of files with their sha256; each in its own folder where none is given."""
     rows = [
         {
             "model": name,
-            "source": settings["source"],
+            "source": source,
             "revision": revision,
-            "folder": str(folder.absolute()),
-            "file": file,
-            "size": (folder / file).stat().st_size,
-            "sha256": sha256[file],
+            "folder": str((folder or file.parent).absolute()),
+            "file": file.relative_to(folder or file.parent).as_posix(),
+            "size": file.stat().st_size,
+            "sha256": digest,
         }
-        for file in wanted
+        for file, digest in sha256.items()
     ]
     return pa.Table.from_pylist(rows, schemas.MODEL_FILES)
 

@@ -90,7 +90,7 @@ def _json(text: str, file: Path, reading: Reading) -> pa.Table:
 
 
 def _records(value: Any, file: Path, key: str | None) -> list[dict[str, Any]]:
-    """The records of a JSON document: a list of objects, found under `key`."""
+    """The records of a JSON document: a list of objects, found under `key`; plain values become a column `value`."""
     for step in key.split(".") if key else []:
         if not isinstance(value, dict) or step not in value:
             there = ", ".join(value) if isinstance(value, dict) else "a list"
@@ -102,6 +102,8 @@ def _records(value: Any, file: Path, key: str | None) -> list[dict[str, Any]]:
         raise UserError(f"{file}: one JSON object with keys {', '.join(list(value)[:8])}, not a list of documents; {hint}")
     if not isinstance(value, list):
         raise UserError(f"{file}: the JSON is no list of documents; give a list of objects")
+    if value and not any(isinstance(record, dict | list) for record in value):
+        return [{"value": record} for record in value]
     odd = next((index for index, record in enumerate(value) if not isinstance(record, dict)), None)
     if odd is not None:
         raise UserError(f"{file}: record {odd} (from 0) is no JSON object; every document must be one")

@@ -61,21 +61,51 @@ def build(scores: Mapping[tuple[str, str], Path], requests: Mapping[str, Path], 
     """
     score_rows: list[dict[str, Any]] = []
     comparison_rows: list[dict[str, Any]] = []
-    for entry, tasks in settings["entries"].items():
-        files = {model: scores[model, entry] for model in settings["models"]}
-        series = _read(files, tasks, settings["seed"])
-        chances = _chances(requests[entry], tasks)
-        for line in _lines(tasks, settings["groups"].get(entry) or [], series, chances):
+    for entry in settings["entries"]:
+        for line in lines(entry, {model: scores[model, entry] for model in settings["models"]}, requests[entry], settings):
             estimates = {model: _estimate(line, model) for model in settings["models"] if all(model in s for s in line.strata)}
             ranks: dict[str, tuple[int, int]] = {}
             if line.primary and len(settings["models"]) > 1:
-                ranks, compared = _compare(line, {model: found.value for model, found in estimates.items() if np.isfinite(found.value)})
-                comparison_rows += [{"entry": entry, **row} for row in compared]
+                ranks, pairs = _compare(line, {model: found.value for model, found in estimates.items() if np.isfinite(found.value)})
+                comparison_rows += [{"entry": entry, **row} for row in pairs]
             score_rows += [_score_row(entry, line, model, found, ranks.get(model)) for model, found in estimates.items()]
     p = np.array([np.nan if row["p"] is None else row["p"] for row in comparison_rows])
     for row, holm, bh in zip(comparison_rows, multiplicity.holm(p), multiplicity.benjamini_hochberg(p), strict=True):
         row |= {"p_holm": _known(holm), "p_bh": _known(bh)}
     return pa.Table.from_pylist(score_rows, SCORE_TABLE), pa.Table.from_pylist(comparison_rows, COMPARISONS)
+
+
+def lines(
+    entry: str, files: Mapping[str, Path], requests: Path, settings: Settings, among: Mapping[str, np.ndarray] | None = None
+) -> Iterator[Line]:
+    """The lines of one entry. `files`: SCORES of each model; `settings`: as for `build`; `among`: task -> the documents that count."""
+    tasks = settings["entries"][entry]
+    series = _read(files, tasks, settings["seed"])
+    if among is not None:
+        series = {
+            task: {key: {model: one.among(among[task]) for model, one in by_model.items()} for key, by_model in by_key.items()}
+            for task, by_key in series.items()
+        }
+    return _lines(tasks, settings["groups"].get(entry) or [], series, _chances(requests, tasks))
+
+
+def with_targets(scores: pa.Table, targets: Mapping[tuple[str, str, str, str, str], float]) -> pa.Table:
+    """SCORE_TABLE with its columns target and delta; `targets` by model, entry, task (of a top line also the entry), filter, metric."""
+    rows = scores.to_pylist()
+    for row in rows:
+        names = [row["task"], *([row["entry"]] if row["parent"] is None else [])]
+        found = [targets.get((row["model"], row["entry"], name, row["filter"], row["metric"])) for name in names]
+        row["target"] = next((target for target in found if target is not None), None)
+        row["delta"] = None if row["target"] is None or row["value"] is None else row["value"] - row["target"]
+    return pa.Table.from_pylist(rows, SCORE_TABLE)
+
+
+def compared(line: Line, model_a: str, model_b: str) -> Comparison:
+    """The two models on the documents of a line that both answered."""
+    strata = [differences.matched(stratum[model_a], stratum[model_b]) for stratum in line.strata]
+    sizes = [stratum.a.n for stratum in strata]
+    weights = line.weights(sizes) if any(sizes) else np.ones(len(sizes))
+    return [replace(stratum, weight=float(weight)) for stratum, weight in zip(strata, weights, strict=True)]
 
 
 def _read(files: Mapping[str, Path], tasks: Mapping[str, Settings], seed: int) -> dict[str, dict[Key, dict[str, Series]]]:
@@ -268,11 +298,11 @@ def _compare(line: Line, values: Mapping[str, float]) -> tuple[dict[str, tuple[i
     """
     models = list(values)
     pairs = list(combinations(range(len(models)), 2))
-    compared = [_strata(line, models[a], models[b]) for a, b in pairs]
-    p, tests = differences.p_values(compared)
+    comparisons = [compared(line, models[a], models[b]) for a, b in pairs]
+    p, tests = differences.p_values(comparisons)
     better = np.zeros((len(models), len(models)), dtype=bool)
     direction = 1 if line.higher_is_better else -1
-    for (a, b), adjusted, comparison in zip(pairs, multiplicity.holm(p), compared, strict=True):
+    for (a, b), adjusted, comparison in zip(pairs, multiplicity.holm(p), comparisons, strict=True):
         if adjusted < multiplicity.ALPHA:
             a_leads = direction * differences.score_difference(comparison) > 0
             better[(a, b) if a_leads else (b, a)] = True
@@ -280,14 +310,7 @@ def _compare(line: Line, values: Mapping[str, float]) -> tuple[dict[str, tuple[i
     ranks = {model: (int(low), int(high)) for model, low, high in zip(models, lows, highs, strict=True)}
     best = int(np.argmax([direction * value for value in values.values()])) if models else 0
     listed = [index for index, pair in enumerate(pairs) if len(models) <= ALL_PAIRS or best in pair]
-    return ranks, [_comparison_row(line, models, pairs[index], compared[index], p[index], tests[index]) for index in listed]
-
-
-def _strata(line: Line, model_a: str, model_b: str) -> Comparison:
-    strata = [differences.matched(stratum[model_a], stratum[model_b]) for stratum in line.strata]
-    sizes = [stratum.a.n for stratum in strata]
-    weights = line.weights(sizes) if any(sizes) else np.ones(len(sizes))
-    return [replace(stratum, weight=float(weight)) for stratum, weight in zip(strata, weights, strict=True)]
+    return ranks, [_comparison_row(line, models, pairs[index], comparisons[index], p[index], tests[index]) for index in listed]
 
 
 def _score_row(entry: str, line: Line, model: str, found: Estimate, ranks: tuple[int, int] | None) -> dict[str, Any]:

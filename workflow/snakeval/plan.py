@@ -3,13 +3,14 @@
 Imported by the Snakefile, also of every remote job: nothing here imports more than YAML and pydantic, reads data or uses a network.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from snakeval import sources, tasks
+from snakeval import sources, targets, tasks
 from snakeval.code_digest import code_digest
 from snakeval.config import Config, DataSource, check, read_yaml
 from snakeval.errors import UserError
@@ -21,8 +22,11 @@ STAGES = {  # the modules whose code decides what a rule's files hold
     "requests": ["snakeval.requests"],
     "tokens": ["snakeval.tokens"],
     "responses": ["snakeval.infer", "snakeval.engine"],
+    "recorded": ["snakeval.recorded"],
     "scores": ["snakeval.scoring"],
-    "tables": ["snakeval.leaderboard", "snakeval.health", "snakeval.summary"],
+    "tables": ["snakeval.leaderboard", "snakeval.health", "snakeval.summary", "snakeval.targets", "snakeval.export"],
+    "gate": ["snakeval.gate"],
+    "power": ["snakeval.sample_size"],
     "report": ["snakeval.report", "snakeval.provenance"],
 }
 LEFT_OUT = {  # modules whose changes cannot change what a rule's files hold
@@ -84,23 +88,67 @@ def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: 
         settings["code"] = code["datasets"]
         if "function" not in settings:  # whose reference holds the digest of its module
             settings |= sources.local_signature(settings["source"], root, f"{where}: datasets")
+    names = sorted(config.models)
+    recorded = {name: _recorded(name, config, entries, where) | {"code": code["recorded"]} for name in names if is_recorded(config, name)}
     models = {
-        rule: {name: {"code": code[rule]} | model.model_dump(include=set(keys)) for name, model in config.models.items()}
+        rule: {
+            name: {"code": code[rule]} | model.model_dump(include=set(keys))
+            for name, model in config.models.items()
+            if rule == "models" or name not in recorded
+        }
         for rule, keys in MODEL_KEYS.items()
     }
     for name, settings in models["models"].items():
-        settings |= sources.local_signature(settings["source"], root, f"{where}: models.{name}.source", model=True)
-    names = sorted(config.models)
-    scoring = {name: {task.name: task.scoring_settings() for task in resolved.tasks} for name, resolved in entries.items()}
+        if name in recorded:
+            settings |= recorded[name].pop("signed")
+        else:
+            settings |= sources.local_signature(settings["source"], root, f"{where}: models.{name}.source", model=True)
+    own_metrics = {"metric_files": [_metric_file(file, where) for file in config.metric_files]} if config.metric_files else {}
+    scoring = {name: {task.name: task.scoring_settings() | own_metrics for task in resolved.tasks} for name, resolved in entries.items()}
     groups = {name: [asdict(group) for group in resolved.groups] for name, resolved in entries.items()}
+    of_run = {"seed": config.seed, "models": names, "entries": scoring, "groups": groups}
+    figures = targets.read(Path(config.targets)) if config.targets else []
     return {
         "datasets": datasets,
         "requests": requests,
         **models,
         "scores": {"": {"code": code["scores"], "allow_functions": config.allow_functions, "entries": scoring}},
-        "tables": {"": {"code": code["tables"], "seed": config.seed, "models": names, "entries": scoring, "groups": groups}},
-        "report": {"": {"code": code["report"], "models": names, "tasks": list(entries)}},
+        "recorded": recorded,
+        "tables": {"": of_run | {"code": code["tables"], "asked": [name for name in names if name not in recorded], "targets": figures}},
+        "gate": {"": of_run | {"code": code["gate"], "baseline": config.baseline, **config.gate.model_dump()}},
+        "power": {"": {"code": code["power"], **config.power.model_dump()}},
+        "report": {"": {"code": code["report"], "models": names, "tasks": list(entries), "targets": targets.to_reach(figures)}},
     }
+
+
+def is_recorded(config: Config, model: str) -> bool:
+    """Whether a model's answers exist already, so that it is never asked."""
+    return config.models[model].source.startswith("recorded:")
+
+
+def _recorded(name: str, config: Config, entries: Mapping[str, tasks.ResolvedEntry], where: str) -> dict[str, Any]:
+    """Where the answers of a recorded model lie, task by task; `signed` is what the list of its files depends on."""
+    model, place = config.models[name], f"{where}: models.{name}.source"
+    location = sources.parse(model.source, place, ("recorded",)).location
+    assert model.answers is not None
+    names = [task.name for resolved in entries.values() for task in resolved.tasks]
+    files = {task: model.answers.files.get(task) or location.replace("{task}", task) for task in dict.fromkeys(names)}
+    there = sorted({file for file in files.values() if Path(file).is_file()})
+    if not there:
+        raise UserError(f"{place}: no file {next(iter(files.values()))}; correct the path, or name the files of tasks under answers.files")
+    return {
+        "answers": model.answers.model_dump(exclude={"files"}),
+        "files": files,
+        "limits": {entry: config.entries()[entry].limit or config.limit for entry in entries},
+        "signed": {"files": there, "signature": [sources.signature(Path(file)) for file in there]},
+    }
+
+
+def _metric_file(file: str, where: str) -> dict[str, str]:
+    try:
+        return {"file": file, "digest": hashlib.sha256(Path(file).read_bytes()).hexdigest()}
+    except OSError as error:
+        raise UserError(f"{where}: metric_files: {file}: cannot be read ({error.strerror}); correct the path") from None
 
 
 def _needed(task: tasks.Task, config: Config, datasets: dict[str, Any]) -> dict[str, Any]:

@@ -136,10 +136,24 @@ RESPONSES = _schema(
     ("doc_id", pa.int64(), "as in requests"),
     ("kind", pa.string(), "as in requests"),
     ("loglikelihoods", pa.list_(pa.float64()), "one per continuation of the tokens table; empty for generation"),
-    ("greedy", pa.list_(pa.bool_()), "one per continuation: every token is the most likely one"),
-    ("n_tokens", INT_LIST, "tokens per continuation or per generated text"),
+    ("greedy", pa.list_(pa.bool_()), "one per continuation: every token is the most likely one; empty: recorded answers that do not tell"),
+    ("n_tokens", INT_LIST, "tokens per continuation or per generated text; empty: recorded answers that do not tell"),
     ("texts", STR_LIST, "generated or extracted, one per sample; empty for log-likelihoods"),
-    ("finish_reasons", STR_LIST, "stop, eos or length, one per text"),
+    ("finish_reasons", STR_LIST, "stop, eos or length, one per text; empty: recorded answers, which do not tell"),
+)
+
+RECORDED = _schema(
+    ("model", pa.string(), "name in the configuration"),
+    ("task", pa.string(), "leaf task"),
+    ("file", pa.string(), "recorded answers"),
+    ("documents", pa.int64(), "of the task"),
+    ("records", pa.int64(), "of this model in the file"),
+    ("answered", pa.int64(), "documents with an answer"),
+    ("missing", pa.int64(), "documents without"),
+    ("surplus", pa.int64(), "records that belong to no document"),
+    ("missing_documents", STR_LIST, "numbers of the first of them"),
+    ("surplus_records", STR_LIST, "what the first of them call their document"),
+    ("reason", pa.string(), "why answers are missing, where that is known; null otherwise"),
 )
 
 SCORES = _schema(
@@ -177,6 +191,29 @@ SCORE_TABLE = _schema(
     ("rank_low", pa.int32(), "best rank this model may have among the run's models; null for a single model"),
     ("rank_high", pa.int32(), "worst rank; models whose ranges overlap cannot be told apart; null for a single model"),
     ("primary", pa.bool_(), "the metric that leads the leaderboard for this task"),
+    ("target", pa.float64(), "the published figure, or the score to reach, from the file of targets; null: none"),
+    ("delta", pa.float64(), "score minus target; null without"),
+)
+
+TARGETS = _schema(
+    ("model", pa.string(), "as the file of targets names it"),
+    ("entry", pa.string(), "entry of the configuration whose score was compared; null: none"),
+    ("task", pa.string(), "as the file of targets names it: task, group or entry"),
+    ("filter", pa.string(), "answer-extraction pipeline; null: no score, and none named"),
+    ("metric", pa.string(), "name of the metric; null: no score, and none named"),
+    ("target", pa.float64(), "the published figure"),
+    ("percent", pa.bool_(), "it, its tolerance, and value, delta and interval here are in percent"),
+    ("tolerance", pa.float64(), "how far ours may be off"),
+    ("target_n", pa.int64(), "documents the figure is over; null: unknown"),
+    ("value", pa.float64(), "our score; null: none"),
+    ("delta", pa.float64(), "ours minus the figure; null without a score"),
+    ("ci_low", pa.float64(), "lower end of our 95 % interval; null where undefined"),
+    ("ci_high", pa.float64(), "upper end; null where undefined"),
+    ("n", pa.int64(), "documents of ours; null without a score"),
+    ("status", pa.string(), "regenerated, differs, other documents, no score"),
+    ("reason", pa.string(), "why"),
+    ("source", pa.string(), "where the figure was published; null: not said"),
+    ("note", pa.string(), "what the file of targets says of it; null: nothing"),
 )
 
 COMPARISONS = _schema(
@@ -201,6 +238,55 @@ COMPARISONS = _schema(
     ("test", pa.string(), "mcnemar-exact, permutation, bootstrap …"),
 )
 
+GATE = _schema(
+    ("model", pa.string(), "name in the configuration"),
+    ("baseline", pa.string(), "the model or the earlier results folder it is held against"),
+    ("entry", pa.string(), "entry of the configuration"),
+    ("task", pa.string(), "leaf task or group"),
+    ("filter", pa.string(), "answer-extraction pipeline; null where the baseline has no scores"),
+    ("metric", pa.string(), "name of the metric; null where the baseline has no scores"),
+    ("scale", pa.string(), "of loss and margin: score or log, as in comparisons"),
+    ("n", pa.int64(), "documents compared"),
+    ("changed", pa.int64(), "documents of the entry that are others than before, and left out"),
+    ("before", pa.float64(), "score of the baseline on that scale; null where undefined"),
+    ("now", pa.float64(), "score of the model; null where undefined"),
+    ("loss", pa.float64(), "by how much the model is worse, negative where it is better; null where undefined"),
+    ("loss_low", pa.float64(), "lower end of its interval, one-sided at alpha; null where undefined"),
+    ("loss_high", pa.float64(), "upper end, one-sided at alpha; null where undefined"),
+    ("margin", pa.float64(), "largest acceptable loss"),
+    ("alpha", pa.float64(), "chance of passing a loss of the margin"),
+    ("verdict", pa.string(), "same, passed, worse, undecided, or new where there is nothing to compare with"),
+    ("reason", pa.string(), "why; null where the numbers say it"),
+)
+
+FLIPS = _schema(
+    ("model", pa.string(), "name in the configuration"),
+    ("entry", pa.string(), "entry of the configuration"),
+    ("task", pa.string(), "leaf task"),
+    ("filter", pa.string(), "answer-extraction pipeline of the leading metric"),
+    ("metric", pa.string(), "the leading metric"),
+    ("doc_id", pa.int64(), "as in requests"),
+    ("before", pa.float64(), "the document's score in the baseline"),
+    ("now", pa.float64(), "its score now"),
+    ("worse", pa.bool_(), "for the worse"),
+    ("prediction_before", pa.string(), "the answer that was scored; null for rolling"),
+    ("prediction_now", pa.string(), "the answer that is scored; null for rolling"),
+)
+
+POWER = _schema(
+    ("entry", pa.string(), "entry of the configuration"),
+    ("task", pa.string(), "leaf task or group"),
+    ("filter", pa.string(), "answer-extraction pipeline"),
+    ("metric", pa.string(), "name of the metric"),
+    ("n", pa.int64(), "documents"),
+    ("scale", pa.string(), "of the differences: score or log, as in comparisons"),
+    ("basis", pa.string(), "what tells how much a document's difference varies"),
+    ("detectable", pa.float64(), "smallest true difference that so many documents show"),
+    ("difference", pa.float64(), "wanted difference"),
+    ("documents", pa.int64(), "that it needs"),
+    ("enough", pa.bool_(), "there are as many"),
+)
+
 HEALTH = _schema(
     ("model", pa.string(), "name in the configuration"),
     ("entry", pa.string(), "entry of the configuration"),
@@ -211,6 +297,8 @@ HEALTH = _schema(
     ("cut_answers", pa.int64(), "documents with an answer ended by the length limit"),
     ("empty_answers", pa.int64(), "documents with an answer of no text"),
     ("extraction_failed", pa.int64(), "documents where some filter found no answer"),
+    ("missing", pa.int64(), "documents that a file of recorded answers has no answer to; they are not scored, and not in n"),
+    ("surplus", pa.int64(), "recorded answers that belong to no document"),
 )
 
 TIMINGS = _schema(

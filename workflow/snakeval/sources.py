@@ -18,9 +18,9 @@ from typing import Any
 from snakeval.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]  # of the repository, which holds resources/demo
-MODEL_SCHEMES = ("demo", "path", "hf", "modelscope")
+MODEL_SCHEMES = ("demo", "path", "hf", "modelscope", "recorded")
 DATA_SCHEMES = ("path", "hf", "modelscope", "generator")
-SCHEMES = ("demo", "path", "hf", "modelscope", "generator")
+SCHEMES = ("demo", "path", "hf", "modelscope", "generator", "recorded")
 
 # What loading a model takes; all else in its folder (README, optimizer states, other formats of weights) is neither fetched nor counted.
 MODEL_TEXTS = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "*.spm", "*.vocab", "*.bpe", "*.py")

@@ -1,5 +1,6 @@
 """The leaderboard as Markdown whose columns line up, so that it reads as well in a terminal."""
 
+import math
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -20,11 +21,35 @@ def leaderboard(scores: pa.Table) -> str:
     lines = [_line(row, first=index == 0) for rows in tasks.values() for index, row in enumerate(sorted(rows, key=_place))]
     if not lines:
         return "No scores.\n"
-    widths = [max(len(cell) for cell in column) for column in zip(HEADER, *lines, strict=True)]
-    numeric = [name in NUMERIC for name in HEADER]
-    rule = ["-" * (width - 1) + ":" if right else "-" * width for width, right in zip(widths, numeric, strict=True)]
-    table = [_joined(row, widths, numeric) for row in (HEADER, rule, *lines)]
-    return "\n".join([*table, "", NOTE, ""])
+    return "\n".join([table(HEADER, lines, NUMERIC), "", NOTE, ""])
+
+
+def published(targets: pa.Table) -> str:
+    """Every figure of TARGETS beside ours, and whether it is regenerated; nothing without figures."""
+    rows = targets.to_pylist()
+    if not rows:
+        return ""
+    lines = [
+        (
+            row["model"],
+            row["task"],
+            " after ".join(filter(None, (row["metric"], None if row["filter"] in (None, "none") else row["filter"]))) or "–",
+            _figure(row["target"], row),
+            "–" if row["value"] is None else _figure(row["value"], row),
+            row["status"],
+            "; ".join(filter(None, (row["reason"], row["note"]))),
+        )
+        for row in rows
+    ]
+    regenerated = sum(row["status"] == "regenerated" for row in rows)
+    head = f"\nPublished figures: {regenerated} of {len(rows)} regenerated.\n\n"
+    return head + table(("model", "task", "metric", "published", "ours", "status", "why"), lines, ("published", "ours")) + "\n"
+
+
+def _figure(value: float, row: dict) -> str:
+    """With one digit more than the tolerance shows."""
+    digits = min(6, max(0, 1 - math.floor(math.log10(row["tolerance"])))) if row["tolerance"] else 6
+    return f"{value:,.{digits}f}{' %' if row['percent'] else ''}"
 
 
 def _line(row: dict, first: bool) -> tuple[str, ...]:
@@ -40,8 +65,7 @@ def _line(row: dict, first: bool) -> tuple[str, ...]:
         rank = f"{row['rank_low']}–{row['rank_high']}"
     value = "–" if row["value"] is None else _number(row["value"]) + guessing
     shared = (f"{task}{shots}", f"{label} {arrow}") if first else ("", "")
-    cells = (*shared, f"{row['n']:,}", row["model"], value, interval, rank)
-    return tuple(cell.replace("|", "\\|") for cell in cells)
+    return (*shared, f"{row['n']:,}", row["model"], value, interval, rank)
 
 
 def _place(row: dict) -> tuple[bool, float, str]:
@@ -54,6 +78,14 @@ def _number(value: float) -> str:
     """Four digits that count: 0.4213, 12.35, 1,234."""
     size = abs(value)
     return f"{value:.4f}" if size < 10 else f"{value:.2f}" if size < 1000 else f"{value:,.0f}" if size < 1e9 else f"{value:.3g}"
+
+
+def table(header: Sequence[str], lines: Sequence[Sequence[str]], numeric_columns: Sequence[str]) -> str:
+    lines = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    widths = [max(len(cell) for cell in column) for column in zip(header, *lines, strict=True)]
+    numeric = [name in numeric_columns for name in header]
+    rule = ["-" * (width - 1) + ":" if right else "-" * width for width, right in zip(widths, numeric, strict=True)]
+    return "\n".join(_joined(row, widths, numeric) for row in (header, rule, *lines))
 
 
 def _joined(cells: Sequence[str], widths: list[int], numeric: list[bool]) -> str:

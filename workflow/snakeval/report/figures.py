@@ -13,6 +13,8 @@ ISSUES = {  # column of the health table -> (heading, what it means, filter of t
     "cut_answers": ("answer cut", "the answer reached the limit of new tokens before it ended", "cut"),
     "empty_answers": ("empty answer", "the answer holds no text", "empty"),
     "extraction_failed": ("not extracted", "a filter found no answer in the text; it was scored as wrong", "unextracted"),
+    "missing": ("no answer", "the recorded answers hold none to the document; it was not scored", "all"),
+    "surplus": ("surplus", "recorded answers that belong to no document of the task; they were left out", "all"),
 }
 LEVELS = 9  # steps of the heat map
 
@@ -143,6 +145,11 @@ def grid(lines: list[tuple[int, str, float]], values: list[list[float | None]], 
 def heat_csv(rows: list[Row]) -> str:
     lines = [(row.task, model, cell.value, row.chance) for row in rows if row.primary and row.bounded for model, cell in row.cells.items()]
     return charts.csv(("task", "model", "value", "chance"), lines)
+
+
+def published_csv(lines: list[dict]) -> str:
+    """Published figures and ours, as the table of targets has them."""
+    return charts.csv(tuple(lines[0]) if lines else ("model",), [tuple(line.values()) for line in lines])
 
 
 def edges_csv(edges: list[list[str]]) -> str:

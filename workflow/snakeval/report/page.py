@@ -35,6 +35,7 @@ def write(results: Path, settings: dict, output: Path) -> None:
     comparisons = _lines(results / "tables/comparisons.parquet", schemas.COMPARISONS, configured, entries)
     health = _lines(results / "tables/health.parquet", schemas.HEALTH, configured, entries)
     timings = _lines(results / "tables/efficiency.parquet", schemas.TIMINGS, configured, entries)
+    published = parquet.read(results / "tables/targets.parquet", schemas.TARGETS).to_pylist()
 
     found = board.pairs(comparisons)
     standings = board.standings(board.top(board.rows(scores, configured, entries)), found, configured)
@@ -62,6 +63,7 @@ def write(results: Path, settings: dict, output: Path) -> None:
         cost=cost.summed(timings, standings, settings["provenance"]),
         quality=quality.measure(results, entries, models, rows),
         variety=variety.measure(results, entries, models, rows),
+        published=published,
         history=history.courses(settings.get("history", []), results, leading),
         graph=rule_graph.layout(settings["provenance"]["rules"]),
         figures=figures,

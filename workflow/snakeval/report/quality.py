@@ -54,7 +54,8 @@ def measure(results: Path, entries: list[str], models: list[str], rows: list[Row
                 continue
             sure.append(_confidences(results / "responses" / model / f"{entry}.parquet", choices[entry]))
             values = _values(results, model, entry, leading)
-            by_prompt += _by_length(values, _prompt_tokens(results, model, entry))
+            if (results / "tokens" / model / f"{entry}.parquet").exists():  # not of recorded answers
+                by_prompt += _by_length(values, _prompt_tokens(results, model, entry))
             by_answer += _by_length(values, _answer_tokens(results, model, entry))
         if sum(map(len, sure)):
             found["confidence"].append(_calibrate(model, np.concatenate(sure)))
@@ -175,7 +176,9 @@ def _answer_tokens(results: Path, model: str, entry: str) -> dict[tuple[str, int
     table = parquet.read(results / "responses" / model / f"{entry}.parquet", schemas.RESPONSES, ["task", "doc_id", "kind", "n_tokens"])
     lines = table.select(["kind", "n_tokens"]).to_pylist()
     return {
-        key: max(line["n_tokens"], default=0) for key, line in zip(_keys(table), lines, strict=True) if line["kind"] == "generate_until"
+        key: max(line["n_tokens"])
+        for key, line in zip(_keys(table), lines, strict=True)
+        if line["kind"] == "generate_until" and line["n_tokens"]  # recorded answers do not tell
     }
 
 

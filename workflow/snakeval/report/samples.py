@@ -29,6 +29,10 @@ CHUNK_CHARACTERS = 300_000  # of JSON per file: about 50 kB packed, which a brow
 SNIPPET = 90
 FLAGS = {"truncated": 1, "dropped": 2, "cut": 4, "empty": 8, "unextracted": 16}  # static/samples.js knows the same bits
 
+NOT_READ = {  # in place of a row of tokens, where answers were recorded elsewhere and nobody knows what was read
+    "prompts": [], "dropped_shots": 0, "truncated_tokens": 0, "passage": None, "prompt_tokens": [], "context": []
+}  # fmt: skip
+
 Key = tuple[str, int]  # task, doc_id
 
 
@@ -120,10 +124,12 @@ def _answered(
     values: list[float | int | str | None] = [None] * len(place)
     flags: list[int | None] = [None] * len(place)
     scores = _scores(results / "scores" / model / f"{entry}.parquet")
-    tokens = map(_without_ids, parquet.scan(results / "tokens" / model / f"{entry}.parquet", schemas.TOKENS, 1024))
-    responses = parquet.scan(results / "responses" / model / f"{entry}.parquet", schemas.RESPONSES, 1024)
+    responses = results / "responses" / model / f"{entry}.parquet"
+    tokens: Iterator[dict[str, Any]] = (NOT_READ | key for key in _keys(responses))
+    if (path := results / "tokens" / model / f"{entry}.parquet").exists():
+        tokens = _rows(map(_without_ids, parquet.scan(path, schemas.TOKENS, 1024)))
     missing: dict[str, Any] = {"task": None, "doc_id": None}
-    for token, response in zip_longest(_rows(tokens), _rows(responses), fillvalue=missing):
+    for token, response in zip_longest(tokens, _rows(parquet.scan(responses, schemas.RESPONSES, 1024)), fillvalue=missing):
         key = (token["task"], token["doc_id"])
         if key != (response["task"], response["doc_id"]) or key not in place:
             raise UserError(
@@ -154,6 +160,10 @@ def _scores(path: Path) -> dict[Key, list[dict]]:
     for row in _rows(parquet.scan(path, schemas.SCORES, 1024)):
         found.setdefault((row["task"], row["doc_id"]), []).append({name: row[name] for name in columns} | {"value": _plain(row["value"])})
     return found
+
+
+def _keys(path: Path) -> list[dict[str, Any]]:
+    return parquet.read(path, schemas.RESPONSES, ["task", "doc_id"]).to_pylist()
 
 
 def _rows(tables: Iterable[pa.Table]) -> Iterator[dict[str, Any]]:

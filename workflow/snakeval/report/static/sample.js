@@ -22,6 +22,7 @@ async function showSample(article, row) {
         turns(prompt, asked),
       ),
     ),
+    answered.prompts.length ? null : part("Question", el("p", { class: "caption" }, "what was read is not recorded"), ...asked.questions.map((text) => block(text))),
     answered.texts.length ? part(asked.kind === "generate_until" ? "Answer" : "Text", ...texts(answered)) : null,
     likelihoods(asked, answered, part),
     asked.references.length ? part("Reference", ...asked.references.map((text) => block(text, { class: "reference" }))) : null,
@@ -67,8 +68,9 @@ function texts(answered) {
   return answered.texts.flatMap((text, i) => {
     const name = answered.texts.length > 1 ? `sample ${i + 1}: ` : "";
     const reason = answered.finish_reasons[i];
+    const how = reason ? `${answered.n_tokens[i] ?? "?"} tokens, ended by ${ENDINGS[reason] ?? reason}` : "recorded";
     return [
-      el("p", { class: "caption" }, `${name}${answered.n_tokens[i] ?? "?"} tokens, ended by ${ENDINGS[reason] ?? reason}`),
+      el("p", { class: "caption" }, `${name}${how}`),
       block(text, { class: "answer" }),
     ];
   });
@@ -114,7 +116,7 @@ function likelihoods(asked, answered, part) {
       ),
       el("td", { class: "num" }, i < choices ? `${Math.round((100 * Math.exp(among[i] - Math.max(...among))) / total)} %` : ""),
       el("td", { class: "num" }, String(answered.n_tokens[i] ?? "")),
-      el("td", {}, answered.greedy[i] ? "yes" : "no"),
+      el("td", {}, answered.greedy.length ? (answered.greedy[i] ? "yes" : "no") : ""),
     );
   });
   const heads = [rolling ? "text" : "continuation", "", "log-likelihood", "", choices ? "share" : "", "tokens", "greedy"];

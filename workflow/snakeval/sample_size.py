@@ -1,0 +1,70 @@
+"""What the documents of a run can show, and how many a wanted difference needs: `snakemake power`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from snakeval import summary as text
+from snakeval.schemas import POWER
+from snakeval.statistics import power
+
+
+def build(scores: pa.Table, comparisons: pa.Table, settings: Mapping[str, Any]) -> pa.Table:
+    """POWER: one row per task or group, by its leading metric, and wanted difference.
+
+    `settings`: `differences`, `power`, `alpha`. One document's difference varies as it does between the models of the run, of all pairs the
+    median; of a single model as between two that score the same and are right on documents of their own (Connor 1987).
+    """
+    pairs: dict[tuple, list[dict[str, Any]]] = {}
+    for row in comparisons.to_pylist():
+        if row["detectable"]:
+            pairs.setdefault((row["entry"], row["task"], row["filter"], row["metric"]), []).append(row)
+    rows = []
+    lines = {(r["entry"], r["task"], r["filter"], r["metric"]): r for r in scores.to_pylist() if r["primary"]}
+    for key, line in lines.items():
+        own, shared = pairs.get(key, []), dict(zip(("entry", "task", "filter", "metric"), key, strict=True))
+        if own:
+            stderrs = [row["detectable"] / power.detectable_difference(1.0) for row in own]
+            variances = [stderr**2 * row["n"] for stderr, row in zip(stderrs, own, strict=True)]
+            n, variance, basis, scale = (
+                min(row["n"] for row in own),
+                float(np.median(variances)),
+                f"{len(own)} pairs of models",
+                own[0]["scale"],
+            )
+        elif line["value"] is not None and 0 < line["value"] < 1 and line["ci_method"].startswith("wilson"):
+            n, scale = line["n"], "score"
+            variance, basis = power.discordant_share(line["value"], line["value"]), "two independent models of this score"
+        else:
+            continue
+        detectable = power.detectable_difference(float(np.sqrt(variance / n)), settings["power"], settings["alpha"])
+        for difference in settings["differences"]:
+            needed = power.documents_needed(difference, variance, settings["power"], settings["alpha"])
+            rows.append(
+                shared
+                | {"n": n, "scale": scale, "basis": basis, "detectable": detectable, "difference": float(difference), "documents": needed}
+                | {"enough": n >= needed}
+            )
+    return pa.Table.from_pylist(rows, POWER)
+
+
+def summary(table: pa.Table, settings: Mapping[str, Any]) -> str:
+    """The table as Markdown, one line per task."""
+    lines: dict[tuple, list[str]] = {}
+    for row in table.to_pylist():
+        label = row["metric"] if row["filter"] == "none" else f"{row['metric']}, {row['filter']}"
+        label = f"ln {label}" if row["scale"] == "log" else label
+        key = (row["entry"], row["task"])
+        lines.setdefault(key, [row["task"], label, f"{row['n']:,}", f"{row['detectable']:.4f}"])
+        lines[key].append(f"{row['documents']:,}{' ✓' if row['enough'] else ''}")
+    wanted = [f"for {difference:g}" for difference in settings["differences"]]
+    if not lines:
+        return "No task has scores from which a number of documents follows.\n"
+    head = ("task", "metric", "documents", "detectable", *wanted)
+    note = (
+        f"detectable: the smallest true difference between two models that so many documents show with {settings['power']:.0%} power at "
+        f"{settings['alpha']:.0%}; for …: documents that this difference needs (✓ there are enough). Single comparisons, not adjusted."
+    )
+    return text.table(head, list(lines.values()), head[2:]) + f"\n\n{note}\n"
