@@ -47,6 +47,7 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = RUN.config.results
+PROGRAMS_AT_ONCE = 8  # of those that models write, in one scoring job
 MODELS = sorted(RUN.config.models)
 RECORDED = [model for model in MODELS if plan.is_recorded(RUN.config, model)]  # whose answers exist already
 ASKED = [model for model in MODELS if model not in RECORDED]

@@ -131,6 +131,7 @@ rule scores:
         f"{RESULTS}/logs/scores/{{model}}.log",
     conda:
         "../../envs/score.yaml"
+    threads: PROGRAMS_AT_ONCE if RUN.runs_code else 1
     params:
         results=RESULTS,
         entries=ENTRIES,

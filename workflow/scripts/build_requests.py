@@ -1,8 +1,10 @@
 """Render the documents of an entry's tasks."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from snakeval import job, parquet, requests, schemas, sources
+from snakeval.sandbox import code_eval, execution
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 folder = Path(snakemake.params.results, "datasets")
@@ -16,4 +18,6 @@ leaves = (
     )
     for task in settings["tasks"].values()
 )
-parquet.write(leaves, snakemake.output[0], schemas.REQUESTS)
+# modules of code tasks load the metric `code_eval` when they are imported, and run a program with it
+with code_eval.provided(execution.Runner(settings["allow_code"])) if settings["allow_code"] else nullcontext():
+    parquet.write(leaves, snakemake.output[0], schemas.REQUESTS)

@@ -5,11 +5,13 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from snakeval import entry_files, job, parquet, recorded, schemas, scoring
+from snakeval.sandbox import execution
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 index, entries = snakemake.input.responses, settings["entries"]
 requests = dict(zip(snakemake.params.entries, snakemake.input.requests))
 answered = entry_files.digests(index)
+runner = execution.Runner(settings["allow_code"], snakemake.threads) if settings["allow_code"] else None
 
 
 def score(entry):
@@ -18,7 +20,8 @@ def score(entry):
         asked = recorded.answered(asked, answers)
     for task, how in entries[entry].items():
         of_task = pc.field("task") == task
-        yield scoring.score(asked.filter(of_task), answers.filter(of_task), how, allow_functions=settings["allow_functions"])
+        allowed = {"allow_functions": settings["allow_functions"], "runner": runner}
+        yield scoring.score(asked.filter(of_task), answers.filter(of_task), how, **allowed)
 
 
 fingerprints = {

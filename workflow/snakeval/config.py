@@ -199,6 +199,8 @@ class Config(_Section):
     """Python files that define metrics of your own, which task files may name."""
     allow_functions: bool = False
     """Import the Python modules that task files name with !function. Only for authors you trust."""
+    allow_code: Literal[False, "sandbox", "weak"] = False
+    """Run programs that models write: in a sandbox, or, weak, as your user with limits alone. Tasks with unsafe_code need it."""
     targets: Located | None = None
     """File of published figures; every one is compared with ours, and told as regenerated or not."""
     baseline: Located | None = None

@@ -47,6 +47,11 @@ class Run:
     entries: Mapping[str, tasks.ResolvedEntry]
     settings: Mapping[str, Mapping[str, Any]]
 
+    @property
+    def runs_code(self) -> bool:
+        """Whether scoring runs programs that models write."""
+        return any(settings["allow_code"] for settings in self.settings["requests"].values())
+
     def datasets_of(self, entry: str) -> list[str]:
         """Ids of the data sets an entry's tasks read."""
         return sorted({task["dataset"] for task in self.settings["requests"][entry]["tasks"].values()})
@@ -82,6 +87,7 @@ def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: 
             "limit": config.entries()[name].limit or config.limit,
             "seed": config.seed,
             "allow_functions": config.allow_functions,
+            "allow_code": _allowed_code(config, resolved, where),
             "tasks": {task.name: {"settings": task.request_settings(), **_needed(task, config, datasets)} for task in resolved.tasks},
         }
     for settings in datasets.values():
@@ -106,19 +112,28 @@ def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: 
     own_metrics = {"metric_files": [_metric_file(file, where) for file in config.metric_files]} if config.metric_files else {}
     scoring = {name: {task.name: task.scoring_settings() | own_metrics for task in resolved.tasks} for name, resolved in entries.items()}
     groups = {name: [asdict(group) for group in resolved.groups] for name, resolved in entries.items()}
+    allowed = {"allow_functions": config.allow_functions, "allow_code": config.allow_code}
     of_run = {"seed": config.seed, "models": names, "entries": scoring, "groups": groups}
     figures = targets.read(Path(config.targets)) if config.targets else []
     return {
         "datasets": datasets,
         "requests": requests,
         **models,
-        "scores": {"": {"code": code["scores"], "allow_functions": config.allow_functions, "entries": scoring}},
+        "scores": {"": {"code": code["scores"], **allowed, "entries": scoring}},
         "recorded": recorded,
         "tables": {"": of_run | {"code": code["tables"], "asked": [name for name in names if name not in recorded], "targets": figures}},
         "gate": {"": of_run | {"code": code["gate"], "baseline": config.baseline, **config.gate.model_dump()}},
         "power": {"": {"code": code["power"], **config.power.model_dump()}},
         "report": {"": {"code": code["report"], "models": names, "tasks": list(entries), "targets": targets.to_reach(figures)}},
     }
+
+
+def _allowed_code(config: Config, entry: tasks.ResolvedEntry, where: str) -> str | bool:
+    """How programs that models write may be run for an entry; false where it has none. Raises UserError where it needs what is not allowed."""
+    unsafe = [task.name for task in entry.tasks if task.settings.get("unsafe_code")]
+    if unsafe and not config.allow_code:
+        raise UserError(f"{where}: {unsafe[0]}: scoring runs programs that the model writes; allow_code: sandbox permits it (docs/security.md)")
+    return config.allow_code if unsafe else False
 
 
 def is_recorded(config: Config, model: str) -> bool:
