@@ -129,10 +129,10 @@ def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: 
 
 
 def _allowed_code(config: Config, entry: tasks.ResolvedEntry, where: str) -> str | bool:
-    """How programs that models write may be run for an entry; false where it has none. Raises UserError where it needs what is not allowed."""
+    """How programs that models write may be run for an entry; false where none are. Raises UserError where they must not be."""
     unsafe = [task.name for task in entry.tasks if task.settings.get("unsafe_code")]
     if unsafe and not config.allow_code:
-        raise UserError(f"{where}: {unsafe[0]}: scoring runs programs that the model writes; allow_code: sandbox permits it (docs/security.md)")
+        raise UserError(f"{where}: {unsafe[0]}: scoring runs programs that models write; allow_code: sandbox permits it (docs/security.md)")
     return config.allow_code if unsafe else False
 
 
