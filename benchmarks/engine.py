@@ -64,7 +64,7 @@ def works(scale: float) -> list[Work]:
     solved = "".join(f"Question: {_words(rng, 50)}\nAnswer: {_words(rng, 45)}\n\n" for _ in range(8))
     return [
         Work("MMLU-like, 5-shot", "loglikelihood", [(context, f" {letter}") for context in mmlu for letter in "ABCD"]),
-        Work("HellaSwag-like, zero-shot", "loglikelihood", endings(count(200), "")),
+        Work("HellaSwag-like, 0-shot", "loglikelihood", endings(count(200), "")),
         Work("HellaSwag-like, 10-shot", "loglikelihood", endings(count(25), examples)),
         Work("rolling perplexity", "rolling", [(_words(rng, rng.randint(500, 3500)),) for _ in range(count(16))]),
         Work(

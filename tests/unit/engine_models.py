@@ -108,7 +108,7 @@ def modes_of(name: str) -> Modes:
 
 
 def engine_of(model: transformers.PreTrainedModel, path: str = "auto", budget: int = 1024, rows: int = 4) -> TableEngine:
-    built = Causal(model, lambda: Ending.of_model(model, tokenizer()), Counters(), budget, rows, path)
+    built = Causal(model, Ending.of_model(model, tokenizer()), Counters(), budget, rows, path)
     return TableEngine("causal", built, model, LENGTH)
 
 

@@ -1,6 +1,6 @@
 """Causal models: the packed path where it is proven exact, else the padded one, and never silently."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ class Causal:
 
     kinds = (rows_of.LOGLIKELIHOOD, rows_of.GENERATE)
 
-    def __init__(self, model: Any, ending: Callable[[], Ending], counters: Counters, budget: int, rows: int, path: str):
-        """`ending` is called when a text is generated; `budget`: tokens of a forward pass; `rows`: texts generated at a time.
+    def __init__(self, model: Any, ending: Ending, counters: Counters, budget: int, rows: int, path: str):
+        """`budget`: tokens of a forward pass; `rows`: texts generated at a time.
 
         `path`: auto, packed (an error where it is not exact) or padded.
         """

@@ -1,14 +1,12 @@
 """From a folder of weights to an engine."""
 
-import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from transformers.models.auto import modeling_auto as auto
 
+from snakeval import architecture
 from snakeval.engine.causal import Causal
 from snakeval.engine.encoder import Classifier, Extractive
 from snakeval.engine.ending import Ending
@@ -27,11 +25,9 @@ DEFAULTS: dict[str, Any] = {
     "tp_plan": None,  # tensor parallelism under torchrun: auto
     "max_length": None,  # tokens; null: the model's own
     "tokens_per_batch": None,  # new tokens of one forward pass; null: 1,024 on a CPU, from free memory on a GPU
-    "rows": None,  # texts generated at a time; null: from tokens_per_batch and memory
+    "rows": None,  # texts generated at a time; null: 64 on a CPU, 256 on a GPU, fewer where memory runs out
     "tokenizer": None,  # folder; null: the model's own
 }
-
-FAMILIES = ("causal", "seq2seq", "classifier", "extractive")
 
 
 def load(folder: str | Path, settings: dict[str, Any] | None = None) -> Engine:
@@ -42,8 +38,8 @@ def load(folder: str | Path, settings: dict[str, Any] | None = None) -> Engine:
     """
     folder = Path(folder)
     chosen = _settings(settings or {})
-    architecture = _architecture(folder)
-    family = _family(architecture, folder) if chosen["family"] == "auto" else chosen["family"]
+    configuration = architecture.configuration(folder, chosen["trust_remote_code"])
+    family = architecture.family(configuration) if chosen["family"] == "auto" else chosen["family"]
     loader = {
         "causal": transformers.AutoModelForCausalLM,
         "seq2seq": transformers.AutoModelForSeq2SeqLM,
@@ -51,22 +47,18 @@ def load(folder: str | Path, settings: dict[str, Any] | None = None) -> Engine:
         "extractive": transformers.AutoModelForQuestionAnswering,
     }[family]
     model = _from_pretrained(loader, folder, chosen)
-    max_length = chosen["max_length"] or _max_length(model.config)
-
+    tokenizer = transformers.AutoTokenizer.from_pretrained(
+        chosen["tokenizer"] or folder, trust_remote_code=chosen["trust_remote_code"], local_files_only=True
+    )
+    max_length = chosen["max_length"] or architecture.max_length(configuration, tokenizer, family)
     counters = Counters()
     budget = chosen["tokens_per_batch"] or _tokens_per_batch(model)
-
-    @cache
-    def ending() -> Ending:
-        where = Path(chosen["tokenizer"] or folder)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(where, trust_remote_code=chosen["trust_remote_code"], local_files_only=True)
-        return Ending.of_model(model, tokenizer)
-
+    rows = chosen["rows"] or (256 if model.device.type == "cuda" else 64)
     path: Answering
     if family == "causal":
-        path = Causal(model, ending, counters, budget, chosen["rows"] or (64 if model.device.type == "cpu" else 256), chosen["path"])
+        path = Causal(model, Ending.of_model(model, tokenizer), counters, budget, rows, chosen["path"])
     elif family == "seq2seq":
-        path = Seq2Seq(model, ending, counters, budget)
+        path = Seq2Seq(model, Ending.of_model(model, tokenizer), counters, budget)
     else:
         path = (Classifier if family == "classifier" else Extractive)(model, counters, budget)
     return TableEngine(family, path, model, max_length)
@@ -77,45 +69,15 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
     if unknown:
         raise UserError(f"engine settings: unknown {', '.join(unknown)}; known are {', '.join(DEFAULTS)}")
     chosen = DEFAULTS | given
-    allowed = {"dtype": ("auto", "float32", "bfloat16", "float16"), "family": ("auto", *FAMILIES), "path": ("auto", "packed", "padded")}
+    allowed = {
+        "dtype": ("auto", "float32", "bfloat16", "float16"),
+        "family": ("auto", *architecture.FAMILIES),
+        "path": ("auto", "packed", "padded"),
+    }
     for name, values in allowed.items():
         if chosen[name] not in values:
             raise UserError(f"engine settings: {name} is {chosen[name]!r}; it must be one of {', '.join(values)}")
     return chosen
-
-
-def _architecture(folder: Path) -> str:
-    try:
-        config = json.loads((folder / "config.json").read_text())
-    except FileNotFoundError:
-        raise UserError(f"{folder}: no config.json; give a folder in the Hugging Face layout") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder / 'config.json'}: cannot be read ({error}); download the model again") from None
-    return (config.get("architectures") or [config.get("model_type", "")])[0]
-
-
-def _family(architecture: str, folder: Path) -> str:
-    """causal, seq2seq, classifier or extractive, from the architecture's class name."""
-    known = {
-        "classifier": auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
-        "extractive": auto.MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
-        "seq2seq": auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
-        "causal": auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-    }
-    suffixes = {
-        "ForSequenceClassification": "classifier",
-        "ForQuestionAnswering": "extractive",
-        "ForConditionalGeneration": "seq2seq",
-        "ForCausalLM": "causal",
-        "LMHeadModel": "causal",
-    }
-    for family, names in known.items():
-        if any(architecture == name or architecture in (name if isinstance(name, tuple) else ()) for name in names.values()):
-            return family
-    for suffix, family in suffixes.items():  # a remote-code class that transformers does not list
-        if architecture.endswith(suffix):
-            return family
-    raise UserError(f"{folder / 'config.json'}: architecture {architecture or 'missing'!r} is of no known family; set family")
 
 
 def _from_pretrained(loader: Any, folder: Path, settings: dict[str, Any]) -> Any:
@@ -133,16 +95,6 @@ def _from_pretrained(loader: Any, folder: Path, settings: dict[str, Any]) -> Any
     except (OSError, ValueError) as error:
         raise UserError(f"{folder}: transformers cannot load it: {' '.join(str(error).split())}") from error
     return (model if placement else model.to(device)).eval()
-
-
-def _max_length(config: Any) -> int:
-    """The longest sequence the model was made for, as its configuration names it; 2,048 where it names none."""
-    text = config.get_text_config()
-    for name in ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "max_sequence_length"):
-        length = getattr(text, name, None)
-        if isinstance(length, int) and length > 0:
-            return length
-    return 2048
 
 
 def _tokens_per_batch(model: Any) -> int:

@@ -4,7 +4,7 @@ The plan cuts asks into headers, units and batches (`trie`); a batch goes throug
 computed in parts and merged exactly (`attention`). Texts are decoded in one wide, ever refilled batch (`decode`).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -38,8 +38,8 @@ class Packed:
     kinds = (rows_of.LOGLIKELIHOOD, rows_of.GENERATE)
     description = "packed"
 
-    def __init__(self, model: Any, ending: Callable[[], Ending], counters: Counters, budget: int, rows: int):
-        """`ending` is called when a text is generated; `budget`: tokens of a forward pass; `rows`: texts generated at a time."""
+    def __init__(self, model: Any, ending: Ending, counters: Counters, budget: int, rows: int):
+        """`budget`: tokens of a forward pass; `rows`: texts generated at a time."""
         self.counters = counters
         self.ending = ending
         self.passes = Passes(model, counters, budget)
@@ -69,7 +69,7 @@ class Packed:
 
     def texts(self, rows: list[sampling.Row]) -> Iterator[list[Answer]]:
         """Generate; the rows' asks are in the latest plan."""
-        return decode.generate(rows, self.ending(), self.passes, self.rows, self._below_headers)
+        return decode.generate(rows, self.ending, self.passes, self.rows, self._below_headers)
 
     def _plan_loglikelihoods(self, asks: list[Ask], chosen: list[int]) -> list[list[int]]:
         sharing: dict[bytes, list[int]] = {}  # asks of the same input tokens

@@ -4,7 +4,7 @@ The reference that `packed` is proven against, and what answers where packing is
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,8 @@ class Padded:
     kinds = (rows_of.LOGLIKELIHOOD, rows_of.GENERATE)
     description = "padded"
 
-    def __init__(self, model: Any, ending: Callable[[], Ending], counters: Counters, budget: int):
-        """`ending` is called when a text is generated; `budget`: tokens of a batch, padding included."""
+    def __init__(self, model: Any, ending: Ending, counters: Counters, budget: int):
+        """`budget`: tokens of a batch, padding included."""
         self.model = model
         self.counters = counters
         self.ending = ending
@@ -77,8 +77,7 @@ class Padded:
         """Left-padded, all started at once."""
         from transformers import DynamicCache
 
-        ending = self.ending()
-        if empty := ending.of(rows):  # no token was asked for
+        if empty := self.ending.of(rows):  # no token was asked for
             yield empty
         rows = [row for row in rows if not row.ended]
         if not rows:
@@ -98,7 +97,7 @@ class Padded:
 
         self.counters.prompt_tokens += sum(len(row.ask.context) for row in rows)
         self.counters.computed_tokens += ids.numel()
-        yield from static.generate(rows, ending, self._next(ids, mask, cache), step, keep)
+        yield from static.generate(rows, self.ending, self._next(ids, mask, cache), step, keep)
 
     def _logits(self, ids: torch.Tensor, mask: torch.Tensor, needed: torch.Tensor) -> torch.Tensor:
         """Logits [needed positions, vocabulary] float32, row by row."""

@@ -1,6 +1,6 @@
 """Sequence-to-sequence models (T5, BART): the encoder runs once per input, for all its candidates and samples."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ class Seq2Seq:
     kinds = (rows_of.LOGLIKELIHOOD, rows_of.GENERATE)
     description = "padded"
 
-    def __init__(self, model: Any, ending: Callable[[], Ending], counters: Counters, budget: int):
-        """`ending` is called when a text is generated; `budget`: tokens of a batch, padding included."""
+    def __init__(self, model: Any, ending: Ending, counters: Counters, budget: int):
+        """`budget`: tokens of a batch, padding included."""
         self.model = model
         self.counters = counters
         self._ending = ending
@@ -71,10 +71,9 @@ class Seq2Seq:
     def _texts(self, asks: list[Ask]) -> Iterator[list[Answer]]:
         from transformers import DynamicCache, EncoderDecoderCache
 
-        ending = self._ending()
         first = self._first_token()
         rows = [sampling.start(ask, [first]) for ask in asks]
-        if empty := ending.of(rows):  # no token was asked for
+        if empty := self._ending.of(rows):  # no token was asked for
             yield empty
         rows = [row for row in rows if not row.ended]
         if not rows:
@@ -97,7 +96,7 @@ class Seq2Seq:
             cache.batch_select_indices(rows)
 
         self.counters.prompt_tokens += sum(len(row.ask.context) for row in rows)
-        yield from static.generate(rows, ending, step(torch.full((len(rows), 1), first)), step, keep)
+        yield from static.generate(rows, self._ending, step(torch.full((len(rows), 1), first)), step, keep)
 
     def _encode(self, asks: list[Ask]) -> tuple[Any, torch.Tensor]:
         """Encoder outputs and attention mask, one row per ask; equal inputs are encoded once."""
