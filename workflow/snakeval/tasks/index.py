@@ -98,10 +98,10 @@ def _follow(folder: str, root: Path, path: str, records: dict[str, Record], kept
 
 
 def _scan(name: str) -> Record:
-    """The naming keys of one file. A file that cannot be read or understood names nothing here; its error is shown when it is loaded."""
+    """The naming keys of one file. What cannot be read or understood names nothing here; its error is shown when the file is loaded."""
     try:
-        text = loader.read(name)
-    except UserError:
+        text = loader.locate(name).read_bytes().decode(errors="replace")
+    except OSError:
         return {}
     record: Record = {}
     for match in _NAMING_KEY.finditer(text):
