@@ -16,11 +16,13 @@ from snakeval.errors import UserError
 from snakeval.metrics import (
     aggregation,
     answers,
+    bertscore,
     choice,
     classification,
     contrast,
     likelihood,
     mathematics,
+    meteor,
     overlap,
     programs,
     ranking,
@@ -46,7 +48,7 @@ __all__ = [
 
 METRICS: dict[tuple[str, str], Metric] = {
     (metric.kind, metric.name): metric
-    for module in (choice, ranking, likelihood, answers, overlap, contrast, mathematics, programs)
+    for module in (choice, ranking, likelihood, answers, overlap, meteor, bertscore, contrast, mathematics, programs)
     for metric in module.METRICS
 }
 

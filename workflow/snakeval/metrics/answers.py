@@ -3,6 +3,7 @@
 With several references the best counts. A prediction that is not a text (a filter may map answers to numbers) is compared as its text.
 """
 
+import math
 import re
 import string
 from collections import Counter
@@ -94,6 +95,14 @@ def for_corpus(prediction: str, references: Sequence[str], **_: object) -> tuple
     return (list(references), prediction)
 
 
+def rating(prediction: str, references: Sequence[str]) -> float:
+    """The number that the answer is, as a judge's verdict after a filter; an answer that is no number is left out of the mean."""
+    try:
+        return float(prediction)
+    except ValueError:
+        return math.nan
+
+
 def nothing(prediction: str, references: Sequence[str]) -> None:
     """bypass: no score, the answers are only kept."""
 
@@ -130,6 +139,7 @@ METRICS = (
     Metric("accuracy", "generate_until", exact_match, proportion=True),
     Metric("balanced_accuracy", "generate_until", label, aggregation="balanced_accuracy"),
     Metric("mcc", "generate_until", label, aggregation="matthews_corrcoef"),
+    Metric("rating", "generate_until", rating, aggregation="nanmean"),
     Metric("bypass", "generate_until", nothing, aggregation="bypass"),
     Metric("bleu", "generate_until", for_corpus, aggregation="bleu"),
     Metric("chrf", "generate_until", for_corpus, aggregation="chrf"),
