@@ -19,7 +19,7 @@ def load_encoder():
 
 
 def encode(entry):
-    return tokens.encode(parquet.read(requests[entry], schemas.REQUESTS), load_encoder(), model=model)
+    return (tokens.encode(part, load_encoder(), model=model) for part in parquet.scan(requests[entry], schemas.REQUESTS, rows=50_000))
 
 
 fingerprints = {entry: parquet.fingerprint_of(of_model, parquet.digest(file)) for entry, file in requests.items()}
