@@ -65,7 +65,7 @@ class Project:
     def tables(self) -> dict[str, bytes]:
         """Every table whose bytes may not depend on when, where or how often something ran."""
         stages = ("requests", "tokens", "responses", "scores", "tables")
-        files = [file for stage in stages for file in (self.results / stage).rglob("*") if file.is_file()]
+        files = [file for stage in stages for file in (self.results / stage).rglob("[!.]*") if file.is_file()]
         return {str(file.relative_to(self.results)): file.read_bytes() for file in files if file.stem != "efficiency"}
 
 
