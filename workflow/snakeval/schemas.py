@@ -301,6 +301,34 @@ HEALTH = _schema(
     ("surplus", pa.int64(), "recorded answers that belong to no document"),
 )
 
+PREFLIGHT = _schema(
+    ("model", pa.string(), "name in the configuration; null: whatever model answers"),
+    ("entry", pa.string(), "entry of the configuration"),
+    ("task", pa.string(), "leaf task"),
+    ("check", pa.string(), "what was looked for: see snakeval.preflight"),
+    ("severity", pa.string(), "error: the model is not asked; or warning"),
+    ("documents", pa.int64(), "documents it was found in"),
+    ("of", pa.int64(), "documents of the task"),
+    ("example", pa.int64(), "doc_id of the first of them; null: not of single documents"),
+    ("message", pa.string(), "what it is and what to do"),
+)
+
+FORECAST = _schema(
+    ("model", pa.string(), "name in the configuration"),
+    ("entry", pa.string(), "entry of the configuration"),
+    ("documents", pa.int64(), "documents"),
+    ("requests", pa.int64(), "continuations to score and answers to generate"),
+    ("prompt_tokens", pa.int64(), "tokens to read, each context once"),
+    ("scored_tokens", pa.int64(), "tokens of continuations"),
+    ("generated_tokens", pa.int64(), "tokens to write at most"),
+    ("longest", pa.int64(), "tokens of the longest context with the longest continuation or answer"),
+    ("parameters", pa.int64(), "of the model; null: unknown"),
+    ("weights_bytes", pa.int64(), "of its files"),
+    ("cache_numbers", pa.int64(), "numbers kept per token of a sequence; null: unknown"),
+    ("memory_bytes", pa.int64(), "weights and the longest sequence, the least that is needed; null: unknown"),
+    ("seconds", pa.float64(), "about, on the configured devices and shards, for answers of full length; null: unknown"),
+)
+
 TIMINGS = _schema(
     ("model", pa.string(), "name in the configuration"),
     ("entry", pa.string(), "entry of the configuration"),
