@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scoring_tables import choice_document, of_lm_eval, replaced, rows, settings, tables, values
 
 from snakeval import metrics
-from snakeval.scoring import chance, score
+from snakeval.scoring import score
 
 CHOICE_METRICS = ["acc", "acc_norm", "acc_bytes", "exact_match", "acc_mutual_info", "brier_score", "likelihood", "mcc"]
 
@@ -101,7 +101,6 @@ def test_documents_with_different_numbers_of_choices():
     documents = [choice_document(["a"], [-5.0], [0]), choice_document(list("abc"), [-3.0, -1.0, -2.0], [1])]
     requests, responses = tables("multiple_choice", documents)
     assert values(score(requests, responses, settings("multiple_choice", ["acc"])), "acc") == [1.0, 1.0]
-    assert chance(requests) == pytest.approx((1 + 1 / 3) / 2)
 
 
 def test_classification_of_choices_against_scikit_learn():

@@ -77,14 +77,6 @@ def _score(requests: pa.Table, responses: pa.Table, settings: Settings, runner: 
     return pa.concat_tables(tables) if tables else SCORES.empty_table()
 
 
-def chance(requests: pa.Table) -> float | None:
-    """Expected accuracy of choosing at random among the choices: mean of right choices / choices; None where nothing is chosen."""
-    choices, gold = pc.list_value_length(requests["choices"]).to_numpy(), pc.list_value_length(requests["gold"]).to_numpy()
-    if not len(choices) or not choices.all() or not gold.all():
-        return None
-    return float(np.mean(gold / choices))
-
-
 def _joined(requests: pa.Table, responses: pa.Table, task: str) -> tuple[pa.Table, pa.Table]:
     """Both tables in the order of doc_id. Raises UserError unless they hold the same documents, each once, of this task and one model."""
     for name, table in (("requests", requests), ("responses", responses)):
@@ -177,8 +169,8 @@ def _choices(requests: pa.Table, responses: pa.Table) -> Choices:
         texts=requests["choices"].combine_chunks().flatten(),
         loglikelihoods=loglikelihoods[after_question],
         unconditional=loglikelihoods[~after_question] if twice else None,
-        greedy=_flat(responses["greedy"])[after_question],
-        n_tokens=_flat(responses["n_tokens"])[after_question],
+        greedy=greedy[after_question] if (greedy := _told(responses["greedy"])) is not None else None,
+        n_tokens=n_tokens[after_question] if (n_tokens := _told(responses["n_tokens"])) is not None else None,
         starts=starts,
         golds=_golds(requests),
     )
@@ -195,7 +187,7 @@ def _golds(requests: pa.Table) -> list[list[int]]:
 
 def _targets(requests: pa.Table, responses: pa.Table) -> Targets:
     _one_each(responses["loglikelihoods"], responses["doc_id"])
-    return Targets(_flat(responses["loglikelihoods"]), _flat(responses["greedy"]))
+    return Targets(_flat(responses["loglikelihoods"]), _told(responses["greedy"]))
 
 
 def _texts(requests: pa.Table, responses: pa.Table) -> Texts:
@@ -203,7 +195,8 @@ def _texts(requests: pa.Table, responses: pa.Table) -> Texts:
     _one_each(requests["continuations"], requests["doc_id"])
     texts = [continuations[0]["text"] for continuations in requests["continuations"].to_pylist()]
     documents = [json.loads(document) for document in requests["document"].to_pylist()]
-    return Texts(texts, _summed(responses["loglikelihoods"]), _summed(responses["n_tokens"]), documents)
+    n_tokens = _summed(responses["n_tokens"]) if _told(responses["n_tokens"]) is not None else None
+    return Texts(texts, _summed(responses["loglikelihoods"]), n_tokens, documents)
 
 
 def _one_each(column: pa.ChunkedArray, doc_ids: pa.ChunkedArray) -> None:
@@ -215,6 +208,8 @@ def _results(responses: pa.Table, kind: str) -> list[list[Any]]:
     """What a task's process_results gets: (log-likelihood, greedy) per continuation; of a rolling text its log-likelihood."""
     if kind == "loglikelihood_rolling":
         return [[total] for total in _summed(responses["loglikelihoods"]).tolist()]
+    if _told(responses["greedy"]) is None:
+        raise UserError("process_results needs to know which texts greedy decoding would have written; name the column under `answers`")
     pairs = zip(responses["loglikelihoods"].to_pylist(), responses["greedy"].to_pylist(), strict=True)
     return [list(zip(loglikelihoods, greedy, strict=True)) for loglikelihoods, greedy in pairs]
 
@@ -381,6 +376,11 @@ def _as_text(value: Any) -> str:
 def _flat(column: pa.ChunkedArray) -> np.ndarray:
     """The values of a list column, one document after the other."""
     return column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+
+
+def _told(column: pa.ChunkedArray) -> np.ndarray | None:
+    """`_flat`, or None where every list is empty: of recorded answers, which do not tell."""
+    return flat if len(flat := _flat(column)) else None
 
 
 def _starts(column: pa.ChunkedArray) -> np.ndarray:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from snakeval.errors import UserError
 from snakeval.metrics.aggregation import Aggregation, Item
-from snakeval.metrics.metric import Metric
+from snakeval.metrics.metric import Metric, told
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Choices:
     texts: pa.StringArray
     loglikelihoods: np.ndarray
     unconditional: np.ndarray | None  # log-likelihoods after nothing, where they were asked
-    greedy: np.ndarray
-    n_tokens: np.ndarray
+    greedy: np.ndarray | None  # None: recorded answers, which do not tell
+    n_tokens: np.ndarray | None
     starts: np.ndarray  # documents + 1
     golds: list[list[int]]  # indices of the right choices of each document
 
@@ -98,7 +98,7 @@ def per_byte(choices: Choices) -> np.ndarray:
 
 
 def per_token(choices: Choices) -> np.ndarray:
-    return _over(choices.loglikelihoods, choices.n_tokens)
+    return _over(choices.loglikelihoods, told(choices.n_tokens, "numbers of tokens"))
 
 
 def mutual_information(choices: Choices) -> np.ndarray:
@@ -111,7 +111,7 @@ def mutual_information(choices: Choices) -> np.ndarray:
 
 def exact_match(choices: Choices, **_: object) -> tuple[np.ndarray, np.ndarray]:
     """Whether a right choice is what greedy decoding would have written, 0 or 1."""
-    hits = (choices.right & choices.greedy).astype(float)
+    hits = (choices.right & told(choices.greedy, "which texts greedy decoding would have written")).astype(float)
     return choices.argmax(choices.loglikelihoods), np.maximum.reduceat(hits, choices.first) if len(hits) else hits
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from snakeval.errors import UserError
 from snakeval.metrics.aggregation import Item
-from snakeval.metrics.metric import Metric
+from snakeval.metrics.metric import Metric, told
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Targets:
     """One target per document, after its prompt."""
 
     loglikelihoods: np.ndarray
-    greedy: np.ndarray  # greedy decoding would have written the target
+    greedy: np.ndarray | None  # greedy decoding would have written the target; None: recorded answers, which do not tell
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Texts:
 
     texts: list[str]
     loglikelihoods: np.ndarray
-    n_tokens: np.ndarray
+    n_tokens: np.ndarray | None
     documents: Sequence[Mapping[str, Any]] = ()
 
     def counted(self, column: str | None) -> list[str]:
@@ -51,7 +51,7 @@ def loglikelihood(targets: Targets, **_: object) -> list[Item]:
 
 def is_greedy(targets: Targets, **_: object) -> list[Item]:
     """Whether greedy decoding would have written the target, 0 or 1."""
-    return targets.greedy.astype(float).tolist()
+    return told(targets.greedy, "which texts greedy decoding would have written").astype(float).tolist()
 
 
 def nothing(targets: Targets, **_: object) -> list[Item]:
@@ -68,7 +68,7 @@ def per_byte(texts: Texts, counted: str | None = None, **_: object) -> list[Item
 
 
 def per_token(texts: Texts, **_: object) -> list[Item]:
-    return _with(texts, texts.n_tokens.tolist())
+    return _with(texts, told(texts.n_tokens, "numbers of tokens").tolist())
 
 
 def _with(texts: Texts, weights: list[int]) -> list[Item]:

@@ -4,9 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
+from snakeval.errors import UserError
 from snakeval.metrics.aggregation import Item
 
 Kind = Literal["multiple_choice", "loglikelihood", "loglikelihood_rolling", "generate_until"]
+
+
+def told(values: np.ndarray | None, what: str) -> np.ndarray:
+    """`values`, which recorded answers may lack. Raises UserError where they do."""
+    if values is None:
+        raise UserError(f"the recorded answers do not tell {what}, which the metric needs; remove it from metric_list")
+    return values
 
 
 @dataclass(frozen=True)
