@@ -32,6 +32,8 @@ localrules:
     all,
     download_dataset,
     download_model,
+    findings,
+    preflight,
     tables,
     report,
     verify,
@@ -119,5 +121,7 @@ def minutes_of_model(wildcards, input, attempt):
 def print_summary():
     """The leaderboard and where the report lies, unless the run was for something else."""
     summary, page = Path(RESULTS, "tables", "summary.md"), Path(RESULTS, "report", "index.html")
+    if (preflight := Path(RESULTS, "tables", "preflight.md")).exists() and not preflight.read_text().startswith("Preflight: nothing"):
+        print(f"\n{preflight.read_text().splitlines()[0]} See {preflight}", file=sys.stderr)
     if page.exists():
         print(f"\n{summary.read_text()}\nReport: {page.resolve()}", file=sys.stderr)

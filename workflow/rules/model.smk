@@ -19,13 +19,15 @@ rule download_model:
 
 
 rule tokens:
-    """Requests as the model's token ids; what had to be cut is counted."""
+    """Requests as the model's token ids; what had to be cut is counted, what looks wrong is found."""
     input:
         settings=settings_of("tokens", "model"),
         model=f"{RESULTS}/models/{{model}}.parquet",
         requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
     output:
-        f"{RESULTS}/index/tokens/{{model}}.parquet",
+        tokens=f"{RESULTS}/index/tokens/{{model}}.parquet",
+        preflight=f"{RESULTS}/index/preflight/{{model}}.parquet",
+        forecast=f"{RESULTS}/index/forecast/{{model}}.parquet",
     wildcard_constraints:
         model=one_of(ASKED),
     log:
@@ -47,6 +49,7 @@ rule infer:
         settings=settings_of("responses", "model"),
         model=f"{RESULTS}/models/{{model}}.parquet",
         tokens=f"{RESULTS}/index/tokens/{{model}}.parquet",
+        preflight=[ancient(f"{RESULTS}/index/check_tasks.parquet"), ancient(f"{RESULTS}/index/preflight/{{model}}.parquet")],
     output:
         f"{RESULTS}/index/asked/{{model}}/{{shard}}.parquet",
     wildcard_constraints:

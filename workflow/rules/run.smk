@@ -1,6 +1,45 @@
 # All models and tasks together: tables with intervals and comparisons, and the page that shows them.
 
 
+rule findings:
+    """What preflight found, of all models, and a forecast of tokens, memory and time."""
+    input:
+        settings=settings_of("findings"),
+        tasks=rules.check_tasks.output,
+        prompts=expand(f"{RESULTS}/index/preflight/{{model}}.parquet", model=ASKED),
+        loads=expand(f"{RESULTS}/index/forecast/{{model}}.parquet", model=ASKED),
+    output:
+        findings=f"{RESULTS}/tables/preflight.parquet",
+        forecast=f"{RESULTS}/tables/forecast.parquet",
+        summary=f"{RESULTS}/tables/preflight.md",
+    log:
+        f"{RESULTS}/logs/findings.log",
+    conda:
+        "../../envs/score.yaml"
+    params:
+        models={model: RUN.config.models[model].model_dump() for model in ASKED},
+    message:
+        "Findings of preflight"
+    script:
+        "../scripts/collect_findings.py"
+
+
+rule preflight:
+    """Show them, and fail when a model would not be asked; `snakemake preflight`."""
+    input:
+        settings=settings_of("findings"),
+        findings=rules.findings.output.findings,
+        summary=rules.findings.output.summary,
+    log:
+        f"{RESULTS}/logs/preflight.log",
+    conda:
+        "../../envs/score.yaml"
+    message:
+        "Preflight"
+    script:
+        "../scripts/preflight.py"
+
+
 rule tables:
     """Scores with intervals, comparisons between models, what went wrong, what it cost."""
     input:

@@ -36,3 +36,22 @@ rule requests:
         "Requests of {wildcards.entry}"
     script:
         "../scripts/build_requests.py"
+
+
+rule check_tasks:
+    """What is wrong with documents, and with their scoring, found before a model is asked."""
+    input:
+        settings=settings_of("check_tasks"),
+        requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
+    output:
+        f"{RESULTS}/index/check_tasks.parquet",
+    log:
+        f"{RESULTS}/logs/check_tasks.log",
+    conda:
+        "../../envs/score.yaml"
+    params:
+        entries=ENTRIES,
+    message:
+        "Checking tasks"
+    script:
+        "../scripts/check_tasks.py"

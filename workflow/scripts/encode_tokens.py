@@ -1,15 +1,18 @@
-"""Encode every entry's requests for one model; files that are still right are kept."""
+"""Encode every entry's requests for one model; files that are still right are kept. Then look at what the model would read."""
 
 from functools import cache
 from pathlib import Path
 
+import pyarrow as pa
+
 from snakeval import entry_files, identity, job, parquet, schemas, tokens
+from snakeval.preflight import findings, forecast, prompts
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 model, folder = snakemake.wildcards.model, Path(snakemake.params.results, "tokens", snakemake.wildcards.model)
 requests = dict(zip(snakemake.params.entries, snakemake.input.requests))
 files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
-of_model = [settings, identity.content(files)]
+of_model = [{key: value for key, value in settings.items() if key != "preflight"}, identity.content(files)]
 
 
 @cache
@@ -23,4 +26,13 @@ def encode(entry):
 
 
 fingerprints = {entry: parquet.fingerprint_of(of_model, parquet.digest(file)) for entry, file in requests.items()}
-entry_files.refresh(snakemake.output[0], folder, fingerprints, encode, schemas.TOKENS)
+index = snakemake.output.tokens
+entry_files.refresh(index, folder, fingerprints, encode, schemas.TOKENS)
+
+found, loads = [], []
+for entry, file in requests.items():
+    asked, encoded = parquet.read(file, schemas.REQUESTS), entry_files.read(index, entry, schemas.TOKENS)
+    found += prompts.check(asked, encoded, load_encoder(), model=model, entry=entry)
+    loads.append(forecast.load(encoded, Path(identity.folder(files, snakemake.input.model)), model=model, entry=entry))
+parquet.write(findings.table(found), snakemake.output.preflight, schemas.PREFLIGHT)
+parquet.write(pa.Table.from_pylist(loads, schemas.FORECAST), snakemake.output.forecast, schemas.FORECAST)

@@ -4,8 +4,10 @@ from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from snakeval import entry_files, gpus, identity, infer, job, parquet, schemas
+from snakeval.preflight import findings
 from snakeval.store import Store
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
@@ -15,6 +17,9 @@ files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
 of_model = [settings, identity.content(files)]
 fingerprints = {entry: parquet.fingerprint_of(of_model, digest) for entry, digest in entry_files.digests(index).items()}
 devices = []  # their locks, held until the process ends
+rows = findings.stop_on_errors(snakemake.input.preflight)
+if number == 1:
+    print(*findings.lines(rows.filter(pc.equal(rows["model"], model))), sep="\n", end="", file=terminal)
 
 
 @cache

@@ -20,7 +20,10 @@ STAGES = {  # the modules whose code decides what a rule's files hold
     "datasets": ["snakeval.download"],
     "models": ["snakeval.download"],
     "requests": ["snakeval.requests"],
+    "check_tasks": ["snakeval.preflight.documents", "snakeval.preflight.rehearsal"],
     "tokens": ["snakeval.tokens"],
+    "preflight": ["snakeval.preflight.prompts", "snakeval.preflight.forecast"],
+    "findings": ["snakeval.preflight.findings", "snakeval.preflight.forecast"],
     "responses": ["snakeval.infer", "snakeval.engine"],
     "recorded": ["snakeval.recorded"],
     "scores": ["snakeval.scoring"],
@@ -104,6 +107,8 @@ def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: 
         }
         for rule, keys in MODEL_KEYS.items()
     }
+    for settings in models["tokens"].values():
+        settings["preflight"] = code["preflight"]  # looks at the tokens, does not change them
     for name, settings in models["models"].items():
         if name in recorded:
             settings |= recorded[name].pop("signed")
@@ -119,6 +124,8 @@ def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: 
         "datasets": datasets,
         "requests": requests,
         **models,
+        "check_tasks": {"": {"code": code["check_tasks"], **allowed, "entries": scoring}},
+        "findings": {"": {"code": code["findings"], "models": names}},
         "scores": {"": {"code": code["scores"], **allowed, "entries": scoring}},
         "recorded": recorded,
         "tables": {"": of_run | {"code": code["tables"], "asked": [name for name in names if name not in recorded], "targets": figures}},

@@ -1,0 +1,10 @@
+"""Show what preflight found and what it forecasts, and fail when a model would not be asked."""
+
+from pathlib import Path
+
+from snakeval import job
+from snakeval.preflight import findings
+
+settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
+print(Path(snakemake.input.summary).read_text(encoding="utf-8"), file=terminal)
+findings.stop_on_errors([snakemake.input.findings])

@@ -1,0 +1,100 @@
+"""What is wrong with the documents of a task, whatever model answers them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from snakeval.preflight.findings import Finding, per_task
+
+NO_GOLD = -100
+COLUMNS = ["task", "doc_id", "kind", "preamble", "questions", "continuations", "choices", "gold", "references", "generation"]
+_JOINT = "\x1f"
+
+
+def check(requests: pa.Table, entry: str, scoring: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    """Findings in REQUESTS (at least COLUMNS of it) of one entry. `scoring`: the scoring settings of its tasks."""
+    checks = [
+        ("duplicate", _duplicates(requests), "question, choices and answer stand more than once; drop them in process_docs"),
+        ("few_shot_leak", _leaks(requests), "a few-shot example is the document itself; set fewshot_split to another split"),
+        (
+            "blank_continuation",
+            _blank(requests),
+            "a continuation is empty or white space, so its log-likelihood says nothing; mend doc_to_choice",
+        ),
+        ("no_right_choice", _without_right_choice(requests), "the right answer is not among the choices; mend doc_to_target"),
+        (
+            "stop_in_reference",
+            _stopped(requests, scoring),
+            "the right answer holds a stop string, so it can never be written whole; mend `until` in generation_kwargs",
+        ),
+    ]
+    return [finding for name, found, message in checks for finding in per_task(found, requests, name, message, model=None, entry=entry)]
+
+
+def _duplicates(requests: pa.Table) -> np.ndarray:
+    """Documents equal to an earlier one of their task."""
+    texts = [pc.binary_join(requests[name].combine_chunks(), _JOINT) for name in ("questions", "choices", "references")]
+    keys = pc.binary_join_element_wise(requests["task"].combine_chunks(), *texts, _JOINT * 2).dictionary_encode().indices.to_numpy()
+    first = np.unique(keys, return_index=True)[1]
+    found = np.ones(len(keys), bool)
+    found[first] = False
+    return found
+
+
+def _leaks(requests: pa.Table) -> np.ndarray:
+    """Documents with an example whose question is theirs and whose answer is one of their right ones."""
+    found = np.zeros(len(requests), bool)
+    preamble = requests["preamble"].combine_chunks()
+    turns, parents = preamble.flatten(), pc.list_parent_indices(preamble).to_numpy()
+    if not len(turns):
+        return found
+    questions = pc.list_element(_at_least_one(requests["questions"].combine_chunks()), 0)
+    text, user = pc.struct_field(turns, "text"), pc.equal(pc.struct_field(turns, "role"), "user")
+    same = pc.and_(user, pc.equal(text, questions.take(pa.array(parents)))).to_numpy(zero_copy_only=False)
+    for turn in np.flatnonzero(same):
+        parent, answer = int(parents[turn]), turns[int(turn) + 1]["text"].as_py().strip() if turn + 1 < len(turns) else None
+        right = [reference.strip() for reference in requests["references"][parent].as_py()]
+        found[parent] |= answer in right
+    return found
+
+
+def _at_least_one(lists: pa.ListArray) -> pa.ListArray:
+    """Lists of texts with None in place of an empty list, so that they have a first element."""
+    return pc.if_else(pc.equal(pc.list_value_length(lists), 0), pa.scalar([None], lists.type), lists)
+
+
+def _blank(requests: pa.Table) -> np.ndarray:
+    continuations = requests["continuations"].combine_chunks()
+    blank = pc.equal(pc.utf8_trim_whitespace(pc.struct_field(continuations.flatten(), "text")), "")
+    return _any(continuations, blank)
+
+
+def _without_right_choice(requests: pa.Table) -> np.ndarray:
+    gold = requests["gold"].combine_chunks()
+    return _any(gold, pc.equal(gold.flatten(), NO_GOLD))
+
+
+def _stopped(requests: pa.Table, scoring: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
+    """Generated answers of which no reference is free of stop strings; not where a task's own code scores, for whom references are more."""
+    own = [name for name, how in scoring.items() if how.get("process_results") or how.get("unsafe_code")]
+    found = pc.and_(pc.equal(requests["kind"], "generate_until"), pc.invert(pc.is_in(requests["task"], pa.array(own, pa.string()))))
+    until = pc.struct_field(requests["generation"].combine_chunks(), "until")
+    references = requests["references"].combine_chunks()
+    encoded = pc.binary_join(pc.fill_null(until, pa.scalar([], until.type)), _JOINT).dictionary_encode()
+    stopped, codes = np.zeros(len(requests), bool), encoded.indices.to_numpy()
+    for code, joined in enumerate(encoded.dictionary.to_pylist()):
+        for stop in filter(None, joined.split(_JOINT)):
+            holds = pc.match_substring(pc.utf8_trim_whitespace(references.flatten()), stop)
+            free = _any(references, pc.invert(holds)) | (pc.list_value_length(references).to_numpy() == 0)
+            stopped |= ~free & (codes == code)
+    return stopped & found.to_numpy(zero_copy_only=False)
+
+
+def _any(lists: pa.ListArray, holds: pa.Array) -> np.ndarray:
+    """Whether `holds`, over the flat values of `lists`, is true of any value of each list."""
+    found = np.zeros(len(lists), bool)
+    found[pc.list_parent_indices(lists).to_numpy()[holds.to_numpy(zero_copy_only=False)]] = True
+    return found

@@ -1,0 +1,109 @@
+"""Findings as a table, as lines, and as the error that stops a run."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from snakeval import parquet
+from snakeval.errors import UserError
+from snakeval.schemas import PREFLIGHT
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with a task's documents, for one model or (None) for all."""
+
+    model: str | None
+    entry: str
+    task: str
+    check: str
+    severity: str  # error or warning
+    documents: int
+    of: int
+    example: int | None
+    message: str  # what and what to do, in a line
+
+
+def table(findings: Iterable[Finding]) -> pa.Table:
+    """PREFLIGHT rows, errors first."""
+    rows = sorted(findings, key=lambda f: (f.severity, f.model or "", f.entry, f.task, f.check))
+    return pa.Table.from_pylist([asdict(finding) for finding in rows], PREFLIGHT)
+
+
+def per_task(
+    found: np.ndarray, table: pa.Table, check: str, message: str, *, model: str | None, entry: str, systematic: str = "warning"
+) -> list[Finding]:
+    """A finding per task with documents for which `found` (a mask over the rows of `table`) holds.
+
+    `systematic` is the severity where it holds for every document of a task.
+    """
+    if not found.any():
+        return []
+    tasks = table["task"].combine_chunks().dictionary_encode()
+    codes, ids = tasks.indices.to_numpy(), table["doc_id"].to_numpy()
+    findings = []
+    for code in np.unique(codes[found]):
+        of, hit = codes == code, found & (codes == code)
+        severity = systematic if hit.sum() == of.sum() else "warning"
+        name = tasks.dictionary[int(code)].as_py()
+        findings.append(Finding(model, entry, name, check, severity, int(hit.sum()), int(of.sum()), int(ids[hit].min()), message))
+    return findings
+
+
+def stop_on_errors(files: Iterable[str | Path]) -> pa.Table:
+    """The PREFLIGHT rows in files. Raises UserError with the lines of errors among them."""
+    rows = pa.concat_tables([parquet.read(file, PREFLIGHT) for file in files])
+    if errors := lines(rows.filter(pc.equal(rows["severity"], "error"))):
+        raise UserError("\n".join(["preflight found what would ruin the run:", *errors]))
+    return rows
+
+
+def lines(rows: pa.Table) -> list[str]:
+    """A line for what is the same about tasks of a model: how many documents of how many, where first, what to do."""
+    groups: dict[tuple[str, str | None, str, str, str], list[dict]] = {}
+    for row in rows.to_pylist():
+        groups.setdefault((row["severity"], row["model"], row["entry"], row["check"], row["message"]), []).append(row)
+    return [_line(*key, rows_) for key, rows_ in groups.items()]
+
+
+def _line(severity: str, model: str | None, entry: str, check: str, message: str, rows: list[dict]) -> str:
+    documents, of, first = sum(row["documents"] for row in rows), sum(row["of"] for row in rows), rows[0]
+    tasks = "" if [row["task"] for row in rows] == [entry] else f" ({_some([row['task'] for row in rows])})"
+    where = f"{model}, {entry}{tasks}" if model else f"{entry}{tasks}"
+    example = "" if first["example"] is None else f", first {first['example']}"
+    return f"{severity}: {where}: {check}: {documents} of {of} documents{example}: {message}"
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def as_text(findings: pa.Table, forecast: pa.Table) -> str:
+    """Findings, a line each, and the forecast as a table of Markdown."""
+    from snakeval import summary
+
+    found = lines(findings)
+    errors = sum(line.startswith("error") for line in found)
+    head = f"Preflight: {errors} errors, {len(found) - errors} warnings." if found else "Preflight: nothing found."
+    columns = ("model", "entry", "documents", "tokens to read", "to write at most", "memory", "about")
+    rows = [
+        (
+            row["model"],
+            row["entry"],
+            f"{row['documents']:,}",
+            f"{row['prompt_tokens'] + row['scored_tokens']:,}",
+            f"{row['generated_tokens']:,}",
+            "–" if row["memory_bytes"] is None else f"{row['memory_bytes'] / 1e9:.2f} GB",
+            "–" if row["seconds"] is None else _duration(row["seconds"]),
+        )
+        for row in forecast.to_pylist()
+    ]
+    return "\n".join([head, *found, "", *([summary.table(columns, rows, columns[2:])] if rows else []), ""])
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,90 @@
+"""How much a model has to read and write for an entry, the memory that takes at least, and about how long.
+
+Time is arithmetic: 2 operations per parameter and token, of which a GPU does 10¹⁴ a second and a CPU core 2.5·10¹⁰; decoding on a GPU reads
+all weights for each token of 64 answers at once, at 10¹² bytes a second. Answers are taken to be as long as they may be, so most runs are
+faster. Loading, and what the store knows already, are not counted.
+"""
+
+import json
+import math
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from snakeval.schemas import FORECAST
+
+GPU, CORE, BANDWIDTH, ANSWERS_AT_ONCE = 1e14, 2.5e10, 1e12, 64
+_SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
+
+
+def load(tokens: pa.Table, folder: Path, *, model: str, entry: str) -> dict[str, Any]:
+    """A row of FORECAST with what TOKENS of an entry and the files in a model's `folder` tell; memory and time are still null."""
+    contexts, continuations = tokens["contexts"].combine_chunks(), tokens["continuations"].combine_chunks()
+    lengths = pc.list_value_length(contexts.flatten())
+    scored = pc.list_value_length(pc.struct_field(continuations.flatten(), "ids"))
+    generation = tokens["generation"].combine_chunks()
+    new, samples = (pc.fill_null(pc.struct_field(generation, name), 0) for name in ("max_new_tokens", "samples"))
+    parameters, numbers = _parameters(folder), _cache_numbers(folder)
+    longest = (pc.max(lengths).as_py() or 0) + max(pc.max(scored).as_py() or 0, pc.max(new).as_py() or 0)
+    return {
+        "model": model,
+        "entry": entry,
+        "documents": len(tokens),
+        "requests": len(scored) + (pc.sum(samples).as_py() or 0),
+        "prompt_tokens": pc.sum(lengths).as_py() or 0,
+        "scored_tokens": pc.sum(scored).as_py() or 0,
+        "generated_tokens": pc.sum(pc.multiply(new, samples)).as_py() or 0,
+        "longest": longest,
+        "parameters": parameters,
+        "weights_bytes": sum(file.stat().st_size for file in folder.glob("*.safetensors")),
+        "cache_numbers": numbers,
+        "memory_bytes": None,
+        "seconds": None,
+    }
+
+
+def forecast(loads: pa.Table, models: Mapping[str, Mapping[str, Any]]) -> pa.Table:
+    """FORECAST with memory and time filled in. `models`: how each is run (dtype, gpus, threads, shards), by name."""
+    rows = loads.to_pylist()
+    for row in rows:
+        how, parameters = models[row["model"]], row["parameters"]
+        if not parameters:
+            continue
+        size = _SIZES.get(how["dtype"]) or row["weights_bytes"] / parameters
+        row["memory_bytes"] = int((parameters + (row["cache_numbers"] or 0) * row["longest"]) * size)
+        speed = how["gpus"] * GPU or how["threads"] * CORE
+        seconds = 2 * parameters * (row["prompt_tokens"] + row["scored_tokens"]) / speed
+        if how["gpus"]:
+            seconds += row["generated_tokens"] / ANSWERS_AT_ONCE * parameters * size / (BANDWIDTH * how["gpus"])
+        else:
+            seconds += 2 * parameters * row["generated_tokens"] / speed
+        row["seconds"] = seconds / how["shards"]
+    return pa.Table.from_pylist(rows, FORECAST)
+
+
+def _parameters(folder: Path) -> int | None:
+    """Numbers in a folder's safetensors files, from their headers (github.com/huggingface/safetensors#format)."""
+    total = 0
+    for path in folder.glob("*.safetensors"):
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(length))
+        total += sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+    return total or None
+
+
+def _cache_numbers(folder: Path) -> int | None:
+    """Numbers that attention keeps per token: a key and a value for each layer and key-value head; None where the model does not say."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = config.get("text_config") or config
+    layers, heads, width = (
+        next((config[name] for name in names if config.get(name)), None)
+        for names in (("num_hidden_layers", "n_layer"), ("num_attention_heads", "n_head"), ("hidden_size", "n_embd"))
+    )
+    if not layers or not heads or not width:
+        return None
+    return 2 * layers * (config.get("num_key_value_heads") or heads) * (config.get("head_dim") or width // heads)

@@ -1,0 +1,98 @@
+"""What is wrong with what a model would read, seen in its tokens."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from snakeval.preflight.findings import Finding, per_task
+from snakeval.tokens import Encoder
+
+_TURN_MARKERS = ("<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "[INST]", "<|user|>", "<|assistant|>", "<|User|>", "<|turn>")
+
+
+def check(requests: pa.Table, tokens: pa.Table, encoder: Encoder, *, model: str, entry: str) -> list[Finding]:
+    """Findings in the TOKENS that `encoder` made of REQUESTS of one entry, both in the same order."""
+    room = f"the model reads {encoder.max_length} tokens"
+    checks = [
+        (
+            "truncated",
+            _positive(tokens["truncated_tokens"]),
+            f"{room}, so the prompt loses its beginning; fewer few-shot examples fit",
+            "warning",
+        ),
+        ("dropped_shots", _positive(tokens["dropped_shots"]), f"{room}, so few-shot examples are left out", "warning"),
+        (
+            "short_answer",
+            _shortened(requests, tokens),
+            f"{room}, so the answer may be no longer than the prompt leaves room for",
+            "warning",
+        ),
+    ]
+    if encoder.family == "causal":
+        doubled, missing = _bos(tokens, encoder)
+        text = "the prompt begins with BOS twice, for its text holds one already; take it out of the task or the chat template"
+        checks.append(("bos_doubled", doubled, text, "error"))
+        reason = "as add_bos: false says" if encoder.add_bos is False else "though others begin with it"
+        checks.append(("bos_missing", missing, f"the prompt does not begin with BOS, {reason}", "warning"))
+    if encoder.family in ("causal", "seq2seq"):
+        if encoder.chat:
+            text = "the task's text holds marks of a chat template, which is then applied twice; use the plain task or set chat: false"
+            checks.append(("chat_twice", _marked(requests, encoder), text, "error"))
+        elif getattr(encoder.tokenizer, "chat_template", None):
+            text = "the tokenizer has a chat template that is not used; set chat: true if the model was trained to follow instructions"
+            checks.append(("chat_unused", np.ones(len(requests), bool), text, "warning"))
+    return [
+        finding
+        for name, found, message, systematic in checks
+        for finding in per_task(found, requests, name, message, model=model, entry=entry, systematic=systematic)
+    ]
+
+
+def _positive(column: pa.ChunkedArray) -> np.ndarray:
+    return column.to_numpy() > 0
+
+
+def _shortened(requests: pa.Table, tokens: pa.Table) -> np.ndarray:
+    """Generated answers that may be shorter than the task allows."""
+    wanted, granted = (
+        pc.fill_null(pc.struct_field(table["generation"].combine_chunks(), "max_new_tokens"), 0).to_numpy() for table in (requests, tokens)
+    )
+    return (granted < wanted) & (tokens["kind"].to_numpy() == "generate_until") if wanted.any() else np.zeros(len(tokens), bool)
+
+
+def _bos(tokens: pa.Table, encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
+    """Documents with a context that begins with BOS twice; and those with one that does not begin with it, though it should.
+
+    It should where others do, or where the configuration left it out. Windows of rolling texts begin with any token, contexts of one
+    token stand for nothing, and truncated ones have lost their beginning.
+    """
+    n, bos = len(tokens), encoder.tokenizer.bos_token_id
+    nowhere = np.zeros(n, bool)
+    contexts = tokens["contexts"].combine_chunks()
+    inner, parents = contexts.flatten(), pc.list_parent_indices(contexts).to_numpy()
+    starts, ids = inner.offsets.to_numpy(), inner.values.to_numpy()
+    counted = (tokens["kind"].to_numpy() != "loglikelihood_rolling") & ~_positive(tokens["truncated_tokens"])
+    counts = counted[parents] & (np.diff(starts) > 1)
+    if bos is None or not counts.any():
+        return nowhere, nowhere
+    starts, parents = starts[:-1][counts], parents[counts]
+    begins = ids[starts] == bos
+    doubled, missing = nowhere.copy(), nowhere.copy()
+    doubled[parents[begins & (ids[starts + 1] == bos)]] = True
+    if encoder.add_bos is False or begins.any():
+        missing[parents[~begins]] = True
+    return doubled, missing
+
+
+def _marked(requests: pa.Table, encoder: Encoder) -> np.ndarray:
+    """Documents whose question or few-shot examples hold a mark of a turn, or a special token of the tokenizer."""
+    special = [token for token in getattr(encoder.tokenizer, "all_special_tokens", []) if len(token) > 2]
+    pattern = "|".join(re.escape(mark) for mark in dict.fromkeys([*_TURN_MARKERS, *special]))
+    preamble, questions = requests["preamble"].combine_chunks(), requests["questions"].combine_chunks()
+    found = np.zeros(len(requests), bool)
+    for lists, texts in ((questions, questions.flatten()), (preamble, pc.struct_field(preamble.flatten(), "text"))):
+        holds = pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
+        found[pc.list_parent_indices(lists).to_numpy()[holds]] = True
+    return found

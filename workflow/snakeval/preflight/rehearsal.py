@@ -1,0 +1,53 @@
+"""A rehearsal of scoring with made-up answers: what would fail after hours of inference fails before it.
+
+The first documents of each task are answered with their own reference, or with log-likelihoods that fall from choice to choice, and
+scored as a run scores: metrics and filters exist and take their options, a task's functions can be imported and take a document, data
+that a metric needs is there, programs can be run.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from snakeval import scoring
+from snakeval.errors import UserError
+from snakeval.preflight.findings import Finding
+from snakeval.sandbox.execution import Runner
+from snakeval.schemas import RESPONSES
+
+DOCUMENTS = 2  # of each task
+
+
+def check(
+    requests: pa.Table, entry: str, settings: Mapping[str, Mapping[str, Any]], *, allow_functions: bool, runner: Runner | None
+) -> list[Finding]:
+    """A finding for each task of an entry (REQUESTS) that cannot be scored. `settings`: the scoring settings of its tasks."""
+    findings = []
+    for task, how in settings.items():
+        of_task = requests.filter(pc.field("task") == task)
+        some = of_task.slice(0, DOCUMENTS)
+        try:
+            scoring.score(some, made_up(some), how, allow_functions=allow_functions, runner=runner)
+        except UserError as error:
+            n = of_task.num_rows
+            findings.append(Finding(None, entry, task, "scoring", "error", n, n, None, f"answers could not be scored: {error}"))
+    return findings
+
+
+def made_up(requests: pa.Table) -> pa.Table:
+    """RESPONSES to REQUESTS by no model."""
+    rows = []
+    for request in requests.select(["task", "doc_id", "kind", "continuations", "references", "generation"]).to_pylist():
+        n = len(request["continuations"])
+        texts = [] if n else [request["references"][0] if request["references"] else ""] * request["generation"]["samples"]
+        answers = {
+            "loglikelihoods": [-1.0 - number for number in range(n)],
+            "greedy": [number == 0 for number in range(n)],
+            "n_tokens": [1] * (n or len(texts)),
+            "texts": texts,
+            "finish_reasons": ["stop"] * len(texts),
+        }
+        rows.append({"model": "rehearsal", **{key: request[key] for key in ("task", "doc_id", "kind")}, **answers})
+    return pa.Table.from_pylist(rows, RESPONSES)
