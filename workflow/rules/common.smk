@@ -17,6 +17,10 @@ LIBRARY = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(LIBRARY))
 os.environ["PYTHONPATH"] = os.pathsep.join([str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])])
 
+# Snakemake writes the interpreter's path into shell commands as it is: a space in it would end the command there.
+if " " in sys.executable:
+    sys.executable = shlex.quote(sys.executable)
+
 from snakeval import plan
 from snakeval.errors import UserError
 
