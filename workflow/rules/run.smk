@@ -5,7 +5,7 @@ rule findings:
     """What preflight found, of all models, and a forecast of tokens, memory and time."""
     input:
         settings=settings_of("findings"),
-        tasks=rules.check_tasks.output,
+        tasks=rules.check_tasks.output[0],
         prompts=expand(f"{RESULTS}/index/preflight/{{model}}.parquet", model=ASKED),
         loads=expand(f"{RESULTS}/index/forecast/{{model}}.parquet", model=ASKED),
     output:
