@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from project import REPOSITORY
 from pyarrow import parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
@@ -50,16 +51,11 @@ def secrets_in(folder: Path) -> list[str]:
     return found
 
 
+CONFIG = (REPOSITORY / "resources/demo/tiny/generation_config.json").read_bytes()
 FAULTS = {
     "too many requests": (lambda verb, path, count: (429, {"Retry-After": "0"}, b""), "HTTP 429"),
-    "server error": (lambda verb, path, count: (500, {}, b""), "HTTP 500"),
-    "access denied": (lambda verb, path, count: (401, {}, b""), "set HF_TOKEN to a token that may read"),
-    "half a file": (
-        lambda verb, path, count: (200, {"Content-Length": "5000"}, b"half") if "model.safetensors" in path and verb == "GET" else None,
-        "org/tiny",
-    ),
     "wrong content": (
-        lambda verb, path, count: (200, {}, b"{}") if "/resolve/" in path and "generation_config.json" in path and verb == "GET" else None,
+        lambda verb, path, count: (200, {}, CONFIG[::-1]) if path.endswith("/generation_config.json") and verb == "GET" else None,
         "generation_config.json came down with other content than the hub names",
     ),
 }
