@@ -131,6 +131,8 @@ def _read(files: Mapping[str, Path], tasks: Mapping[str, Settings], seed: int) -
 
 def _split(table: pa.Table, keys: list[str]) -> Iterator[tuple[tuple[str, ...], pa.Table]]:
     """The rows of each combination of values of `keys`, in their order in `table`."""
+    if not table.num_rows:
+        return
     codes = np.zeros(table.num_rows, dtype=np.int64)
     for key in keys:
         column = table[key].combine_chunks().dictionary_encode()

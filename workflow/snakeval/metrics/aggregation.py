@@ -59,8 +59,8 @@ def columns(
 ) -> tuple[pa.Array, pa.Array, pa.Array]:
     """The columns value, statistics and item of a metric: `items` of all answers, document by document, of which document d has counts[d].
 
-    `value` gives the number in an item, in place of the aggregation's own. Documents with several answers get the mean over them. Raises
-    TypeError or ValueError for items that the aggregation cannot take.
+    `value` gives the number in an item, in place of the aggregation's own. Documents with several answers get the mean over those that have
+    a number. Raises TypeError or ValueError for items that the aggregation cannot take.
     """
     n = len(counts)
     no_statistics, no_items = pa.nulls(n, pa.list_(pa.float64())), pa.nulls(n, pa.string())
@@ -77,7 +77,8 @@ def columns(
         scores = [(value if value and aggregation.kind == "mean" else aggregation.value)(item) for item in items]
         missing = np.array([score is None for score in scores], bool)
         numbers = np.array([0.0 if score is None else score for score in scores], float)
-    values = pa.array(_averaged(numbers, counts), mask=_averaged(missing, counts) > 0)
+    known = _averaged((~missing).astype(float), counts)  # share of a document's answers that have a number: the others are left out
+    values = pa.array(np.divide(_averaged(numbers, counts), known, out=np.zeros(len(known)), where=known > 0), mask=known == 0)
     if aggregation.kind == "mean":
         return values, no_statistics, no_items
     if (counts > 1).any():
