@@ -3,23 +3,20 @@
 from functools import cache
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from snakeval import entry_files, gpus, identity, infer, job, parquet, schemas
+from snakeval import gpus, identity, infer, job, parquet, schemas
 from snakeval.preflight import findings
 from snakeval.store import Store
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-model, params, index = snakemake.wildcards.model, snakemake.params, snakemake.input.tokens
-number, shards = map(int, snakemake.wildcards.shard.split("-of-"))
+model, shard, params, results = snakemake.wildcards.model, snakemake.wildcards.shard, snakemake.params, Path(snakemake.params.results)
+number, shards = map(int, shard.split("-of-"))
 files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
-of_model = [settings, identity.content(files)]
-fingerprints = {entry: parquet.fingerprint_of(of_model, digest) for entry, digest in entry_files.digests(index).items()}
 devices = []  # their locks, held until the process ends
-rows = findings.stop_on_errors(snakemake.input.preflight)
+found = findings.stop_on_errors(snakemake.input.preflight)
 if number == 1:
-    print(*findings.lines(rows.filter(pc.equal(rows["model"], model))), sep="\n", end="", file=terminal)
+    print(*findings.lines(found.filter(pc.equal(found["model"], model))), sep="\n", end="", file=terminal)
 
 
 @cache
@@ -36,19 +33,8 @@ def load_engine():
     return engine.load(identity.folder(files, snakemake.input.model), determines | how)
 
 
-@cache
-def keys(entry):
-    return infer.keys(entry_files.read(index, entry, schemas.TOKENS), store)
-
-
-def ask(entry):
-    before = list(fingerprints)[: list(fingerprints).index(entry)] if shards > 1 else []  # other shards may be asking them now
-    earlier = pa.concat_arrays([pa.array([], pa.string()), *map(keys, before)])
-    tokens = entry_files.read(index, entry, schemas.TOKENS)
-    how = {"model": model, "entry": entry, "shard": (number, shards), "earlier": earlier, "terminal": terminal}
-    return infer.ask(tokens, load_engine, store, **how)
-
-
-folder = Path(params.results, "asked", model, snakemake.wildcards.shard)
-with Store(Path(params.results, "store"), identity.identity(files, settings), identity.tokenizer_identity(files)) as store:
-    entry_files.refresh(snakemake.output[0], folder, fingerprints, ask, schemas.TIMINGS)
+who = {"model": model, "shard": (number, shards), "terminal": terminal}
+made_from = [settings, identity.content(files)]
+with Store(results / "store", identity.identity(files, settings), identity.tokenizer_identity(files)) as store:
+    folder = results / "asked" / model / shard
+    infer.ask_entries(snakemake.input.tokens, snakemake.output[0], folder, made_from, load_engine, store, **who)

@@ -11,17 +11,52 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from snakeval import entry_files, parquet
 from snakeval.engine.protocol import Counters, Engine
 from snakeval.errors import UserError
 from snakeval.progress import Progress
-from snakeval.schemas import ASKS, RESPONSES, TIMINGS
+from snakeval.schemas import ASKS, RESPONSES, TIMINGS, TOKENS
 from snakeval.store import Store
+
+
+def ask_entries(
+    tokens: str | Path,
+    output: str | Path,
+    folder: Path,
+    made_from: Sequence[Any],
+    load_engine: Callable[[], Engine],
+    store: Store,
+    *,
+    model: str,
+    shard: tuple[int, int],
+    terminal: TextIO | None = None,
+) -> None:
+    """Ask a model its shard of every entry that the index `tokens` lists; TIMINGS go to `folder`, their list to `output`.
+
+    An entry that was asked is skipped while its tokens and `made_from` (the model and its settings) are the same.
+    """
+    fingerprints = {entry: parquet.fingerprint_of(made_from, digest) for entry, digest in entry_files.digests(tokens).items()}
+    entries = list(fingerprints)
+
+    @cache
+    def keys_of(entry: str) -> pa.Array:
+        return keys(entry_files.read(tokens, entry, TOKENS), store)
+
+    def make(entry: str) -> pa.Table:
+        before = entries[: entries.index(entry)] if shard[1] > 1 else []  # other shards may be asking them now
+        earlier = pa.concat_arrays([pa.array([], pa.string()), *map(keys_of, before)])
+        asked = entry_files.read(tokens, entry, TOKENS)
+        return ask(asked, load_engine, store, model=model, entry=entry, shard=shard, earlier=earlier, terminal=terminal)
+
+    entry_files.refresh(output, folder, fingerprints, make, TIMINGS)
 
 
 def ask(
