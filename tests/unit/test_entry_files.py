@@ -1,5 +1,7 @@
 """Files of a job: what is still right is kept, what was finished is never lost, what was altered is noticed."""
 
+import os
+
 import pyarrow as pa
 import pytest
 
@@ -78,3 +80,14 @@ def test_a_reader_is_told_how_to_mend(job, tmp_path, harm):
     assert str(path) in str(caught.value)
     assert f"delete {index}" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_temporary_files_of_killed_writers_are_removed_once_they_are_old(job, tmp_path):
+    job(a="1")
+    folder = next(tmp_path.rglob("a.parquet")).parent
+    old, new = folder / ".b.parquet.x1.tmp", folder / ".b.parquet.x2.tmp"
+    old.touch()
+    new.touch()
+    os.utime(old, (0, 0))
+    job(a="1")
+    assert not old.exists() and new.exists()

@@ -36,6 +36,7 @@ def refresh(
         file = Path(os.path.relpath(path, index.parent)).as_posix()
         rows.append({"entry": entry, "file": file, "digest": parquet.digest(path), "fingerprint": fingerprint})
     parquet.write(pa.Table.from_pylist(rows, ENTRY_FILES), index, ENTRY_FILES)
+    parquet.remove_abandoned(folder)
 
 
 def digests(index: str | Path) -> dict[str, str]:

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ from snakeval.errors import UserError
 
 ROWS_PER_GROUP = 8192
 _KEY = b"snakeval"
+_ABANDONED_SECONDS = 86400.0  # age at which a temporary file cannot belong to a living writer
 _UNSEALED = "0" * 64  # stands where the footer's own digest will be
 _NOTED = re.compile(rb'\{"digest": "[0-9a-f]{64}", "fingerprint": "[^"]*", "footer": "(?P<footer>[0-9a-f]{64})"\}')
 
@@ -96,6 +98,16 @@ def verify(path: str | Path) -> bool:
         while file.tell() < start:
             sha256.update(file.read(min(start - file.tell(), 1 << 20)))
     return sha256.hexdigest() == recorded["digest"]
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove temporary files of writers that were killed."""
+    for path in folder.glob(".*.tmp"):
+        try:
+            if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                path.unlink()
+        except FileNotFoundError:  # renamed or removed by its owner
+            continue
 
 
 def fingerprint_of(*parts: object) -> str:

@@ -44,7 +44,6 @@ SECONDS_AT_RISK = 30.0
 PARTS_TO_COMPACT = 16
 ROWS_OF_A_LARGE_PART = 65536  # merging these again would cost more than it saves
 _FORMAT = b"snakeval request 1"  # changes when the meaning of a key does
-_ABANDONED_SECONDS = 86400.0  # age at which a temporary file cannot belong to a living writer
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +153,7 @@ class Store:
 
     def compact(self) -> None:
         """Merge small parts into one when there are PARTS_TO_COMPACT of them; equal keys once, the oldest answer stays."""
-        self._remove_abandoned()
+        parquet.remove_abandoned(self.folder)
         self._refresh()
         names = [name for name, part in sorted(self._parts.items()) if len(part) < ROWS_OF_A_LARGE_PART]
         if len(names) < PARTS_TO_COMPACT:
@@ -233,15 +232,6 @@ class Store:
         for name in names:
             yield _rows(self.folder / name, np.flatnonzero(first[start : start + len(self._parts[name])]))
             start += len(self._parts[name])
-
-    def _remove_abandoned(self) -> None:
-        """Remove temporary files of writers that were killed."""
-        for path in self.folder.glob(".*.tmp"):
-            try:
-                if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
-                    path.unlink()
-            except FileNotFoundError:  # renamed or removed by its owner
-                continue
 
 
 def _rows(path: Path, rows: np.ndarray) -> pa.Table:
