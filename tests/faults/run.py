@@ -1,6 +1,6 @@
 """Run the demo's small configuration again and again and do it harm at random, seeded points.
 
-    python tests/faults/run.py --faults 200 --seed 1 [--table docs/faults.md]
+    python tests/faults/run.py --faults 200 --seed 1 --table docs/faults.md
 
 A chain of faults strikes one project until its run comes to the end; then the tables are compared with those of an undisturbed run, byte
 for byte, and answers that stand in the store twice are counted. Faults to finished results follow, each mended and compared by itself.
@@ -47,16 +47,20 @@ def prepare(folder: Path) -> tuple[Project, Project, Project]:
 
 def during(project: Project, reference: Project, kinds: list[str], rng: random.Random) -> list[Record]:
     """Faults of these kinds, one after the other, to one run; then its end."""
-    records = []
+    records: list[Record] = []
+    twice = 0  # so far, to tell which fault made it more
     for kind in kinds:
         if (project.results / "report/index.html").exists() and project.tables() == reference.tables():
             shutil.rmtree(project.results)  # it came to the end: the next fault finds a new run
-            project.results.mkdir()
+            twice = 0
         project.results.mkdir(exist_ok=True)
         if (detail := faults.DURING[kind](project, rng)) is not None:
-            records.append(Record(kind, detail))
+            before, twice = twice, answered_twice(project)
+            records.append(Record(kind, detail, asked_twice=twice - before))
             print(f"{kind}: {detail}", flush=True)
     judge(project, reference, records)
+    if records:
+        records[-1].asked_twice += answered_twice(project) - twice
     return records
 
 
@@ -65,6 +69,7 @@ def after(project: Project, reference: Project, kind: str, rng: random.Random) -
     record = Record(kind, faults.AFTER[kind](project, rng) or "")
     print(f"{kind}: {record.detail}", flush=True)
     judge(project, reference, [record])
+    record.asked_twice = answered_twice(project)
     return [record]
 
 
@@ -78,12 +83,12 @@ def judge(project: Project, reference: Project, records: list[Record]) -> None:
     if differing:
         print(f"not as in the undisturbed run: {', '.join(differing)}", flush=True)
     identical = not problem and not differing
-    twice = _answered_twice(project)
     for record in records:
-        record.recovered, record.identical, record.asked_twice = not problem, identical, twice
+        record.recovered, record.identical = not problem, identical
 
 
-def _answered_twice(project: Project) -> int:
+def answered_twice(project: Project) -> int:
+    """Answers that stand in the store more than once."""
     keys = [key for part in project.results.glob("store/*/*.parquet") for key in pq.read_table(part, columns=["key"])["key"].to_pylist()]
     return len(keys) - len(set(keys))
 
@@ -100,11 +105,18 @@ def table(records: list[Record]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _insert(text: str, file: Path) -> None:
+    """Put the table where an earlier one stands in a page, or at its end."""
+    page = file.read_text(encoding="utf-8") if file.exists() else ""
+    before, _, _ = page.partition("| fault | injected |")
+    file.write_text(before + text, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--table", type=Path, help="write the summary here")
+    parser.add_argument("--table", type=Path, help="page whose last part is the summary")
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
     records: list[Record] = []
@@ -123,7 +135,7 @@ def main() -> None:
             shutil.rmtree(scratch)
             print(f"{len(records)} faults, {sum(not r.identical for r in records)} not recovered", flush=True)
             if arguments.table:
-                arguments.table.write_text(table(records), encoding="utf-8")
+                _insert(table(records), arguments.table)
     print(table(records))
     sys.exit(any(not record.identical for record in records))
 
