@@ -210,7 +210,7 @@ TARGETS = _schema(
     ("ci_low", pa.float64(), "lower end of our 95 % interval; null where undefined"),
     ("ci_high", pa.float64(), "upper end; null where undefined"),
     ("n", pa.int64(), "documents of ours; null without a score"),
-    ("status", pa.string(), "regenerated, differs, other documents, no score"),
+    ("status", pa.string(), "regenerated, differs, other documents, no score; of a score to reach: reached, not reached"),
     ("reason", pa.string(), "why"),
     ("source", pa.string(), "where the figure was published; null: not said"),
     ("note", pa.string(), "what the file of targets says of it; null: nothing"),

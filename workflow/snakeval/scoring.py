@@ -21,6 +21,7 @@ from snakeval import filters, metrics
 from snakeval.errors import UserError
 from snakeval.metrics.aggregation import Item, columns
 from snakeval.metrics.choice import Choices
+from snakeval.metrics.extension import is_own
 from snakeval.metrics.functions import callback_of
 from snakeval.metrics.likelihood import Targets, Texts
 from snakeval.sandbox import code_eval
@@ -272,6 +273,10 @@ def _items_of(
             return [metric.function(given, references[row], **options, **own) for given in ([texts] if metric.all_samples else texts)]
         except UserError as error:
             raise UserError(f"document {doc_ids[row]}: {error}") from error
+        except Exception as error:
+            if not is_own(metric):
+                raise
+            raise UserError(f"document {doc_ids[row]}: metric {metric.name} failed: {type(error).__name__}: {error}") from error
 
     each = runner.map if runner and metric.runs_code else map  # without programs in this thread, where time limits hold
     return list(each(items_of, range(len(answers))))

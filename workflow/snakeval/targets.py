@@ -26,6 +26,7 @@ from snakeval.errors import UserError
 
 ALL = "*"
 REGENERATED, DIFFERS, OTHER_DOCUMENTS, NO_SCORE = "regenerated", "differs", "other documents", "no score"
+REACHED, NOT_REACHED = "reached", "not reached"  # of a score that every model should reach
 
 
 class _Defaults(BaseModel):
@@ -148,6 +149,9 @@ def _verdict(
     delta = scale * line["value"] - target["target"]
     if target["n"] is not None and target["n"] != line["n"]:
         return OTHER_DOCUMENTS, f"published over {target['n']:,} documents, here {line['n']:,}; {_place(target['target'] / scale, line)}"
+    if target["model"] == ALL:
+        reached = delta >= 0 if line["higher_is_better"] else delta <= 0
+        return REACHED if reached else NOT_REACHED, f"{delta:+.4g}; {_place(target['target'] / scale, line)}"
     # scores are sums of floats: what is equal in exact arithmetic may differ in their last bits
     if abs(delta) <= target["tolerance"] + 1e-9 * max(1.0, abs(target["target"])):
         return REGENERATED, f"within {target['tolerance']:g}"

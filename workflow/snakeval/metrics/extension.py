@@ -8,6 +8,13 @@ from pathlib import Path
 from snakeval.errors import UserError
 from snakeval.metrics.metric import Metric
 
+_PREFIX = "snakeval_metrics_"  # of the names of modules
+
+
+def is_own(metric: Metric) -> bool:
+    """Whether a metric comes from a file of the user."""
+    return metric.function.__module__.startswith(_PREFIX)
+
 
 @cache
 def metrics_in(path: str, digest: str) -> dict[tuple[str, str], Metric]:
@@ -19,7 +26,7 @@ def metrics_in(path: str, digest: str) -> dict[tuple[str, str], Metric]:
         raise UserError(f"{path}: no such file; metric_files names Python files that define metrics")
     if hashlib.sha256(Path(path).read_bytes()).hexdigest() != digest:
         raise UserError(f"{path}: has changed since the run was planned; start it again")
-    spec = importlib.util.spec_from_file_location(f"snakeval_metrics_{Path(path).stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{_PREFIX}{Path(path).stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:

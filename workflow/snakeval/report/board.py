@@ -161,8 +161,8 @@ def standings(leading: list[Row], found: dict[tuple, Pair], models: list[str]) -
 
 def averaged(leading: list[Row]) -> list[Row]:
     """The rows that a mean over tasks may hold: from 0 to 1, and known for every model of the run."""
-    most = max((len(row.cells) for row in leading), default=0)
-    return [row for row in leading if row.bounded and len(row.cells) == most and all(cell.value is not None for cell in row.cells.values())]
+    models = {model for row in leading for model in row.cells}
+    return [row for row in leading if row.bounded and row.cells.keys() == models and all(c.value is not None for c in row.cells.values())]
 
 
 def mean_difference(leading: list[Row], found: dict[tuple, Pair], a: str, b: str) -> Pair | None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from snakeval import parquet, schemas
+from snakeval import parquet, schemas, summary
 from snakeval.report import board, cost, figures, history, quality, rule_graph, samples, text, variety
 
 _HERE = Path(__file__).parent
@@ -64,6 +64,7 @@ def write(results: Path, settings: dict, output: Path) -> None:
         quality=quality.measure(results, entries, models, rows),
         variety=variety.measure(results, entries, models, rows),
         published=published,
+        counted=summary.counted,
         history=history.courses(settings.get("history", []), results, leading),
         graph=rule_graph.layout(settings["provenance"]["rules"]),
         figures=figures,
