@@ -11,6 +11,7 @@ import yaml
 
 MODEL_STAGES = ["tokens tiny", "infer tiny", "responses tiny", "scores tiny"]
 RUN_STAGES = ["tables", "report"]
+PREFLIGHT = ["check_tasks", "findings"]
 
 
 def edit(path, old, new):
@@ -39,7 +40,9 @@ def test_a_model_added(project):
     tiny = {file: (project.results / file).read_bytes() for file in project.tables() if "tiny" in file}
     before = project.answers()
     project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "float32"}, "small": {"source": "demo:small", "dtype": "float32"}})
-    assert project.run() == Counter(["download_model small", "tokens small", "infer small", "responses small", "scores small", *RUN_STAGES])
+    assert project.run() == Counter(
+        ["download_model small", "tokens small", "infer small", "responses small", "scores small", "findings", *RUN_STAGES]
+    )
     assert project.answers() == 2 * before
     assert {file: (project.results / file).read_bytes() for file in tiny} == tiny
 
@@ -57,7 +60,7 @@ def test_a_task_added(project):
     jobs = project.run()
     assert jobs.pop("requests last_word") == 1
     assert [job for job in jobs if job.startswith("download_dataset")]
-    assert {job: n for job, n in jobs.items() if not job.startswith("download_dataset")} == Counter([*MODEL_STAGES, *RUN_STAGES])
+    assert {job: n for job, n in jobs.items() if not job.startswith("download_dataset")} == Counter(MODEL_STAGES + PREFLIGHT + RUN_STAGES)
     after = project.tables()
     assert {file: after[file] for file in before if not file.startswith("tables/")} == {
         file: content for file, content in before.items() if not file.startswith("tables/")
@@ -67,7 +70,7 @@ def test_a_task_added(project):
 def test_a_prompt_changed(project):
     answers, before = project.answers(), project.tables()
     edit(task_file(project, "boolean_expressions"), "doc_to_text: ", "description: 'True or false?'\ndoc_to_text: ")
-    assert project.run() == Counter(["requests boolean_expressions", *MODEL_STAGES, *RUN_STAGES])
+    assert project.run() == Counter(["requests boolean_expressions", *MODEL_STAGES, *PREFLIGHT, *RUN_STAGES])
     assert project.answers() == answers + 16  # two choices of eight documents
     after = project.tables()
     changed = {file for file in after if after[file] != before[file] and not file.startswith("tables/")}
@@ -77,7 +80,7 @@ def test_a_prompt_changed(project):
 def test_a_metric_changed_infers_nothing(project):
     before = project.answers()
     edit(task_file(project, "boolean_expressions"), "metric: acc,", "metric: acc_norm,")
-    assert project.run() == Counter(["scores tiny", *RUN_STAGES])
+    assert project.run() == Counter(["scores tiny", *PREFLIGHT, *RUN_STAGES])
     assert project.answers() == before
 
 
@@ -85,7 +88,9 @@ def test_a_raised_limit_infers_only_the_new_documents(project):
     before = project.answers()
     project.configure(limit=12)
     jobs = project.run()
-    assert jobs == Counter([f"requests {entry}" for entry in ("boolean_expressions", "arithmetic", "stories")] + MODEL_STAGES + RUN_STAGES)
+    assert jobs == Counter(
+        [f"requests {entry}" for entry in ("boolean_expressions", "arithmetic", "stories")] + MODEL_STAGES + PREFLIGHT + RUN_STAGES
+    )
     added = project.answers() - before
     project.configure(limit=8)
     project.run()
@@ -122,7 +127,7 @@ def test_shards_give_the_same_bytes(finished, unstarted):
 def test_the_code_of_a_stage_changed(project):
     before = project.answers()
     edit(project.folder / "workflow/snakeval/scoring.py", "def score(", "CHANGED = 1\n\n\ndef score(")
-    assert project.run() == Counter(["scores tiny", *RUN_STAGES])
+    assert project.run() == Counter(["scores tiny", *PREFLIGHT, *RUN_STAGES])
     assert project.answers() == before
 
 
