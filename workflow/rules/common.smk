@@ -34,6 +34,7 @@ wildcard_constraints:
 
 localrules:
     all,
+    bundle,
     download_dataset,
     download_model,
     findings,

@@ -198,7 +198,7 @@ class Config(_Section):
     metric_files: list[Located] = []
     """Python files that define metrics of your own, which task files may name."""
     allow_functions: bool = False
-    """Import the Python modules that task files name with !function. Only for authors you trust."""
+    """Import the Python that task files name, with !function or as a generator's file. Only for authors you trust."""
     allow_code: Literal[False, "sandbox", "weak"] = False
     """Run programs that models write: in a sandbox, or, weak, as your user with limits alone. Tasks with unsafe_code need it."""
     targets: Located | None = None

@@ -31,6 +31,7 @@ STAGES = {  # the modules whose code decides what a rule's files hold
     "gate": ["snakeval.gate"],
     "power": ["snakeval.sample_size"],
     "report": ["snakeval.report", "snakeval.provenance"],
+    "bundle": ["snakeval.bundle"],
 }
 LEFT_OUT = {  # modules whose changes cannot change what a rule's files hold
     "datasets": ["snakeval.tasks", "snakeval.tasks.functions"],  # they find a custom_dataset's function; its digest is in the settings
@@ -72,18 +73,20 @@ def make(values: Mapping[str, Any], files: list[str], root: Path) -> Run:
     config = check(values, where)
     folders = [path if path == PACKAGE else str(sources.task_folder(path, root)) for path in config.task_paths]
     entries = {name: tasks.resolve(entry.model_dump(), folders) for name, entry in config.entries().items()}
-    run = Run(config, entries, _settings(config, entries, root, where))
+    run = Run(config, entries, _settings(config, entries, folders, root, where))
     for rule, jobs in run.settings.items():
         for name, settings in jobs.items():
             _write_if_changed(Path(config.results, "settings", *([rule, f"{name}.json"] if name else [f"{rule}.json"])), settings)
     return run
 
 
-def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: Path, where: str) -> dict[str, dict[str, Any]]:
+def _settings(
+    config: Config, entries: Mapping[str, tasks.ResolvedEntry], folders: list[str], root: Path, where: str
+) -> dict[str, dict[str, Any]]:
     """Rule -> name of the job -> settings; a rule with one job has the name ""."""
     code = {rule: code_digest(modules, LEFT_OUT.get(rule, ())) for rule, modules in STAGES.items()}
     datasets: dict[str, Any] = {}
-    requests = {}
+    requests: dict[str, Any] = {}
     for name, resolved in entries.items():
         requests[name] = {
             "code": code["requests"],
@@ -118,6 +121,7 @@ def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: 
     scoring = {name: {task.name: task.scoring_settings() | own_metrics for task in resolved.tasks} for name, resolved in entries.items()}
     groups = {name: [asdict(group) for group in resolved.groups] for name, resolved in entries.items()}
     allowed = {"allow_functions": config.allow_functions, "allow_code": config.allow_code}
+    bundled = [(name, task) for name, entry in entries.items() for task in entry.tasks if not _is_generated(task, config)]
     of_run = {"seed": config.seed, "models": names, "entries": scoring, "groups": groups}
     figures = targets.read(Path(config.targets)) if config.targets else []
     return {
@@ -131,6 +135,15 @@ def _settings(config: Config, entries: Mapping[str, tasks.ResolvedEntry], root: 
         "tables": {"": of_run | {"code": code["tables"], "asked": [name for name in names if name not in recorded], "targets": figures}},
         "gate": {"": of_run | {"code": code["gate"], "baseline": config.baseline, **config.gate.model_dump()}},
         "power": {"": {"code": code["power"], **config.power.model_dump()}},
+        "bundle": {
+            "": {
+                "code": code["bundle"],
+                "config": config.model_dump(exclude_defaults=True),
+                "task_folders": dict(zip(config.task_paths, folders, strict=True)),
+                "documents": [_bundled(task, requests[name]["tasks"][task.name]) for name, task in bundled],
+                "scoring": [task for of_entry in scoring.values() for task in of_entry.values()],
+            }
+        },
         "report": {"": {"code": code["report"], "models": names, "tasks": list(entries), "targets": targets.to_reach(figures)}},
     }
 
@@ -177,7 +190,7 @@ def _needed(task: tasks.Task, config: Config, datasets: dict[str, Any]) -> dict[
     """Which files of which data set a task reads; what the download of them needs to know is added to `datasets`."""
     wanted = task.dataset
     path, name, kwargs, splits = (wanted[key] for key in ("path", "name", "kwargs", "splits"))
-    data = config.datasets.get(f"{path}/{name}") or config.datasets.get(path)
+    data = next((config.datasets[key] for key in _data_keys(task) if key in config.datasets), None)
     if data is None and "custom" in wanted:
         function, kwargs = wanted["custom"], wanted["arguments"]
         _allow(config, task, f"custom_dataset: !function {function['!function']}")
@@ -196,6 +209,24 @@ def _needed(task: tasks.Task, config: Config, datasets: dict[str, Any]) -> dict[
     part.setdefault(subset, {"name": name, "kwargs": kwargs, "splits": []})
     part[subset]["splits"] = sorted({*part[subset]["splits"], *splits})
     return {"dataset": dataset, "subset": subset, "splits": sorted(splits)}
+
+
+def _data_keys(task: tasks.Task) -> list[str]:
+    """Under which keys of `datasets` a task's documents are looked for, the first that is there counting."""
+    path, name, custom = task.dataset["path"], task.dataset["name"], task.dataset.get("custom")
+    return [*([f"{path}/{name}"] if path and name else []), *([path] if path else []), *([custom["!function"]] if custom else [])]
+
+
+def _is_generated(task: tasks.Task, config: Config) -> bool:
+    """Whether a task's documents are made on the spot, so that there is nothing to bring along."""
+    keys = _data_keys(task)
+    source = next((config.datasets[key].source for key in keys if key in config.datasets), keys[-1])
+    return source.startswith("generator:")
+
+
+def _bundled(task: tasks.Task, needed: Mapping[str, Any]) -> dict[str, Any]:
+    """Which documents a task needs, and the key of `datasets` that leads it to them."""
+    return {"key": _data_keys(task)[0], **{key: needed[key] for key in ("dataset", "subset", "splits")}}
 
 
 def _allow(config: Config, task: tasks.Task, what: str) -> None:

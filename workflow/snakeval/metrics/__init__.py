@@ -31,6 +31,7 @@ from snakeval.metrics import (
 )
 from snakeval.metrics.aggregation import Aggregation, items_of, score, statistics_of
 from snakeval.metrics.extension import metrics_in
+from snakeval.metrics.functions import evaluate_module
 from snakeval.metrics.metric import Metric
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Metric",
     "aggregate",
     "aggregation_of",
+    "evaluate_module",
     "items_of",
     "metric_of",
     "score",

@@ -69,15 +69,28 @@ def _takes_names(function: Callable[..., Any], options: Mapping[str, Any]) -> bo
     return True
 
 
+def evaluate_module(name: str) -> Path:
+    """The Python file of a metric of `evaluate`, from the hub where the machine does not hold it.
+
+    Raises UserError when there is none of that name or the hub cannot be reached.
+    """
+    import evaluate
+
+    try:
+        return Path(inspect.getfile(type(evaluate.load(name, keep_in_memory=True))))
+    except (OSError, ImportError, ValueError, TypeError) as error:
+        raise UserError(f"metric {name}: evaluate cannot load it ({str(error).splitlines()[0]}); run where there is a network") from None
+
+
 @cache
 def _of_evaluate(name: str) -> Callable[..., Any]:
-    """`compute` of a metric in a local folder or file, or among those `evaluate` has loaded before."""
+    """`compute` of a metric in a local folder or file, in `metrics/{name}` of a bundle, or among those `evaluate` has loaded before."""
     import evaluate
     from evaluate.loading import CachedEvaluationModuleFactory, import_main_class
 
-    path = Path(name)
-    if path.is_file() or (path / f"{path.name}.py").is_file():
-        return evaluate.load(str(path.resolve()), keep_in_memory=True).compute
+    for path in (Path(name), Path("metrics", name)):
+        if path.is_file() or (path / f"{path.name}.py").is_file():
+            return evaluate.load(str(path.resolve()), keep_in_memory=True).compute
     for kind in ("metric", "comparison", "measurement"):
         try:
             module = CachedEvaluationModuleFactory(f"evaluate-{kind}--{name.replace('/', '--')}").get_module()

@@ -1,0 +1,74 @@
+"""What of a configuration goes into a bundle."""
+
+import io
+
+import pyarrow as pa
+import pytest
+import yaml
+
+from snakeval import bundle, schemas
+from snakeval.errors import UserError
+from snakeval.metrics import evaluate_module
+from snakeval.metrics.functions import callback_of
+
+MODULE = """
+import datasets
+import evaluate
+
+
+class Halves(evaluate.Metric):
+    def _info(self):
+        features = datasets.Features({"predictions": datasets.Value("string"), "references": datasets.Value("string")})
+        return evaluate.MetricInfo(description="", citation="", inputs_description="", features=features)
+
+    def _compute(self, predictions, references):
+        return {"halves": 0.5}
+"""
+
+
+def test_a_metric_of_evaluate_is_brought_along_and_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hub" / "halves").mkdir(parents=True)
+    (tmp_path / "hub" / "halves" / "halves.py").write_text(MODULE)
+    module = evaluate_module(str(tmp_path / "hub" / "halves"))
+    assert "class Halves" in module.read_text()
+    (tmp_path / "metrics" / "halves").mkdir(parents=True)
+    (tmp_path / "metrics" / "halves" / "halves.py").write_text(module.read_text())
+    assert callback_of("halves", {"metric": "halves"}, {})("a", ["b"]) == {"halves": 0.5}
+
+
+def settings(**changes):
+    config = {
+        "models": {},
+        "tasks": [{"name": "t"}],
+        "results": "elsewhere",
+        "baseline": "earlier",
+        "datasets": {"old": {"source": "path:x"}},
+    }
+    return {"config": config, "task_folders": {}, "documents": [], "scoring": []} | changes
+
+
+def build(tmp_path, given):
+    (tmp_path / "datasets" / "d" / "s").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "datasets" / "d" / "s" / "test.parquet").write_bytes(b"")
+    how = {"models": {}, "datasets": tmp_path / "datasets", "repository": tmp_path, "terminal": io.StringIO()}
+    return bundle.build(given, tmp_path / "bundle", **how)
+
+
+def test_the_configuration_leads_to_what_is_there(tmp_path):
+    document = {"key": "org/d", "dataset": "d", "subset": "s", "splits": ["test"]}
+    config = build(tmp_path, settings(documents=[document, document]))
+    assert config["datasets"] == {"org/d": {"source": "path:datasets/d/s/{split}.parquet", "splits": {}}}
+    assert "results" not in config and "baseline" not in config
+    files = pa.Table.from_pylist(
+        [{"model": "m", "source": "hf:org/m", "revision": "abc", "folder": "f", "file": "x", "size": 1, "sha256": "0"}], schemas.MODEL_FILES
+    )
+    text = bundle.text(config, {"m": files})
+    assert "# m: hf:org/m at abc\n" in text
+    assert yaml.safe_load(text) == config
+
+
+def test_one_key_for_different_documents_is_an_error(tmp_path):
+    documents = [{"key": "org/d", "dataset": "d", "subset": subset, "splits": []} for subset in ("s", "t")]
+    with pytest.raises(UserError, match="org/d is read with different dataset_kwargs"):
+        build(tmp_path, settings(documents=documents))
