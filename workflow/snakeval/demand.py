@@ -5,6 +5,7 @@ of 500 tokens takes 5·10¹¹ operations to read, 5 ms at 100 TFLOP/s; decoding 
 times, 4 ms per document at 1 TB/s. Four times that is asked for on a GPU, and 20 s on a CPU core that does 25 GFLOP/s.
 """
 
+import errno
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -49,5 +50,5 @@ def _files(index: str | Path) -> list[Path]:
 
 def _table(path: str | Path, schema):
     if not Path(path).exists():
-        raise FileNotFoundError(path)
+        raise FileNotFoundError(errno.ENOENT, "not made yet", str(path))  # by its name Snakemake knows it as an input to come
     return parquet.read(path, schema)
