@@ -18,6 +18,7 @@ def results(tmp_path):
     parquet.write(table, documents, None)
     row = {"source": "s", "subset": "s", "split": "test", "file": "s/test.parquet", "documents": 2, "digest": parquet.digest(documents)}
     parquet.write(pa.Table.from_pylist([row], DOCUMENT_FILES), tmp_path / "index/datasets/d.parquet", DOCUMENT_FILES)
+    parquet.write(pa.table({"finding": ["odd"], "file": ["x"], "digest": ["y"]}), tmp_path / "index/check.parquet", None)
     (tmp_path / "report").mkdir()
     (tmp_path / "tables").mkdir()
     (tmp_path / "report/index.html").write_text("page")
@@ -27,7 +28,7 @@ def results(tmp_path):
 
 
 def test_as_written(results):
-    assert integrity.check(results) == 7 + 2
+    assert integrity.check(results) == 8 + 2
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_altered(results, file, index):
     with pytest.raises(UserError) as told:
         integrity.check(results)
     first, name, remedy = str(told.value).splitlines()
-    assert first.startswith("1 of 9 files")
+    assert first.startswith("1 of 10 files")
     assert name == f"{results / file}: altered since it was written" + (
         ", or not a table of this workflow" if file.endswith("parquet") else ""
     )

@@ -52,11 +52,14 @@ def write_sums(results: Path, files: Iterable[Path]) -> None:
 
 
 def _listed(results: Path, index: Path) -> dict[Path, str]:
-    """The files an index lists, with their digests."""
-    if index.parent == results / "index" / "datasets":
-        folder, rows = results / "datasets" / index.stem, parquet.read(index, DOCUMENT_FILES)
+    """The files an index lists, with their digests; none where it is the finding of a job that has no other files."""
+    rows = parquet.read(index)
+    if rows.column_names == ENTRY_FILES.names:
+        folder = index.parent
+    elif rows.column_names == DOCUMENT_FILES.names:
+        folder = results / "datasets" / index.stem
     else:
-        folder, rows = index.parent, parquet.read(index, ENTRY_FILES)
+        return {}
     pairs = zip(rows["file"].to_pylist(), rows["digest"].to_pylist(), strict=True)
     return {Path(os.path.normpath(folder / file)): digest for file, digest in pairs}
 
