@@ -125,6 +125,8 @@ def minutes_of_model(wildcards, input, attempt):
 
 def print_summary():
     """The leaderboard and where the report lies, unless the run was for something else."""
+    if not {"all", "report", "tables"} & ({*workflow.dag_settings.targets} or {"all"}):
+        return
     summary, page = Path(RESULTS, "tables", "summary.md"), Path(RESULTS, "report", "index.html")
     if (preflight := Path(RESULTS, "tables", "preflight.md")).exists() and not preflight.read_text().startswith("Preflight: nothing"):
         print(f"\n{preflight.read_text().splitlines()[0]} See {preflight}", file=sys.stderr)

@@ -76,17 +76,16 @@ def _rows(table: pa.Table, stem: Path) -> None:
 
 
 def _names(lines: Lines) -> dict[Key, str]:
-    """What a table calls a line: its task, the entry where tasks of this name are in several, the metric where it has several."""
+    """What a table calls a line: its task, the entry where tasks of this name are in several, and the metric."""
     by_key = {_key(line): line for line in lines}
     entries = {task: len({key[0] for key in by_key if key[1] == task}) for _, task, _, _ in by_key}
-    metrics = {key[:2]: sum(other[:2] == key[:2] for other in by_key) for key in by_key}
     names = {}
     for key, line in by_key.items():
         entry, task, name, metric = key
         label = task if entries[task] == 1 else f"{entry}: {task}"
         measured = metric if name == "none" else f"{metric}, {name}"
         arrow = "↑" if line["higher_is_better"] else "↓"
-        names[key] = f"{label} {arrow}" if metrics[key[:2]] == 1 else f"{label}, {measured} {arrow}"
+        names[key] = f"{label}, {measured} {arrow}"
     return names
 
 
