@@ -41,7 +41,7 @@ class _Defaults(BaseModel):
 
 
 class _Figure(_Defaults):
-    value: str | float
+    value: str | int | float
     note: str | None = None
 
 
