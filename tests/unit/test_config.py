@@ -89,3 +89,42 @@ def test_every_key_is_explained():
     for section in (config.Config, config.Model, config.TaskEntry, config.DataSource):
         for name, field in section.model_fields.items():
             assert field.description, f"{section.__name__}.{name}"
+
+
+RECORDED = {"source": "recorded:answers/{task}.jsonl", "answers": {"answer": "text"}}
+
+
+def test_a_recorded_model_says_how_its_answers_are_read():
+    checked = config.check({"models": {"a": RECORDED}, "tasks": ["x"]}, "config.yaml")
+    assert checked.models["a"].answers == config.Answers(answer="text")
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (RECORDED | {"gpus": 1}, "models.a.gpus: recorded answers are read, never asked for; remove the key"),
+        ({"source": "recorded:a.jsonl"}, "models.a.answers: say which column holds them"),
+        ({"source": "recorded:a.jsonl", "answers": {"id": "n"}}, "models.a.answers: say which column holds them"),
+        ({"source": "demo:small", "answers": {"answer": "text"}}, "only a model with `source: recorded:FILE` has answers"),
+        (RECORDED | {"answers": {"anwser": "text"}}, "models.a.answers.anwser: no such key (did you mean answer?)"),
+    ],
+)
+def test_mistakes_about_recorded_answers(model, expected):
+    assert expected in problems({"models": {"a": model}, "tasks": ["x"]})[0]
+
+
+def test_environment_variables_stand_in_paths(monkeypatch):
+    monkeypatch.setenv("SOME_DATA", "/data")
+    values = GOOD | {
+        "datasets": {"d": "path:${SOME_DATA}/d.jsonl"},
+        "metric_files": ["${SOME_DATA}/m.py"],
+        "targets": "${SOME_DATA}/t.yaml",
+    }
+    checked = config.check(values, "config.yaml")
+    assert (checked.datasets["d"].source, checked.metric_files, checked.targets) == (
+        "path:/data/d.jsonl",
+        ["/data/m.py"],
+        "/data/t.yaml",
+    )
+    monkeypatch.delenv("SOME_DATA")
+    assert "the environment variable SOME_DATA is not set" in problems(values)[0]

@@ -1,0 +1,186 @@
+"""Models against a baseline: what passes, what does not, and which documents flipped."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+from scoring_tables import EMPTY_REQUEST
+from test_leaderboard import SCORE, group, settings_of
+
+from snakeval import entry_files, gate, parquet
+from snakeval.errors import UserError
+from snakeval.schemas import FLIPS, GATE, REQUESTS, SCORES
+
+TASKS = {"t": settings_of(["acc"])}
+
+
+def folder_of(path, models, documents=None, metric="acc"):
+    """A results folder with one entry `e`: `models` are name -> task -> values, or statistics as lists."""
+    tasks = next(iter(models.values()))
+    requests = [
+        EMPTY_REQUEST | {"task": task, "doc_id": i, "kind": "multiple_choice", "choices": ["a", "b"], "gold": [0]}
+        | {"document": json.dumps({"n": (documents or {}).get(i, i)})}
+        for task, values in tasks.items()
+        for i in range(len(values))
+    ]  # fmt: skip
+    parquet.write(pa.Table.from_pylist(requests, REQUESTS), path / "requests/e.parquet", REQUESTS)
+    for model, own in models.items():
+        rows = [
+            SCORE | {"model": model, "task": task, "metric": metric, "doc_id": i, "prediction": f"{model} {value}"}
+            | ({"statistics": value, "value": None} if isinstance(value, list) else {"value": float(value)})
+            for task, values in own.items()
+            for i, value in enumerate(values)
+        ]  # fmt: skip
+        made = lambda _, rows=rows: pa.Table.from_pylist(rows, SCORES)  # noqa: E731
+        entry_files.refresh(path / f"index/scores/{model}.parquet", path / "scores" / model, {"e": model}, made, SCORES)
+    return path
+
+
+def settings(baseline, models=("m",), tasks=TASKS, groups=(), **more):
+    how = {"seed": 1, "models": list(models), "entries": {"e": tasks}, "groups": {"e": list(groups)}, "baseline": str(baseline)}
+    return how | {"margin": {}, "alpha": 0.05, "undecided": "fail"} | more
+
+
+def compared(tmp_path, before, now, **more):
+    earlier = folder_of(tmp_path / "before", {"m": {"t": before}})
+    results = folder_of(tmp_path / "now", {"m": {"t": now}})
+    table, flips = gate.build(results, settings(earlier, **more))
+    assert table.schema.equals(GATE) and flips.schema.equals(FLIPS)
+    (row,) = table.to_pylist()
+    return row, flips.to_pylist()
+
+
+def answers(right, n):
+    return [1.0] * right + [0.0] * (n - right)
+
+
+def test_the_same_answers_pass_however_few(tmp_path):
+    row, flips = compared(tmp_path, [1.0, 0.0], [1.0, 0.0])
+    assert (row["verdict"], row["loss"], flips) == ("same", 0.0, [])
+
+
+def test_a_model_that_lost_much_is_worse(tmp_path):
+    row, flips = compared(tmp_path, answers(150, 200), answers(110, 200))
+    assert (row["verdict"], row["n"], row["before"], row["now"]) == ("worse", 200, 0.75, 0.55)
+    assert row["loss"] == pytest.approx(0.2)
+    assert row["loss_low"] > 0.02
+    assert len(flips) == 40 and all(flip["worse"] for flip in flips)
+    assert flips[0] == {
+        "model": "m", "entry": "e", "task": "t", "filter": "none", "metric": "acc", "doc_id": 110, "before": 1.0, "now": 0.0,
+        "worse": True, "prediction_before": "m 1.0", "prediction_now": "m 0.0",
+    }  # fmt: skip
+
+
+def test_a_model_that_is_better_passes(tmp_path):
+    row, flips = compared(tmp_path, answers(110, 200), answers(150, 200))
+    assert (row["verdict"], row["reason"]) == ("passed", None)
+    assert not any(flip["worse"] for flip in flips)
+
+
+def test_a_loss_within_the_margin_passes_and_is_told(tmp_path):
+    row, _ = compared(tmp_path, answers(1000, 2000), answers(985, 2000))
+    assert (row["verdict"], row["reason"]) == ("passed", "worse, but within the margin")
+    row, _ = compared(tmp_path / "strict", answers(1000, 2000), answers(985, 2000), margin={"default": 0.001})
+    assert row["verdict"] == "worse"
+
+
+def test_too_few_documents_leave_it_open_and_say_how_many_would_do(tmp_path):
+    flipped = [0.0, 1.0, *answers(10, 28)]
+    row, _ = compared(tmp_path, [1.0, 0.0, *answers(10, 28)], flipped)
+    assert row["verdict"] == "undecided"
+    assert row["reason"].startswith("30 documents do not exclude a loss of 0.02; about ")
+    wide, _ = compared(tmp_path / "wide", [1.0, 0.0, *answers(10, 28)], flipped, margin={"t": 0.2})
+    assert wide["verdict"] == "passed"
+
+
+def test_the_bounds_are_one_sided_at_alpha(tmp_path):
+    generator = np.random.default_rng(4)
+    tasks = {"t": settings_of(["f1_like"], "generate_until")}
+    before, now = generator.normal(5, 1, 50), generator.normal(4.8, 1, 50)
+    earlier = folder_of(tmp_path / "before", {"m": {"t": before.tolist()}}, metric="f1_like")
+    results = folder_of(tmp_path / "now", {"m": {"t": now.tolist()}}, metric="f1_like")
+    (row,) = gate.build(results, settings(earlier, tasks=tasks, alpha=0.1))[0].to_pylist()
+    test = stats.ttest_rel(before, now)
+    assert row["loss_high"] == pytest.approx(test.confidence_interval(0.8).high)
+    assert row["loss_low"] == pytest.approx(test.confidence_interval(0.8).low)
+
+
+def test_lower_may_be_better_and_perplexities_lose_on_the_scale_of_logarithms(tmp_path):
+    tasks = {"t": settings_of(["word_perplexity"], "loglikelihood_rolling")}
+    generator = np.random.default_rng(5)
+    words = generator.integers(10, 20, 40).astype(float)
+    before = [[-3.0 * n, n] for n in words]
+    now = [[-(3.1 + e) * n, n] for n, e in zip(words, generator.normal(0, 0.01, 40), strict=True)]
+    earlier = folder_of(tmp_path / "before", {"m": {"t": before}}, metric="word_perplexity")
+    results = folder_of(tmp_path / "now", {"m": {"t": now}}, metric="word_perplexity")
+    (row,) = gate.build(results, settings(earlier, tasks=tasks))[0].to_pylist()
+    assert (row["verdict"], row["scale"]) == ("worse", "log")
+    assert row["loss"] == pytest.approx(0.1, abs=0.01)
+    assert row["before"] == pytest.approx(3.0)
+
+
+def test_documents_that_changed_are_left_out(tmp_path):
+    earlier = folder_of(tmp_path / "before", {"m": {"t": answers(50, 100)}}, documents={0: "other", 1: "other"})
+    results = folder_of(tmp_path / "now", {"m": {"t": [0.0, 0.0, *answers(48, 98)]}})
+    table, flips = gate.build(results, settings(earlier))
+    (row,) = table.to_pylist()
+    assert (row["n"], row["changed"], row["verdict"], flips.num_rows) == (98, 2, "same", 0)
+
+
+def test_a_model_of_the_run_may_be_the_baseline(tmp_path):
+    results = folder_of(tmp_path, {"a": {"t": answers(90, 100)}, "b": {"t": answers(50, 100)}})
+    table, flips = gate.build(results, settings("a", models=("a", "b")))
+    (row,) = table.to_pylist()
+    assert (row["model"], row["baseline"], row["verdict"]) == ("b", "a", "worse")
+    assert flips.num_rows == 40
+
+
+def test_a_model_that_the_earlier_run_did_not_have_is_new(tmp_path):
+    earlier = folder_of(tmp_path / "before", {"other": {"t": [1.0]}})
+    results = folder_of(tmp_path / "now", {"m": {"t": [1.0]}})
+    table, _ = gate.build(results, settings(earlier))
+    assert table["verdict"].to_pylist() == ["new"]
+    gate.check(table, settings(earlier))
+
+
+def test_groups_are_gated_and_subtasks_where_they_have_a_margin(tmp_path):
+    tasks = {name: settings_of(["acc"]) for name in ("x", "y")}
+    earlier = folder_of(tmp_path / "before", {"m": {"x": answers(90, 100), "y": answers(50, 100)}})
+    results = folder_of(tmp_path / "now", {"m": {"x": answers(80, 100), "y": answers(60, 100)}})
+    how = settings(earlier, tasks=tasks, groups=[group("g", ["x", "y"])])
+    table, flips = gate.build(results, how)
+    assert table["task"].to_pylist() == ["g"]
+    assert flips.num_rows == 20
+    table, _ = gate.build(results, how | {"margin": {"x": 0.01}})
+    assert dict(zip(table["task"].to_pylist(), table["verdict"].to_pylist(), strict=True))["x"] == "worse"
+
+
+def test_the_gate_fails_with_every_finding(tmp_path):
+    earlier = folder_of(tmp_path / "before", {"m": {"t": answers(150, 200)}, "n": {"t": [1.0, 0.0]}})
+    results = folder_of(tmp_path / "now", {"m": {"t": answers(110, 200)}, "n": {"t": [0.0, 1.0]}})
+    how = settings(earlier, models=("m", "n"))
+    table, flips = gate.build(results, how)
+    with pytest.raises(UserError) as caught:
+        gate.check(table, how)
+    head, worse, undecided = str(caught.value).splitlines()
+    assert head == f"2 of 2 comparisons with {earlier} fail the gate"
+    assert worse.startswith("m, t: worse: a loss of 0.2")
+    assert undecided.startswith("n, t: undecided: 2 documents")
+    with pytest.raises(UserError, match="1 of 2"):
+        gate.check(table, how | {"undecided": "pass"})
+    text = gate.summary(table, flips)
+    assert "m, t: 40 documents worse, 0 better. Worse: 110 (1 → 0), 111 (1 → 0)" in text
+    assert "and 30 more, in tables/flips.parquet" in text
+
+
+@pytest.mark.parametrize(
+    ("baseline", "message"),
+    [(None, "baseline: not set; name a model"), ("nowhere", "nowhere is neither a model"), (".", "is the folder of this run")],
+)
+def test_a_baseline_that_is_not_there(tmp_path, monkeypatch, baseline, message):
+    results = folder_of(tmp_path, {"m": {"t": [1.0]}})
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=message):
+        gate.build(results, settings("x") | {"baseline": baseline})
