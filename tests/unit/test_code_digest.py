@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from snakeval import code_digest as module_under_test
 from snakeval.code_digest import LIBRARY, code_digest
 

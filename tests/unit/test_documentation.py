@@ -6,7 +6,6 @@ import pytest
 
 from snakeval import config
 
-
 SECTIONS = [config.Config, config.Model, config.Answers, config.TaskEntry, config.DataSource, config.Gate, config.Power]
 
 

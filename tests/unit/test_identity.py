@@ -74,7 +74,7 @@ def test_how_it_is_run_does_not_count(change):
 def test_versions_count(monkeypatch, program):
     before = identity(_files(), SETTINGS)
     version = module.version
-    monkeypatch.setattr(module, "version", lambda name: version(name) + "changed" * (name == program))
+    monkeypatch.setattr(module, "version", lambda name: "changed" * (name == program) + version(name))
     assert identity(_files(), SETTINGS) != before
 
 

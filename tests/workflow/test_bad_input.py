@@ -78,8 +78,16 @@ def test_a_key_that_stands_twice(unstarted):
         ("own.jsonl", b"", r"own\.jsonl.*(no documents|empty)"),
         ("own.jsonl", json.dumps(ROW).encode() + b"\n{oops\n", r"own\.jsonl.*(:|line )2"),
         ("own.jsonl", '{"question": "ä", "choices": ["yes", "no"], "answer": 0}\n'.encode("latin-1"), r"own\.jsonl.*UTF-8"),
-        ("own.jsonl", b'{"questoin": "?", "choices": ["yes", "no"], "answer": 0}\n', r"tasks/own\.yaml:6: own: document 0: doc_to_text: .*question"),
-        ("own.jsonl", b'{"question": "?", "choices": ["yes", ""], "answer": 0}\n', r"tasks/own\.yaml:7: own: document 0: doc_to_choice: an empty text"),
+        (
+            "own.jsonl",
+            b'{"questoin": "?", "choices": ["yes", "no"], "answer": 0}\n',
+            r"tasks/own\.yaml:6: own: document 0: doc_to_text: .*question",
+        ),
+        (
+            "own.jsonl",
+            b'{"question": "?", "choices": ["yes", ""], "answer": 0}\n',
+            r"tasks/own\.yaml:7: own: document 0: doc_to_choice: an empty text",
+        ),
         ("tasks/own.yaml", TASK.replace("question", "frä").encode("latin-1"), r"tasks/own\.yaml: not UTF-8"),
         ("tasks/own.yaml", TASK.encode() + b"task: own\n", r"tasks/own\.yaml:\d+: task: given twice"),
     ],

@@ -28,10 +28,10 @@ rule tokens:
         tokens=f"{RESULTS}/index/tokens/{{model}}.parquet",
         preflight=f"{RESULTS}/index/preflight/{{model}}.parquet",
         forecast=f"{RESULTS}/index/forecast/{{model}}.parquet",
-    wildcard_constraints:
-        model=one_of(ASKED),
     log:
         f"{RESULTS}/logs/tokens/{{model}}.log",
+    wildcard_constraints:
+        model=one_of(ASKED),
     conda:
         "../../envs/model.yaml"
     params:
@@ -55,10 +55,10 @@ rule infer:
         ],
     output:
         f"{RESULTS}/index/asked/{{model}}/{{shard}}.parquet",
-    wildcard_constraints:
-        model=one_of(ASKED),
     log:
         f"{RESULTS}/logs/infer/{{model}}/{{shard}}.log",
+    wildcard_constraints:
+        model=one_of(ASKED),
     conda:
         "../../envs/model.yaml"
     threads: model_setting("threads")
@@ -87,10 +87,10 @@ rule responses:
         asked=lambda wildcards: shards_of(wildcards.model),
     output:
         f"{RESULTS}/index/responses/{{model}}.parquet",
-    wildcard_constraints:
-        model=one_of(ASKED),
     log:
         f"{RESULTS}/logs/responses/{{model}}.log",
+    wildcard_constraints:
+        model=one_of(ASKED),
     conda:
         "../../envs/model.yaml"
     params:
@@ -110,10 +110,10 @@ rule recorded_responses:
     output:
         responses=f"{RESULTS}/index/responses/{{model}}.parquet",
         recorded=f"{RESULTS}/index/recorded/{{model}}.parquet",
-    wildcard_constraints:
-        model=one_of(RECORDED),
     log:
         f"{RESULTS}/logs/responses/{{model}}.log",
+    wildcard_constraints:
+        model=one_of(RECORDED),
     conda:
         "../../envs/data.yaml"
     params:
