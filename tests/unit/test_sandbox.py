@@ -182,7 +182,7 @@ def test_output_leads_nowhere(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("target", ["os.getppid()", "0", "-1", "1", str(os.getpid())])
+@pytest.mark.parametrize("target", ["os.getppid()", "0", "-1", "1", pytest.param(str(os.getpid()), id="the tester")])
 def test_signals_reach_nobody_else(target):
     survived = []
     previous = signal.signal(signal.SIGUSR1, lambda *_: survived.append("reached"))
