@@ -1,6 +1,7 @@
 """The way in: run a program that a model wrote against tests, jailed, and learn whether it passes."""
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -59,7 +60,7 @@ class Runner:
                     stdin=subprocess.PIPE,  # at its end when this process is gone, however it went
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    env=launch.ENVIRONMENT,
+                    env=launch.ENVIRONMENT | {name: os.environ[name] for name in (launch.LIBRARIES,) if name in os.environ},
                     cwd="/",
                     pass_fds=[file.fileno() for file in files.values()],
                     start_new_session=True,

@@ -25,6 +25,7 @@ ENVIRONMENT = {  # all of it
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
 }
+LIBRARIES = "LD_LIBRARY_PATH"  # and, until the jail is built, this, without which some Pythons do not start
 WALL_FACTOR = 3  # by the clock, of the seconds of processor time
 _GRACE = 0.5  # s; for a program that is ending to be gone
 
@@ -33,6 +34,7 @@ def main(settings: dict[str, Any]) -> dict[str, Any]:
     """The verdict as plain values: `refused` where no jail can be built, else `passed` and `reason`."""
     from snakeval.sandbox import checker, confinement, namespaces, program
 
+    os.environ.pop(LIBRARIES, None)
     limits, mode = confinement.Limits(**settings["limits"]), settings["mode"]
     number = os.getpid()
     try:

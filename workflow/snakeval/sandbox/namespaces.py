@@ -49,13 +49,13 @@ def enter(packages: list[str]) -> None:
     Path(SCRATCH + _OUTSIDE).mkdir()
     _call("syscall", ctypes.c_long(_PIVOT_ROOT[os.uname().machine]), SCRATCH.encode(), (SCRATCH + _OUTSIDE).encode())
     os.chdir("/")
+    Path(SCRATCH).mkdir()  # before the rest, as Python may lie in it
+    _mount("tmpfs", SCRATCH, "tmpfs", _NO_SUID | _NO_DEVICES | _NO_EXEC, f"size={SCRATCH_BYTES},nr_inodes={SCRATCH_FILES},mode=1777")
     for path, source in visible.items():
         if path not in links:
             _show(Path(f"{_OUTSIDE}{source}"), path)
     for path, target in links.items():
         path.symlink_to(target)
-    Path(SCRATCH).mkdir(exist_ok=True)
-    _mount("tmpfs", SCRATCH, "tmpfs", _NO_SUID | _NO_DEVICES | _NO_EXEC, f"size={SCRATCH_BYTES},nr_inodes={SCRATCH_FILES},mode=1777")
     _call("umount2", _OUTSIDE.encode(), _DETACH)
     Path(_OUTSIDE).rmdir()
     _mount(None, "/", None, _REMOUNT | _BIND | _READ_ONLY | _NO_SUID | _NO_DEVICES)
