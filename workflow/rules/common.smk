@@ -89,6 +89,21 @@ def shards_of(model):
     return [f"{RESULTS}/index/asked/{model}/{number}-of-{shards}.parquet" for number in range(1, shards + 1)]
 
 
+def checks_before_asking(wildcards):
+    """Input function: the check of tasks, where a setting that decides on requests is newer than what was asked, or nothing was.
+
+    Else none: it also looks at scoring, and whatever runs makes all behind it run, so a changed metric would ask again. `ancient` would
+    hide other changes from the jobs behind it.
+    """
+    asked = Path(f"{RESULTS}/index/asked/{wildcards.model}/{wildcards.shard}.parquet")
+    jobs = [("requests", RUN.settings["requests"]), ("datasets", RUN.settings["datasets"])]
+    jobs += [(rule, [wildcards.model]) for rule in ("models", "tokens", "responses")]
+    settings = [Path(f"{RESULTS}/settings/{rule}/{name}.json") for rule, names in jobs for name in names]
+    if asked.exists() and all(file.stat().st_mtime <= asked.stat().st_mtime for file in settings):
+        return []
+    return [f"{RESULTS}/index/check_tasks.parquet"]
+
+
 def baseline_files():
     """The earlier run's lists of scores and its requests, where the baseline is one; what it lacks is told when models are compared."""
     baseline = RUN.config.baseline

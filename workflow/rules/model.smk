@@ -49,10 +49,8 @@ rule infer:
         settings=settings_of("responses", "model"),
         model=f"{RESULTS}/models/{{model}}.parquet",
         tokens=f"{RESULTS}/index/tokens/{{model}}.parquet",
-        preflight=[
-            ancient(f"{RESULTS}/index/check_tasks.parquet"),
-            ancient(f"{RESULTS}/index/preflight/{{model}}.parquet"),
-        ],
+        preflight=f"{RESULTS}/index/preflight/{{model}}.parquet",
+        tasks=checks_before_asking,
     output:
         f"{RESULTS}/index/asked/{{model}}/{{shard}}.parquet",
     log:

@@ -14,9 +14,9 @@ model, shard, params, results = snakemake.wildcards.model, snakemake.wildcards.s
 number, shards = map(int, shard.split("-of-"))
 files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
 devices = []  # their locks, held until the process ends
-found = findings.stop_on_errors(snakemake.input.preflight)
-if number == 1:
-    print(*findings.lines(found.filter(pc.equal(found["model"], model))), sep="\n", end="", file=terminal)
+found = findings.stop_on_errors([snakemake.input.preflight, *snakemake.input.tasks])
+for line in findings.lines(found.filter(pc.equal(found["model"], model))) if number == 1 else []:
+    print(line, file=terminal)
 
 
 @cache
