@@ -144,7 +144,9 @@ def _settings(
                 "scoring": [task for of_entry in scoring.values() for task in of_entry.values()],
             }
         },
-        "report": {"": {"code": code["report"], "models": names, "tasks": list(entries), "targets": targets.to_reach(figures)}},
+        "report": {
+            "": {"code": code["report"], "models": names, "tasks": list(entries), "targets": targets.to_reach(figures), **_history(config)}
+        },
     }
 
 
@@ -177,6 +179,13 @@ def _recorded(name: str, config: Config, entries: Mapping[str, tasks.ResolvedEnt
         "limits": {entry: config.entries()[entry].limit or config.limit for entry in entries},
         "signed": {"files": there, "signature": [sources.signature(Path(file)) for file in there]},
     }
+
+
+def _history(config: Config) -> dict[str, Any]:
+    """The earlier run that the report shows beside this one: the baseline, where it is one and has its tables."""
+    if config.baseline is None or config.baseline in config.models or not Path(config.baseline, "tables", "scores.parquet").exists():
+        return {}
+    return {"history": [{"label": Path(config.baseline).name, "results": config.baseline}]}
 
 
 def _metric_file(file: str, where: str) -> dict[str, str]:
