@@ -162,6 +162,8 @@ rule power:
         summary=rules.sample_size.output.summary,
     log:
         f"{RESULTS}/logs/power.log",
+    conda:
+        "../../envs/score.yaml"
     message:
         "Power"
     script:
