@@ -14,6 +14,7 @@ from pyarrow import parquet as pq
 
 REPOSITORY = Path(__file__).parent.parent
 PARTS = ("Snakefile", "workflow", "profiles", "config", "envs", "resources")
+MACHINE = ("efficiency", "forecast", "preflight")  # tables that tell of the machine and of how a run is laid out
 SMALL = {
     "limit": 8,
     "models": {"tiny": {"source": "demo:tiny", "dtype": "float32"}},
@@ -66,7 +67,7 @@ class Project:
         """Every table whose bytes may not depend on when, where or how often something ran."""
         stages = ("requests", "tokens", "responses", "scores", "tables")
         files = [file for stage in stages for file in (self.results / stage).rglob("[!.]*") if file.is_file()]
-        return {str(file.relative_to(self.results)): file.read_bytes() for file in files if file.stem != "efficiency"}
+        return {str(file.relative_to(self.results)): file.read_bytes() for file in files if file.stem not in MACHINE}
 
 
 def jobs_in(log: str) -> Counter:
