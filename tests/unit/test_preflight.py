@@ -290,11 +290,11 @@ def test_time_and_memory_follow_from_the_devices():
     loads = pa.Table.from_pylist([row], FORECAST)
 
     def of(**how):
-        (found,) = forecast.forecast(loads, {"m": {"dtype": "auto", "gpus": 0, "threads": 1, "shards": 1} | how}).to_pylist()
+        (found,) = forecast.forecast(loads, {"m": {"dtype": "auto", "gpus": 0, "threads": 1} | how}).to_pylist()
         return found["seconds"], found["memory_bytes"]
 
     assert of(threads=2) == (pytest.approx(2e9 * 1064 / 5e10), (10**9 + 10**8) * 2)
-    assert of(gpus=1, shards=2)[0] == pytest.approx((2e12 / 1e14 + 2e9 / 1e12) / 2)
+    assert of(gpus=1)[0] == pytest.approx(2e12 / 1e14 + 2e9 / 1e12)
     assert of(dtype="float32")[1] == (10**9 + 10**8) * 4
     unknown = pa.Table.from_pylist([row | {"parameters": None}], FORECAST)
-    assert forecast.forecast(unknown, {"m": {"dtype": "auto", "gpus": 0, "threads": 1, "shards": 1}})["seconds"].to_pylist() == [None]
+    assert forecast.forecast(unknown, {"m": {"dtype": "auto", "gpus": 0, "threads": 1}})["seconds"].to_pylist() == [None]

@@ -326,7 +326,7 @@ FORECAST = _schema(
     ("weights_bytes", pa.int64(), "of its files"),
     ("cache_numbers", pa.int64(), "numbers kept per token of a sequence; null: unknown"),
     ("memory_bytes", pa.int64(), "weights and the longest sequence, the least that is needed; null: unknown"),
-    ("seconds", pa.float64(), "about, on the configured devices and shards, for answers of full length; null: unknown"),
+    ("seconds", pa.float64(), "about, on the configured devices, of all shards together, for answers of full length; null: unknown"),
 )
 
 TIMINGS = _schema(

@@ -2,7 +2,7 @@
 
 Time is arithmetic: 2 operations per parameter and token, of which a GPU does 10¹⁴ a second and a CPU core 2.5·10¹⁰; decoding on a GPU reads
 all weights for each token of 64 answers at once, at 10¹² bytes a second. Answers are taken to be as long as they may be, so most runs are
-faster. Loading, and what the store knows already, are not counted.
+faster. Loading, and what the store knows already, are not counted; shards share the time.
 """
 
 import json
@@ -48,7 +48,7 @@ def load(tokens: pa.Table, folder: Path, *, model: str, entry: str) -> dict[str,
 
 
 def forecast(loads: pa.Table, models: Mapping[str, Mapping[str, Any]]) -> pa.Table:
-    """FORECAST with memory and time filled in. `models`: how each is run (dtype, gpus, threads, shards), by name."""
+    """FORECAST with memory and time filled in. `models`: how each is run (dtype, gpus, threads), by name."""
     rows = loads.to_pylist()
     for row in rows:
         how, parameters = models[row["model"]], row["parameters"]
@@ -62,7 +62,7 @@ def forecast(loads: pa.Table, models: Mapping[str, Mapping[str, Any]]) -> pa.Tab
             seconds += row["generated_tokens"] / ANSWERS_AT_ONCE * parameters * size / (BANDWIDTH * how["gpus"])
         else:
             seconds += 2 * parameters * row["generated_tokens"] / speed
-        row["seconds"] = seconds / how["shards"]
+        row["seconds"] = seconds
     return pa.Table.from_pylist(rows, FORECAST)
 
 
