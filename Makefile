@@ -20,7 +20,7 @@ lint: .venv/installed-dev
 	$(BIN)/python -m snakemake --lint
 
 bench: .venv/installed-dev
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/engine.py
 
 constraints: .venv/installed-dev
 	{ echo "# Versions that are installed together; \`make constraints\` writes them anew."; \

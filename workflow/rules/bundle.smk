@@ -14,7 +14,7 @@ rule bundle:
     conda:
         "../../envs/score.yaml"
     params:
-        results=RESULTS,
+        results=results_folder,
         models=MODELS,
         repository=str(LIBRARY.parent),
     message:

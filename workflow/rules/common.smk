@@ -15,7 +15,7 @@ from snakemake.exceptions import WorkflowError
 # The library that lies beside these rules is the one that runs, here and in every job, whatever is installed.
 LIBRARY = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(LIBRARY))
-os.environ["PYTHONPATH"] = os.pathsep.join([str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])])
+os.environ.update(PYTHONPATH=os.pathsep.join([str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])]))
 
 # Snakemake writes the interpreter's path into shell commands as it is: a space in it would end the command there.
 if " " in sys.executable:
@@ -70,6 +70,11 @@ RULE_GRAPH = [
     ["scores", "tables"],
     ["tables", "report"],
 ]
+
+
+def results_folder(wildcards):
+    """Params function: where files lie that are listed in an index, not declared one by one."""
+    return RESULTS
 
 
 def settings_of(rule_name, wildcard=None):

@@ -35,7 +35,7 @@ rule tokens:
     conda:
         "../../envs/model.yaml"
     params:
-        results=RESULTS,
+        results=results_folder,
         entries=ENTRIES,
     message:
         "Tokens for {wildcards.model}"
@@ -65,7 +65,7 @@ rule infer:
         mem_mb=memory_of_model,
         runtime=minutes_of_model,
     params:
-        results=RESULTS,
+        results=results_folder,
         gpus=model_setting("gpus"),
         device=model_setting("device"),
         device_map=model_setting("device_map"),
@@ -92,7 +92,7 @@ rule responses:
     conda:
         "../../envs/model.yaml"
     params:
-        results=RESULTS,
+        results=results_folder,
     message:
         "Responses of {wildcards.model}"
     script:
@@ -115,7 +115,7 @@ rule recorded_responses:
     conda:
         "../../envs/data.yaml"
     params:
-        results=RESULTS,
+        results=results_folder,
         entries=ENTRIES,
     message:
         "Recorded answers of {wildcards.model}"
@@ -137,7 +137,7 @@ rule scores:
         "../../envs/score.yaml"
     threads: PROGRAMS_AT_ONCE if RUN.runs_code else 1
     params:
-        results=RESULTS,
+        results=results_folder,
         entries=ENTRIES,
         recorded=lambda wildcards: wildcards.model in RECORDED,
     message:

@@ -83,7 +83,7 @@ rule report:
     conda:
         "../../envs/score.yaml"
     params:
-        results=RESULTS,
+        results=results_folder,
         config=RUN.config.model_dump(),
         datasets=sorted(RUN.settings["datasets"]),
         repository=str(LIBRARY.parent),
@@ -112,7 +112,7 @@ rule compare_with_baseline:
     conda:
         "../../envs/score.yaml"
     params:
-        results=RESULTS,
+        results=results_folder,
         entries=ENTRIES,
     message:
         "Comparison with the baseline"
@@ -179,7 +179,7 @@ rule verify:
     conda:
         "../../envs/data.yaml"
     params:
-        results=RESULTS,
+        results=results_folder,
     message:
         "Files of the results"
     script:

@@ -12,7 +12,7 @@ rule download_dataset:
     conda:
         "../../envs/data.yaml"
     params:
-        results=RESULTS,
+        results=results_folder,
     message:
         "Documents of {wildcards.dataset}"
     script:
@@ -31,7 +31,7 @@ rule requests:
     conda:
         "../../envs/data.yaml"
     params:
-        results=RESULTS,
+        results=results_folder,
     message:
         "Requests of {wildcards.entry}"
     script:
