@@ -345,7 +345,7 @@ def test_prints_all_but_the_browser_of_samples(page, tmp_path):
         shown = {view.get_attribute("id") for view in _all(page, ".view")}
     finally:
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-    assert shown == {"overview", "tasks", "health", "quality", "cost", "history", "provenance"}
+    assert shown == {"overview", "tasks", "health", "quality", "cost", "history", "provenance", "published"}
 
 
 def test_narrow_window_does_not_scroll_sideways(page):
