@@ -4,13 +4,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= 2
 
-.PHONY: demo test lint bench constraints clean
+.PHONY: demo test test-cluster lint bench constraints clean
 
 demo: .venv/installed
 	$(BIN)/python -m snakemake --cores $(CORES)
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/faults --ignore tests/slurm
+	@echo "Not run here: tests/faults and tests/slurm, which take long and need root. make test-cluster runs them."
+
+test-cluster: .venv/installed-dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/faults tests/slurm
 
 lint: .venv/installed-dev
 	$(BIN)/python -m ruff check .
