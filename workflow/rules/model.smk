@@ -84,7 +84,8 @@ rule responses:
         tokens=f"{RESULTS}/index/tokens/{{model}}.parquet",
         asked=lambda wildcards: shards_of(wildcards.model),
     output:
-        f"{RESULTS}/index/responses/{{model}}.parquet",
+        responses=f"{RESULTS}/index/responses/{{model}}.parquet",
+        numerics=f"{RESULTS}/index/numerics/{{model}}.parquet",
     log:
         f"{RESULTS}/logs/responses/{{model}}.log",
     wildcard_constraints:

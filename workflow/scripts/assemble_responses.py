@@ -13,13 +13,22 @@ files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
 of_model = [settings, identity.content(files)]
 
 
-def assemble(entry):
+def store_of(entry):
     asked = pa.concat_tables(entry_files.read(shard, entry, schemas.TIMINGS) for shard in snakemake.input.asked)
-    store = Store(results / "store", infer.who_answered(asked), identity.tokenizer_identity(files))
+    return Store(results / "store", infer.who_answered(asked), identity.tokenizer_identity(files))
+
+
+def assemble(entry):
     tokens = entry_files.read(index, entry, schemas.TOKENS)
-    return infer.assemble(tokens, store, asked=f"{results}/asked/{model} and {results}/index/asked/{model}")
+    return infer.assemble(tokens, store_of(entry), asked=f"{results}/asked/{model} and {results}/index/asked/{model}")
 
 
 fingerprints = {entry: parquet.fingerprint_of(of_model, digest) for entry, digest in entry_files.digests(index).items()}
 folder = results / "responses" / model
-entry_files.refresh(snakemake.output[0], folder, fingerprints, assemble, schemas.RESPONSES)
+entry_files.refresh(snakemake.output.responses, folder, fingerprints, assemble, schemas.RESPONSES)
+
+compared = []
+for entry in fingerprints:
+    tokens, who = entry_files.read(index, entry, schemas.TOKENS), {"model": model, "entry": entry}
+    compared += infer.batches_against_alone(tokens, store_of(entry), documents=settings["numerics"], **who)
+parquet.write(pa.Table.from_pylist(compared, schemas.NUMERICS), snakemake.output.numerics, schemas.NUMERICS)

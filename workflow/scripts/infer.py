@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from snakeval import gpus, identity, infer, job, parquet, schemas
+from snakeval import architecture, gpus, identity, infer, job, parquet, schemas
 from snakeval.preflight import findings
 from snakeval.store import Store
 
@@ -29,11 +29,12 @@ def load_engine():
     torch.set_num_threads(snakemake.threads)
     device = params.device if params.device != "auto" else "cuda" if params.gpus else "cpu"
     how = {"device": device, "device_map": params.device_map, "tokens_per_batch": params.tokens_per_batch}
-    determines = {key: value for key, value in settings.items() if key != "code"}
+    determines = {key: value for key, value in settings.items() if key not in ("code", "numerics")}
     return engine.load(identity.folder(files, snakemake.input.model), determines | how)
 
 
-who = {"model": model, "shard": (number, shards), "terminal": terminal}
+low = architecture.in_low_precision(identity.folder(files, snakemake.input.model), settings["dtype"], settings["trust_remote_code"])
+who = {"model": model, "shard": (number, shards), "alone": settings["numerics"] if low else 0, "terminal": terminal}
 made_from = [settings, identity.content(files)]
 with Store(results / "store", identity.identity(files, settings), identity.tokenizer_identity(files)) as store:
     folder = results / "asked" / model / shard

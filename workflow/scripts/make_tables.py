@@ -34,6 +34,8 @@ parquet.write(comparisons, output.comparisons, schemas.COMPARISONS)
 parquet.write(published, output.targets, schemas.TARGETS)
 answered = files(settings["models"], inputs.responses)
 parquet.write(health.build(files(asked, inputs.tokens), answered, scored, matched), output.health, schemas.HEALTH)
+numerics = [schemas.NUMERICS.empty_table(), *(parquet.read(file, schemas.NUMERICS) for file in inputs.numerics)]
+parquet.write(pa.concat_tables(numerics), output.numerics, schemas.NUMERICS)
 parquet.write(pa.concat_tables([schemas.TIMINGS.empty_table(), *timings]), output.efficiency, schemas.TIMINGS)
 Path(output.summary).write_text(summary.leaderboard(scores) + summary.published(published), encoding="utf-8")
 export.write(scores, comparisons, published, Path(output.export))

@@ -46,9 +46,16 @@ def family(config: Any) -> str:
             return name
     for suffix, name in _SUFFIXES.items():  # a class of the model's own code
         if architecture.endswith(suffix):
-            return name
+            return "causal" if name == "seq2seq" and not getattr(config, "is_encoder_decoder", False) else name
     where = getattr(config, "name_or_path", "") or "config.json"
     raise UserError(f"{where}: architecture {architecture or 'missing'!r} is of no known family; set `family` to {', '.join(FAMILIES)}")
+
+
+def in_low_precision(folder: Path | str, dtype: str, trust_remote_code: bool = False) -> bool:
+    """Whether a model computes in less than float32 when asked for `dtype` (auto: as its configuration says), or is quantised."""
+    config = configuration(folder, trust_remote_code)
+    saved = str(getattr(config.get_text_config(), "dtype", None) or getattr(config, "dtype", None)).removeprefix("torch.")
+    return (saved if dtype == "auto" else dtype) not in ("float32", "float64", "None") or hasattr(config, "quantization_config")
 
 
 def max_length(config: Any, tokenizer: Any, family: str) -> int:

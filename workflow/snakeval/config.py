@@ -108,6 +108,8 @@ class Model(_Section):
     """Run Python code that comes with the model. Only for authors you trust."""
     path: Literal["auto", "packed", "padded"] = "auto"
     """Engine of causal models: packed (fast, exact, checked at start), padded (plain), auto: packed unless the check fails."""
+    numerics: Annotated[int, Field(ge=0)] = 16
+    """Documents of an entry that are asked again alone, in lower precision than float32, to see what batches change. 0: none."""
     tokens_per_batch: Annotated[int, Field(ge=16)] | None = None
     """Tokens computed at once; null: fitted to the machine. Changes speed, not answers."""
 

@@ -10,7 +10,7 @@ whole batches of it, next to each other: shared prefixes stay together, and the 
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from snakeval import entry_files, parquet
+from snakeval import entry_files, numerics, parquet
 from snakeval.engine.protocol import Counters, Engine
 from snakeval.errors import UserError
 from snakeval.progress import Progress
@@ -37,9 +37,12 @@ def ask_entries(
     *,
     model: str,
     shard: tuple[int, int],
+    alone: int = 0,
     terminal: TextIO | None = None,
 ) -> None:
     """Ask a model its shard of every entry that the index `tokens` lists; TIMINGS go to `folder`, their list to `output`.
+
+    The requests of `alone` documents of an entry are asked again, each by itself (see snakeval.numerics).
 
     An entry that was asked is skipped while its tokens and `made_from` (the model and its settings) are the same.
     """
@@ -54,7 +57,9 @@ def ask_entries(
         before = entries[: entries.index(entry)] if shard[1] > 1 else []  # other shards may be asking them now
         earlier = pa.concat_arrays([pa.array([], pa.string()), *map(keys_of, before)])
         asked = entry_files.read(tokens, entry, TOKENS)
-        return ask(asked, load_engine, store, model=model, entry=entry, shard=shard, earlier=earlier, terminal=terminal)
+        timings = ask(asked, load_engine, store, model=model, entry=entry, shard=shard, earlier=earlier, terminal=terminal)
+        ask_alone(asked, load_engine, store, model=model, entry=entry, shard=shard, documents=alone, terminal=terminal)
+        return timings
 
     entry_files.refresh(output, folder, fingerprints, make, TIMINGS)
 
@@ -108,17 +113,65 @@ def ask(
         measured = {
             "engine": engine.description,
             "device": engine.device,
-            "prompt_tokens": engine.counters.prompt_tokens - before.prompt_tokens,
-            "computed_tokens": engine.counters.computed_tokens - before.computed_tokens,
-            "generated_tokens": engine.counters.generated_tokens - before.generated_tokens,
+            **{name: getattr(engine.counters, name) - getattr(before, name) for name in asdict(before)},
+            "flops": engine.flops_per_token * (_tokens(engine.counters) - _tokens(before)),
+            "peak_flops": engine.peak_flops,
             "load_seconds": loaded - started,
             "peak_bytes": engine.peak_bytes(),
         }
         started = loaded
     counts = {"requests": len(asks), "duplicates": len(asks) - len(once)} if number == 1 else {"requests": 0, "duplicates": 0}
     counts["from_store"] = int((mine & known).sum())
+    counts["stored_tokens"] = int((_lengths(once["context"]) + _lengths(once["continuation"]))[mine & known].sum())
     row = {"model": model, "entry": entry, "identity": store.identity} | counts | measured | {"seconds": time.perf_counter() - started}
     return pa.Table.from_pylist([row], TIMINGS)
+
+
+def ask_alone(
+    tokens: pa.Table,
+    load_engine: Callable[[], Engine],
+    store: Store,
+    *,
+    model: str,
+    entry: str,
+    shard: tuple[int, int] = (1, 1),
+    documents: int,
+    terminal: TextIO | None = None,
+) -> None:
+    """Put into the store what it lacks of the answers to requests of some `documents`, each asked alone."""
+    number, shards = shard
+    asks, sampled = _sampled(tokens, store, documents)
+    _, place = np.unique(sampled["document"].to_numpy(), return_inverse=True)
+    mine = sampled.filter(pa.array(place % shards == number - 1))
+    mine = mine.take(_first_rows(mine["key"].combine_chunks()))
+    missing = mine.filter(pa.array(~_is_in(mine["key"], store.lookup(mine["key"])["key"])))
+    if not len(missing):
+        return
+    asked = asks.take(missing["row"]).append_column("key", missing["key"]).select(ASKS.names)
+    engine = load_engine()
+    with Progress(f"{model} {entry}, requests alone", total=len(mine), known=len(mine) - len(missing), terminal=terminal) as progress:
+        for answer in engine.alone(asked):
+            store.append(answer)
+            progress.advance(len(answer), pc.sum(answer["n_tokens"]).as_py())
+    store.flush()
+
+
+def batches_against_alone(tokens: pa.Table, store: Store, *, model: str, entry: str, documents: int) -> list[dict[str, Any]]:
+    """A row of NUMERICS where requests of the entry were asked alone, else none."""
+    asks, sampled = _sampled(tokens, store, documents)
+    keys = store.keys(asks.take(sampled["row"]))
+    batched, alone = store.lookup(keys), store.lookup(sampled["key"])
+    rows = pc.index_in(keys, value_set=batched["key"].combine_chunks())
+    return numerics.compare(sampled, alone, batched.take(rows), model=model, entry=entry) if len(alone) else []
+
+
+def _sampled(tokens: pa.Table, store: Store, count: int) -> tuple[pa.Table, pa.Table]:
+    """The requests of an entry, and the sample of them that is asked alone."""
+    if not count:
+        tokens = tokens.slice(0, 0)
+    asks, documents = explode(tokens)
+    decides = np.asarray(pc.is_in(tokens["kind"], value_set=pa.array(["multiple_choice", "loglikelihood"])))[documents]
+    return asks, numerics.sample(asks, store.keys(asks), documents, decides, count)
 
 
 def who_answered(timings: pa.Table) -> str:
@@ -158,8 +211,9 @@ def summed(timings: Sequence[pa.Table]) -> pa.Table:
     rows = pa.concat_tables(timings)
     texts = ("model", "entry", "identity", "engine", "device")
     first = {name: next((value for value in rows[name].to_pylist() if value is not None), None) for name in texts}
-    sums = {name: pc.sum(rows[name]).as_py() for name in TIMINGS.names if name not in (*texts, "peak_bytes")}
-    return pa.Table.from_pylist([first | sums | {"peak_bytes": pc.max(rows["peak_bytes"]).as_py()}], TIMINGS)
+    sums = {name: pc.sum(rows[name]).as_py() for name in TIMINGS.names if name not in (*texts, *MAXIMA)}
+    maxima = {name: pc.max(rows[name]).as_py() for name in MAXIMA}
+    return pa.Table.from_pylist([first | sums | maxima], TIMINGS)
 
 
 def keys(tokens: pa.Table, store: Store) -> pa.Array:
@@ -167,9 +221,11 @@ def keys(tokens: pa.Table, store: Store) -> pa.Array:
     return pc.unique(store.keys(explode(tokens)[0]))
 
 
+MAXIMA = ("peak_bytes", "peak_flops")  # of TIMINGS: shards do not add up
 _NOTHING_ASKED: dict[str, Any] = {
-    "engine": None, "device": None, "prompt_tokens": 0, "computed_tokens": 0, "generated_tokens": 0, "load_seconds": 0.0, "peak_bytes": 0
-}  # fmt: skip
+    "engine": None, "device": None, "prompt_tokens": 0, "computed_tokens": 0, "generated_tokens": 0, "flops": 0.0, "peak_flops": None,
+    "load_seconds": 0.0, "prefill_seconds": 0.0, "decode_seconds": 0.0, "peak_bytes": 0,
+}
 
 
 def explode(tokens: pa.Table) -> tuple[pa.Table, np.ndarray]:

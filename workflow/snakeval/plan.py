@@ -24,7 +24,7 @@ STAGES = {  # the modules whose code decides what a rule's files hold
     "tokens": ["snakeval.tokens"],
     "preflight": ["snakeval.preflight.prompts", "snakeval.preflight.forecast"],
     "findings": ["snakeval.preflight.findings", "snakeval.preflight.forecast"],
-    "responses": ["snakeval.infer", "snakeval.engine"],
+    "responses": ["snakeval.infer", "snakeval.numerics", "snakeval.engine"],
     "recorded": ["snakeval.recorded"],
     "scores": ["snakeval.scoring"],
     "tables": ["snakeval.leaderboard", "snakeval.health", "snakeval.summary", "snakeval.targets", "snakeval.export"],
@@ -39,7 +39,7 @@ LEFT_OUT = {  # modules whose changes cannot change what a rule's files hold
 MODEL_KEYS = {  # the keys of a model that decide what a rule's files hold; the others say how to run
     "models": ("source", "revision"),
     "tokens": ("family", "max_length", "on_overflow", "add_bos", "chat", "system_prompt", "fewshot_as_multiturn", "trust_remote_code"),
-    "responses": ("family", "dtype", "max_length", "path", "trust_remote_code"),
+    "responses": ("family", "dtype", "max_length", "path", "numerics", "trust_remote_code"),
 }
 
 

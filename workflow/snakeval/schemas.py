@@ -329,6 +329,19 @@ FORECAST = _schema(
     ("seconds", pa.float64(), "about, on the configured devices, of all shards together, for answers of full length; null: unknown"),
 )
 
+NUMERICS = _schema(
+    ("model", pa.string(), "name in the configuration"),
+    ("entry", pa.string(), "entry of the configuration"),
+    ("documents", pa.int64(), "documents that were asked again, each request alone"),
+    ("loglikelihoods", pa.int64(), "of them, computed again"),
+    ("largest_change", pa.float64(), "of a log-likelihood; null: none"),
+    ("largest_change_per_token", pa.float64(), "of a log-likelihood divided by its tokens; null: none"),
+    ("decisions", pa.int64(), "likeliest continuations, or whether the only one is what the model would have written"),
+    ("flipped_decisions", pa.int64(), "of them, others than in batches"),
+    ("texts", pa.int64(), "greedy texts generated again"),
+    ("changed_texts", pa.int64(), "of them, others than in batches"),
+)
+
 TIMINGS = _schema(
     ("model", pa.string(), "name in the configuration"),
     ("entry", pa.string(), "entry of the configuration"),
@@ -339,9 +352,18 @@ TIMINGS = _schema(
     ("duplicates", pa.int64(), "of them asked once for several documents"),
     ("from_store", pa.int64(), "known before"),
     ("prompt_tokens", pa.int64(), "tokens of the requests sent, each counted whole"),
-    ("computed_tokens", pa.int64(), "tokens that went through the model's layers in prefill"),
+    ("stored_tokens", pa.int64(), "tokens of the requests known before, each counted whole: saved by the store"),
+    (
+        "computed_tokens",
+        pa.int64(),
+        "of prompt_tokens those that went through the layers, padding included: the rest was saved by sharing",
+    ),
     ("generated_tokens", pa.int64(), "tokens decoded"),
+    ("flops", pa.float64(), "floating-point operations of the layers' matrix products over computed and generated tokens"),
+    ("peak_flops", pa.float64(), "operations per second of a large matrix product on the device; null when all came from the store"),
     ("load_seconds", pa.float64(), "loading the model, counted at the first file of a job"),
-    ("seconds", pa.float64(), "answering"),
+    ("prefill_seconds", pa.float64(), "computing log-likelihoods"),
+    ("decode_seconds", pa.float64(), "generating texts, their prompts' prefill included"),
+    ("seconds", pa.float64(), "answering, planning and storing included"),
     ("peak_bytes", pa.int64(), "largest memory on the device (GPU) or of the process (CPU)"),
 )

@@ -46,6 +46,10 @@ class Causal:
     def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
         yield from self._chosen().answer(asks)
 
+    def alone(self, ask: Ask) -> Iterator[list[Answer]]:
+        self._modes.plain()
+        yield from self._padded.answer([ask])
+
     def _chosen(self) -> Packed | Padded:
         if self.description == "packed":
             self._modes.packed()

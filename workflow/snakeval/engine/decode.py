@@ -152,9 +152,9 @@ def generate(
 
 def _enter(slots: Slots, rows: list[Row], segments: list[Segment], passes: Passes) -> None:
     """Prefill, and the first token of each row."""
-    hidden, kept = passes.run(segments, keep=True)
-    assert kept is not None
     ends = np.cumsum([len(part.tokens) for part in segments])
+    hidden, kept = passes.run(segments, ends - 1, keep=True)
+    assert kept is not None
     for row, part, end in zip(rows, segments, ends.tolist(), strict=True):
         slots.admit(row, part, kept, slice(end - len(part.tokens), end))
     logits = passes.logits(hidden[torch.from_numpy(ends - 1).to(hidden.device)])

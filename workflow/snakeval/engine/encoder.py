@@ -36,6 +36,9 @@ class _Encoder:
     def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
         yield from self.counters.prefilling(list(halving(self._batch, [asks[row] for row in batch])) for batch in self.plan(asks))
 
+    def alone(self, ask: Ask) -> Iterator[list[Answer]]:
+        return self.answer([ask])
+
     @torch.inference_mode()
     def _batch(self, asks: list[Ask]) -> list[Answer]:
         distinct: dict[bytes, int] = {}

@@ -117,8 +117,9 @@ class Packed:
             segments.append(part)
             rows += [start + path for path in scored]
             start += len(part.tokens)
-        hidden, _ = self.passes.run(segments)
-        found, greedy = self.passes.targets(hidden, np.concatenate(rows), np.concatenate([ask.continuation for ask in asks]))
+        read = np.concatenate(rows)
+        hidden, _ = self.passes.run(segments, read)
+        found, greedy = self.passes.targets(hidden, read, np.concatenate([ask.continuation for ask in asks]))
         ends = np.cumsum([len(ask.continuation) for ask in asks])
         return [
             Answer(ask.key, len(ask.continuation), float(found[low:high].sum()), bool(greedy[low:high].all()))
@@ -166,7 +167,7 @@ class Packed:
 
     def _compute(self, headers: list[Header]) -> None:
         segments = [segment([header.tokens], header.start, self._pasts(header.parent)) for header in headers]
-        _, kept = self.passes.run(segments, keep=True)
+        _, kept = self.passes.run(segments, np.zeros(0, np.int64), keep=True)
         assert kept is not None
         row = 0
         for header in headers:

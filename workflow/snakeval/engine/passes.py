@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from snakeval.engine import last_layer
 from snakeval.engine.attention import Group, Layout, Past, Prefill
 from snakeval.engine.protocol import Counters
 from snakeval.engine.trie import common_length
@@ -66,24 +67,29 @@ class Passes:
     def device(self) -> torch.device:
         return self.model.device
 
-    def run(self, segments: list[Segment], keep: bool = False) -> tuple[torch.Tensor, Past | None]:
-        """Hidden states [tokens, width] of all segments, one after the other, and if asked their keys and values."""
+    def run(self, segments: list[Segment], read: np.ndarray, keep: bool = False) -> tuple[torch.Tensor, Past | None]:
+        """Hidden states [tokens, width] of all segments, one after the other, and if asked their keys and values.
+
+        Only the rows `read` are right; there may be none, where just keys and values are wanted.
+        """
         if len(segments) == 1 and len(segments[0].tokens) > self.budget and segments[0].allowed is None:
-            return self._in_pieces(segments[0], self.budget, keep)
+            return self._in_pieces(segments[0], self.budget, read, keep)
         try:
-            return self._run(segments, keep)
+            return self._run(segments, read, keep)
         except torch.OutOfMemoryError:
             if len(segments) > 1 or segments[0].allowed is not None or len(segments[0].tokens) < 2 * SMALLEST_PIECE:
                 raise
         torch.cuda.empty_cache()
-        return self._in_pieces(segments[0], len(segments[0].tokens) // 2, keep)
+        return self._in_pieces(segments[0], len(segments[0].tokens) // 2, read, keep)
 
-    def _run(self, segments: list[Segment], keep: bool) -> tuple[torch.Tensor, Past | None]:
+    def _run(self, segments: list[Segment], read: np.ndarray, keep: bool) -> tuple[torch.Tensor, Past | None]:
         positions = np.concatenate([part.positions for part in segments])
         positions_ = torch.from_numpy(positions).to(self.device)
         kept = Past(positions_) if keep else None
         layout = Layout(Prefill(_groups(segments, self.device), positions_, kept), positions_, _pasts(segments))
-        hidden = self.forward(np.concatenate([part.tokens for part in segments]), positions_, layout)
+        rows = np.unique(read) if len(read) else np.zeros(1, np.int64)  # a layer of no tokens at all is more than some models can do
+        with last_layer.read(torch.from_numpy(rows).to(self.device) if len(rows) < len(positions) else None):
+            hidden = self.forward(np.concatenate([part.tokens for part in segments]), positions_, layout)
         self.counters.computed_tokens += len(positions)
         return hidden, kept
 
@@ -122,12 +128,12 @@ class Passes:
             greedy[part] = attained.cpu().numpy()
         return loglikelihoods, greedy
 
-    def _in_pieces(self, whole: Segment, length: int, keep: bool) -> tuple[torch.Tensor, Past | None]:
+    def _in_pieces(self, whole: Segment, length: int, read: np.ndarray, keep: bool) -> tuple[torch.Tensor, Past | None]:
         hidden, pasts = [], list(whole.pasts)
         for low in range(0, len(whole.tokens), length):
             piece = slice(low, low + length)
             part = replace(whole, tokens=whole.tokens[piece], positions=whole.positions[piece], pasts=tuple(pasts))
-            states, past = self.run([part], keep=True)
+            states, past = self.run([part], read[(read >= low) & (read < low + length)] - low, keep=True)
             hidden.append(states)
             assert past is not None
             pasts.append(past)

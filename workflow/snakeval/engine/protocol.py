@@ -31,6 +31,7 @@ import numpy as np
 import pyarrow as pa
 
 from snakeval.engine import asks as rows
+from snakeval.engine import speed
 from snakeval.engine.asks import Answer, Ask
 
 
@@ -70,6 +71,8 @@ class Engine(Protocol):
     family: str  # causal, seq2seq, classifier or extractive
     device: str  # "cpu", "cuda:0 NVIDIA H200" …
     max_length: int  # tokens of context and continuation together
+    flops_per_token: float  # floating-point operations of the layers' matrix products
+    peak_flops: float  # operations per second of a large matrix product on the device
 
     @property
     def counters(self) -> Counters:
@@ -84,6 +87,9 @@ class Engine(Protocol):
 
     def answer(self, asks: pa.Table) -> Iterator[pa.Table]:
         """Answer the asks of a batch, or what is left of one."""
+
+    def alone(self, asks: pa.Table) -> Iterator[pa.Table]:
+        """Answer each ask by itself on the plain path, whatever the plan."""
 
     def peak_bytes(self) -> int:
         """Largest memory so far: of all GPUs together, or of the process on a CPU."""
@@ -106,6 +112,9 @@ class Path(Protocol):
     def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
         """As `Engine.answer`; one list for each planned batch of log-likelihoods."""
 
+    def alone(self, ask: Ask) -> Iterator[list[Answer]]:
+        """As `Engine.alone`."""
+
 
 class TableEngine:
     """An engine made of a path: reads and checks the asks, writes the answers."""
@@ -114,6 +123,8 @@ class TableEngine:
         self.family = family
         self.device = _device_name(model.device)
         self.max_length = max_length
+        self.flops_per_token = speed.flops_per_token(model)
+        self.peak_flops = speed.peak_flops(model.device, model.dtype)
         self.path = path
         self._on_gpu = model.device.type == "cuda"
 
@@ -130,6 +141,10 @@ class TableEngine:
 
     def answer(self, asks: pa.Table) -> Iterator[pa.Table]:
         yield from map(rows.write, self.path.answer(rows.read(asks, self.path.kinds, self.max_length)))
+
+    def alone(self, asks: pa.Table) -> Iterator[pa.Table]:
+        for ask in rows.read(asks, self.path.kinds, self.max_length):
+            yield from map(rows.write, self.path.alone(ask))
 
     def peak_bytes(self) -> int:
         if self._on_gpu:

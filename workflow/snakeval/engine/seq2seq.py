@@ -49,6 +49,9 @@ class Seq2Seq:
             else:
                 yield from self.counters.decoding(self._texts(chosen))
 
+    def alone(self, ask: Ask) -> Iterator[list[Answer]]:
+        return self.answer([ask])
+
     @torch.inference_mode()
     def _loglikelihoods(self, asks: list[Ask]) -> list[Answer]:
         asks_ = [ask for ask in asks if len(ask.continuation)]
