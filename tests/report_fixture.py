@@ -258,6 +258,7 @@ def _timing(model: str, entry: str, tokens: pa.Table, responses: pa.Table, first
         "load_seconds": 1.5 if first else 0.0,
         "seconds": (prompt * 0.8 + generated * 30) / speed,
         "peak_bytes": 900_000_000 if speed > 5_000 else 2_100_000_000,
+        "energy_joules": None if model in ("small", "model-00") else 0.4 * prompt,
     }
 
 

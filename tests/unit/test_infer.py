@@ -15,7 +15,7 @@ import pytest
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
-from snakeval import parquet
+from snakeval import energy, parquet
 from snakeval.engine.asks import read as read_asks
 from snakeval.engine.protocol import Counters
 from snakeval.errors import UserError
@@ -141,6 +141,18 @@ def test_responses_of_every_kind(tmp_path):
     row = timings.to_pylist()[0]
     assert (row["requests"], row["duplicates"], row["from_store"]) == (18, 2, 0)
     assert (row["engine"], row["device"], row["peak_bytes"]) == ("fake", "paper", 5)
+
+
+def test_energy_is_told_where_the_device_tells_and_adds_up_only_then(tmp_path, monkeypatch):
+    monkeypatch.setattr(energy, "of_processors", list)
+    _, silent = _infer(tmp_path / "silent", _mixed(), Fake())
+    readings = iter(range(10_000_000, 10**9, 2_000_000))
+    monkeypatch.setattr(energy, "of_processors", lambda: [energy.Counter(lambda: next(readings))])
+    _, told = _infer(tmp_path / "told", _mixed(), Fake())
+    _, known = _infer(tmp_path / "told", _mixed(), Fake())
+    assert [table["energy_joules"].to_pylist() for table in (silent, told, known)] == [[None], [2.0], [0.0]]
+    assert summed([told, known])["energy_joules"].to_pylist() == [2.0]
+    assert summed([told, silent])["energy_joules"].to_pylist() == [None]
 
 
 def test_each_distinct_request_is_asked_once_and_never_again(tmp_path):

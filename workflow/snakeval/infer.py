@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from snakeval import entry_files, numerics, parquet
+from snakeval import energy, entry_files, numerics, parquet
 from snakeval.engine.protocol import Counters, Engine
 from snakeval.errors import UserError
 from snakeval.progress import Progress
@@ -102,7 +102,7 @@ def ask(
         mine = np.isin(np.arange(len(once)), np.concatenate([*batches, []]))
         name = f"{model} {entry}" if shards == 1 else f"{model} {entry} {number}-of-{shards}"
         total, done = int(mine.sum()), int((mine & ~missing).sum())
-        with Progress(name, total=total, known=done, terminal=terminal) as progress:
+        with Progress(name, total=total, known=done, terminal=terminal) as progress, energy.metered(engine.device) as joules:
             for part in _answers(engine, once, batches, missing):
                 _check_numbers(part, every_key, tokens, documents)
                 store.append(part)
@@ -118,6 +118,7 @@ def ask(
             "peak_flops": engine.peak_flops,
             "load_seconds": loaded - started,
             "peak_bytes": engine.peak_bytes(),
+            "energy_joules": joules(),
         }
         started = loaded
     counts = {"requests": len(asks), "duplicates": len(asks) - len(once)} if number == 1 else {"requests": 0, "duplicates": 0}
@@ -207,11 +208,11 @@ def assemble(tokens: pa.Table, store: Store, *, asked: str) -> pa.Table:
 
 
 def summed(timings: Sequence[pa.Table]) -> pa.Table:
-    """One row of TIMINGS for the shards of one entry: counts and seconds add up, of memory the largest counts."""
+    """One row of TIMINGS for the shards of one entry: counts, seconds and energy add up, of memory the largest counts."""
     rows = pa.concat_tables(timings)
     texts = ("model", "entry", "identity", "engine", "device")
     first = {name: next((value for value in rows[name].to_pylist() if value is not None), None) for name in texts}
-    sums = {name: pc.sum(rows[name]).as_py() for name in TIMINGS.names if name not in (*texts, *MAXIMA)}
+    sums = {name: pc.sum(rows[name], skip_nulls=False).as_py() for name in TIMINGS.names if name not in (*texts, *MAXIMA)}
     maxima = {name: pc.max(rows[name]).as_py() for name in MAXIMA}
     return pa.Table.from_pylist([first | sums | maxima], TIMINGS)
 
@@ -223,8 +224,18 @@ def keys(tokens: pa.Table, store: Store) -> pa.Array:
 
 MAXIMA = ("peak_bytes", "peak_flops")  # of TIMINGS: shards do not add up
 _NOTHING_ASKED: dict[str, Any] = {
-    "engine": None, "device": None, "prompt_tokens": 0, "computed_tokens": 0, "generated_tokens": 0, "flops": 0.0, "peak_flops": None,
-    "load_seconds": 0.0, "prefill_seconds": 0.0, "decode_seconds": 0.0, "peak_bytes": 0,
+    "engine": None,
+    "device": None,
+    "prompt_tokens": 0,
+    "computed_tokens": 0,
+    "generated_tokens": 0,
+    "flops": 0.0,
+    "peak_flops": None,
+    "load_seconds": 0.0,
+    "prefill_seconds": 0.0,
+    "decode_seconds": 0.0,
+    "peak_bytes": 0,
+    "energy_joules": 0.0,
 }
 
 

@@ -366,4 +366,5 @@ TIMINGS = _schema(
     ("decode_seconds", pa.float64(), "generating texts, their prompts' prefill included"),
     ("seconds", pa.float64(), "answering, planning and storing included"),
     ("peak_bytes", pa.int64(), "largest memory on the device (GPU) or of the process (CPU)"),
+    ("energy_joules", pa.float64(), "used while answering by the GPUs, or by the whole processors; null: they do not tell"),
 )
