@@ -31,7 +31,6 @@ import numpy as np
 import pyarrow as pa
 
 from snakeval.engine import asks as rows
-from snakeval.engine import speed
 from snakeval.engine.asks import Answer, Ask
 
 
@@ -123,6 +122,8 @@ class TableEngine:
         self.family = family
         self.device = _device_name(model.device)
         self.max_length = max_length
+        from snakeval.engine import speed  # torch, which takes seconds to import, is there when an engine is made
+
         self.flops_per_token = speed.flops_per_token(model)
         self.peak_flops = speed.peak_flops(model.device, model.dtype)
         self.path = path
