@@ -12,6 +12,7 @@ import yaml
 MODEL_STAGES = ["tokens tiny", "infer tiny", "responses tiny", "scores tiny"]
 RUN_STAGES = ["tables", "report"]
 PREFLIGHT = ["check_tasks", "findings"]
+OTHER_REQUESTS = ["list_requests", *MODEL_STAGES, *PREFLIGHT, *RUN_STAGES]  # what follows when requests are others
 
 
 def edit(path, old, new):
@@ -30,7 +31,7 @@ def test_nothing_changed(project):
 
 def test_one_models_precision_changed(project):
     before = project.answers()
-    project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "bfloat16"}})
+    project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "bfloat16", "numerics": 0}})
     assert project.run() == Counter(["infer tiny", "responses tiny", "scores tiny", *RUN_STAGES])
     assert project.answers() == 2 * before
     assert project.planned() == Counter()
@@ -60,7 +61,7 @@ def test_a_task_added(project):
     jobs = project.run()
     assert jobs.pop("requests last_word") == 1
     assert [job for job in jobs if job.startswith("download_dataset")]
-    assert {job: n for job, n in jobs.items() if not job.startswith("download_dataset")} == Counter(MODEL_STAGES + PREFLIGHT + RUN_STAGES)
+    assert {job: n for job, n in jobs.items() if not job.startswith("download_dataset")} == Counter(OTHER_REQUESTS)
     after = project.tables()
     assert {file: after[file] for file in before if not file.startswith("tables/")} == {
         file: content for file, content in before.items() if not file.startswith("tables/")
@@ -70,7 +71,7 @@ def test_a_task_added(project):
 def test_a_prompt_changed(project):
     answers, before = project.answers(), project.tables()
     edit(task_file(project, "boolean_expressions"), "doc_to_text: ", "description: 'True or false?'\ndoc_to_text: ")
-    assert project.run() == Counter(["requests boolean_expressions", *MODEL_STAGES, *PREFLIGHT, *RUN_STAGES])
+    assert project.run() == Counter(["requests boolean_expressions", *OTHER_REQUESTS])
     assert project.answers() == answers + 16  # two choices of eight documents
     after = project.tables()
     changed = {file for file in after if after[file] != before[file] and not file.startswith("tables/")}
@@ -88,9 +89,7 @@ def test_a_raised_limit_infers_only_the_new_documents(project):
     before = project.answers()
     project.configure(limit=12)
     jobs = project.run()
-    assert jobs == Counter(
-        [f"requests {entry}" for entry in ("boolean_expressions", "arithmetic", "stories")] + MODEL_STAGES + PREFLIGHT + RUN_STAGES
-    )
+    assert jobs == Counter([f"requests {entry}" for entry in ("boolean_expressions", "arithmetic", "stories")] + OTHER_REQUESTS)
     added = project.answers() - before
     project.configure(limit=8)
     project.run()

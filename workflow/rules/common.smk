@@ -38,6 +38,7 @@ localrules:
     download_dataset,
     download_model,
     findings,
+    list_requests,
     preflight,
     tables,
     report,

@@ -23,7 +23,7 @@ rule tokens:
     input:
         settings=settings_of("tokens", "model"),
         model=f"{RESULTS}/models/{{model}}.parquet",
-        requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
+        requests=rules.list_requests.output[0],
     output:
         tokens=f"{RESULTS}/index/tokens/{{model}}.parquet",
         preflight=f"{RESULTS}/index/preflight/{{model}}.parquet",
@@ -105,7 +105,7 @@ rule recorded_responses:
     input:
         settings=settings_of("recorded", "model"),
         model=f"{RESULTS}/models/{{model}}.parquet",
-        requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
+        requests=rules.list_requests.output[0],
     output:
         responses=f"{RESULTS}/index/responses/{{model}}.parquet",
         recorded=f"{RESULTS}/index/recorded/{{model}}.parquet",
@@ -128,7 +128,7 @@ rule scores:
     """Metrics of every document, computed from responses alone."""
     input:
         settings=settings_of("scores"),
-        requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
+        requests=rules.list_requests.output[0],
         responses=f"{RESULTS}/index/responses/{{model}}.parquet",
     output:
         f"{RESULTS}/index/scores/{{model}}.parquet",

@@ -44,7 +44,7 @@ rule tables:
     """Scores with intervals, comparisons between models, what went wrong, what it cost."""
     input:
         settings=settings_of("tables"),
-        requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
+        requests=rules.list_requests.output[0],
         tokens=expand(f"{RESULTS}/index/tokens/{{model}}.parquet", model=ASKED),
         asked=[index for model in ASKED for index in shards_of(model)],
         numerics=expand(f"{RESULTS}/index/numerics/{{model}}.parquet", model=ASKED),
@@ -102,7 +102,7 @@ rule compare_with_baseline:
     """Every model against an earlier run or another model, document by document."""
     input:
         settings=settings_of("gate"),
-        requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
+        requests=rules.list_requests.output[0],
         scores=expand(f"{RESULTS}/index/scores/{{model}}.parquet", model=MODELS),
         baseline=baseline_files(),
     output:

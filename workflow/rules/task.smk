@@ -38,11 +38,30 @@ rule requests:
         "../scripts/build_requests.py"
 
 
+rule list_requests:
+    """The list of all entries' requests, which every model's jobs depend on in place of the files: a plan has models + entries edges, not
+    models × entries."""
+    input:
+        expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
+    output:
+        f"{RESULTS}/index/requests.parquet",
+    log:
+        f"{RESULTS}/logs/list_requests.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        entries=ENTRIES,
+    message:
+        "List of requests"
+    script:
+        "../scripts/list_requests.py"
+
+
 rule check_tasks:
     """What is wrong with documents, and with their scoring, found before a model is asked."""
     input:
         settings=settings_of("check_tasks"),
-        requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
+        requests=rules.list_requests.output[0],
     output:
         f"{RESULTS}/index/check_tasks.parquet",
     log:

@@ -1,6 +1,6 @@
 """Look at every entry's documents and rehearse their scoring, before a model is asked."""
 
-from snakeval import job, parquet, schemas
+from snakeval import entry_files, job, parquet, schemas
 from snakeval.preflight import documents, findings, rehearsal
 from snakeval.sandbox import execution
 
@@ -8,11 +8,11 @@ settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 runner = execution.Runner(settings["allow_code"]) if settings["allow_code"] else None
 
 
-def check(entry, file):
-    requests, scoring = parquet.read(file, schemas.REQUESTS), settings["entries"][entry]
+def check(entry):
+    requests, scoring = entry_files.read(snakemake.input.requests, entry, schemas.REQUESTS), settings["entries"][entry]
     yield from documents.check(requests, entry, scoring)
     yield from rehearsal.check(requests, entry, scoring, allow_functions=settings["allow_functions"], runner=runner)
 
 
-found = [finding for entry, file in zip(snakemake.params.entries, snakemake.input.requests) for finding in check(entry, file)]
+found = [finding for entry in snakemake.params.entries for finding in check(entry)]
 parquet.write(findings.table(found), snakemake.output[0], schemas.PREFLIGHT)

@@ -10,7 +10,7 @@ from snakeval.preflight import findings, forecast, prompts
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 model, folder = snakemake.wildcards.model, Path(snakemake.params.results, "tokens", snakemake.wildcards.model)
-requests = dict(zip(snakemake.params.entries, snakemake.input.requests))
+requests = snakemake.input.requests
 files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
 of_model = [{key: value for key, value in settings.items() if key != "preflight"}, identity.content(files)]
 
@@ -22,16 +22,19 @@ def load_encoder():
 
 
 def encode(entry):
-    return (tokens.encode(part, load_encoder(), model=model) for part in parquet.scan(requests[entry], schemas.REQUESTS, rows=50_000))
+    return (
+        tokens.encode(part, load_encoder(), model=model)
+        for part in parquet.scan(entry_files.path(requests, entry), schemas.REQUESTS, rows=50_000)
+    )
 
 
-fingerprints = {entry: parquet.fingerprint_of(of_model, parquet.digest(file)) for entry, file in requests.items()}
+fingerprints = {entry: parquet.fingerprint_of(of_model, digest) for entry, digest in entry_files.digests(requests).items()}
 index = snakemake.output.tokens
 entry_files.refresh(index, folder, fingerprints, encode, schemas.TOKENS)
 
 found, loads = [], []
-for entry, file in requests.items():
-    asked, encoded = parquet.read(file, schemas.REQUESTS), entry_files.read(index, entry, schemas.TOKENS)
+for entry in fingerprints:
+    asked, encoded = entry_files.read(requests, entry, schemas.REQUESTS), entry_files.read(index, entry, schemas.TOKENS)
     found += prompts.check(asked, encoded, load_encoder(), model=model, entry=entry)
     loads.append(forecast.load(encoded, Path(identity.folder(files, snakemake.input.model)), model=model, entry=entry))
 parquet.write(findings.table(found), snakemake.output.preflight, schemas.PREFLIGHT)

@@ -19,7 +19,7 @@ def files(models, indices):
     return {(model, entry): entry_files.path(of_model[model], entry) for model, entry in product(models, entries)}
 
 
-requests = dict(zip(entries, map(Path, inputs.requests), strict=True))
+requests = {entry: entry_files.path(inputs.requests, entry) for entry in entries}
 shards = {model: [index for index in inputs.asked if Path(index).parent.name == model] for model in asked}
 timings = [
     infer.summed([entry_files.read(index, entry, schemas.TIMINGS) for index in shards[model]]) for model, entry in product(asked, entries)

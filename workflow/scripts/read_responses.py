@@ -7,14 +7,14 @@ from snakeval import entry_files, job, parquet, recorded, schemas
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 model, results, output = snakemake.wildcards.model, Path(snakemake.params.results), snakemake.output
-requests = dict(zip(snakemake.params.entries, snakemake.input.requests))
+requests = snakemake.input.requests
 of_model = [settings, parquet.digest(snakemake.input.model)]
-fingerprints = {entry: parquet.fingerprint_of(of_model, parquet.digest(file)) for entry, file in requests.items()}
+fingerprints = {entry: parquet.fingerprint_of(of_model, digest) for entry, digest in entry_files.digests(requests).items()}
 
 
 @cache
 def match(entry):
-    return recorded.responses(parquet.read(requests[entry], schemas.REQUESTS), settings, model=model, entry=entry)
+    return recorded.responses(entry_files.read(requests, entry, schemas.REQUESTS), settings, model=model, entry=entry)
 
 
 entry_files.refresh(output.responses, results / "responses" / model, fingerprints, lambda entry: match(entry)[0], schemas.RESPONSES)

@@ -8,14 +8,13 @@ from snakeval import entry_files, job, parquet, recorded, schemas, scoring
 from snakeval.sandbox import execution
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-index, entries = snakemake.input.responses, settings["entries"]
-requests = dict(zip(snakemake.params.entries, snakemake.input.requests))
+requests, index, entries = snakemake.input.requests, snakemake.input.responses, settings["entries"]
 answered = entry_files.digests(index)
 runner = execution.Runner(settings["allow_code"], snakemake.threads) if settings["allow_code"] else None
 
 
 def score(entry):
-    asked, answers = parquet.read(requests[entry], schemas.REQUESTS), entry_files.read(index, entry, schemas.RESPONSES)
+    asked, answers = entry_files.read(requests, entry, schemas.REQUESTS), entry_files.read(index, entry, schemas.RESPONSES)
     if snakemake.params.recorded:  # documents without a recorded answer are counted elsewhere, and not scored
         asked = recorded.answered(asked, answers)
     for task, how in entries[entry].items():
@@ -25,8 +24,8 @@ def score(entry):
 
 
 fingerprints = {
-    entry: parquet.fingerprint_of(settings["code"], entries[entry], parquet.digest(file), answered[entry])
-    for entry, file in requests.items()
+    entry: parquet.fingerprint_of(settings["code"], entries[entry], digest, answered[entry])
+    for entry, digest in entry_files.digests(requests).items()
 }
 folder = Path(snakemake.params.results, "scores", snakemake.wildcards.model)
 entry_files.refresh(snakemake.output[0], folder, fingerprints, score, schemas.SCORES)

@@ -27,16 +27,22 @@ def refresh(
 
     `make(entry)` gives the rows of a file that is missing, damaged or made from something else.
     """
-    index, folder = Path(index), Path(folder)
-    rows = []
-    for entry, fingerprint in fingerprints.items():
-        path = folder / f"{entry}.parquet"
-        if not parquet.fresh(path, fingerprint):
-            parquet.write(make(entry), path, schema, fingerprint)
-        file = Path(os.path.relpath(path, index.parent)).as_posix()
-        rows.append({"entry": entry, "file": file, "digest": parquet.digest(path), "fingerprint": fingerprint})
-    parquet.write(pa.Table.from_pylist(rows, ENTRY_FILES), index, ENTRY_FILES)
+    folder = Path(folder)
+    files = {entry: folder / f"{entry}.parquet" for entry in fingerprints}
+    for entry, file in files.items():
+        if not parquet.fresh(file, fingerprints[entry]):
+            parquet.write(make(entry), file, schema, fingerprints[entry])
+    write_list(index, files)
     parquet.remove_abandoned(folder)
+
+
+def write_list(index: str | Path, files: Mapping[str, str | Path]) -> None:
+    """Write the list of each entry's file, with what they hold and were made from now. Raises UserError when one is missing or damaged."""
+    rows = []
+    for entry, file in files.items():
+        relative = Path(os.path.relpath(file, Path(index).parent)).as_posix()
+        rows.append({"entry": entry, "file": relative, "digest": parquet.digest(file), "fingerprint": parquet.fingerprint(file) or ""})
+    parquet.write(pa.Table.from_pylist(rows, ENTRY_FILES), Path(index), ENTRY_FILES)
 
 
 def digests(index: str | Path) -> dict[str, str]:
@@ -50,7 +56,7 @@ def path(index: str | Path, entry: str) -> Path:
     index = Path(index)
     row = next(row for row in parquet.read(index, ENTRY_FILES).to_pylist() if row["entry"] == entry)
     found = Path(os.path.normpath(index.parent / row["file"]))
-    if parquet.fingerprint(found) != row["fingerprint"] or parquet.digest(found) != row["digest"]:
+    if (parquet.fingerprint(found) or "") != row["fingerprint"] or parquet.digest(found) != row["digest"]:
         state = "damaged or replaced" if found.exists() else "missing"
         raise UserError(f"{found}: {state}; delete {index} and run again, only what is not right is made anew")
     return found

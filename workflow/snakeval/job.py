@@ -12,8 +12,8 @@ from typing import Any, TextIO
 from snakeval.errors import UserError
 
 
-def start(log: str, settings: str) -> tuple[dict[str, Any], TextIO]:
-    """The job's settings, and the terminal: the standard error the process began with, for progress.
+def start(log: str, settings: str | None = None) -> tuple[dict[str, Any], TextIO]:
+    """The job's settings (none without the file `settings`), and the terminal: the standard error the process began with, for progress.
 
     From here on all output of the process, also of libraries in C, goes to the file `log`. A UserError that escapes ends the process with
     its one line, anything else with a traceback.
@@ -24,7 +24,7 @@ def start(log: str, settings: str) -> tuple[dict[str, Any], TextIO]:
     for standard in (1, 2):
         os.dup2(descriptor, standard)
     sys.excepthook = partial(_report, terminal)
-    return json.loads(Path(settings).read_text(encoding="utf-8")), terminal
+    return json.loads(Path(settings).read_text(encoding="utf-8")) if settings else {}, terminal
 
 
 def _report(terminal: TextIO, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -72,7 +72,8 @@ def make(values: Mapping[str, Any], files: list[str], root: Path) -> Run:
     where = files[-1] if files else "configuration"
     config = check(values, where)
     folders = [path if path == PACKAGE else str(sources.task_folder(path, root)) for path in config.task_paths]
-    entries = {name: tasks.resolve(entry.model_dump(), folders) for name, entry in config.entries().items()}
+    catalogue = tasks.Catalogue(folders)
+    entries = {name: tasks.resolve(entry.model_dump(), catalogue) for name, entry in config.entries().items()}
     run = Run(config, entries, _settings(config, entries, folders, root, where))
     for rule, jobs in run.settings.items():
         for name, settings in jobs.items():

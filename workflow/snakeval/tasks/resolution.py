@@ -5,7 +5,7 @@ describe the group itself override its members' keys, an outer group's before an
 """
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -38,15 +38,15 @@ class ResolvedEntry:
     groups: list[Group] = field(default_factory=list)
 
 
-def resolve(entry: dict[str, Any], task_paths: list[Path] | list[str]) -> ResolvedEntry:
-    """The tasks that an entry of the configuration names, out of the folders `task_paths`; the first folder that knows a name counts.
+def resolve(entry: dict[str, Any], task_paths: "Catalogue | Iterable[Path | str]") -> ResolvedEntry:
+    """The tasks that an entry of the configuration names, out of folders; the first folder that knows a name counts.
 
     `entry`: name (of a task, group or tag, of a group's inline member as `group::member`, or the path of a task file), num_fewshot (None:
     as the task says; ignored where the task says 0, as lm-evaluation-harness does), overrides (task keys). Reads task files and nothing
     else: no data, no network, no Python of a task.
     Raises UserError for an unknown name, an unknown or unsupported key, a cycle, a wrong value.
     """
-    catalogue = _Catalogue([str(path) for path in task_paths])
+    catalogue = task_paths if isinstance(task_paths, Catalogue) else Catalogue(task_paths)
     build = _Builder(catalogue, entry.get("num_fewshot"))
     where, name = f"tasks: {entry['name']}", entry["name"]
     overrides = _Overrides(entry.get("overrides") or {}, f"{where}: overrides")
@@ -85,11 +85,11 @@ class _Overrides:
         return {key: self.origins.get(key, self.origin) for key in self.keys}
 
 
-class _Catalogue:
+class Catalogue:
     """The folders of task files, each indexed when a name is first looked for in it."""
 
-    def __init__(self, folders: list[str]):
-        self._folders = folders
+    def __init__(self, folders: Iterable[Path | str]):
+        self._folders = [str(folder) for folder in folders]
         self._indices: dict[str, index.Index] = {}
 
     def indices(self) -> Iterator[index.Index]:
@@ -111,7 +111,7 @@ class _Catalogue:
 class _Builder:
     """Collects the leaf tasks and groups below a name."""
 
-    def __init__(self, catalogue: _Catalogue, num_fewshot: int | None):
+    def __init__(self, catalogue: Catalogue, num_fewshot: int | None):
         self._catalogue = catalogue
         self._num_fewshot = num_fewshot
         self.tasks: dict[str, Task] = {}
