@@ -48,7 +48,7 @@ class Causal:
 
     def alone(self, ask: Ask) -> Iterator[list[Answer]]:
         self._modes.plain()
-        yield from self._padded.answer([ask])
+        yield from self._padded.alone(ask)
 
     def _chosen(self) -> Packed | Padded:
         if self.description == "packed":

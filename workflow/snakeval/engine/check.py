@@ -88,7 +88,7 @@ class Check:
         self.modes.packed()
         found = {answer.key: _per_token(answer) for answers in packed.answer(asks) for answer in answers}
         self.modes.plain()
-        expected = {answer.key: _per_token(answer) for ask in asks for answer in padded.loglikelihoods([ask])}
+        expected = {answer.key: _per_token(answer) for ask in asks for answer in padded.scores([ask])}
         return max(abs(found[key] - expected[key]) for key in expected)
 
     def _decoding_loss(self, packed: Packed, padded: Padded, asks: list[Ask]) -> float:
@@ -104,11 +104,11 @@ class Check:
         for engine, mode in ((packed, self.modes.packed), (padded, self.modes.plain)):
             mode()
             rows = [sampling.start(ask, ask.context) for ask in prompts]
-            for _ in engine.texts(rows):
+            for _ in engine.continued(rows):
                 pass
             self.modes.plain()
             texts = [replace(ask, continuation=np.array(row.tokens, np.int32)) for ask, row in zip(asks, rows, strict=True)]
-            likelihoods.append([_per_token(answer) for ask in texts for answer in padded.loglikelihoods([ask])])
+            likelihoods.append([_per_token(answer) for ask in texts for answer in padded.scores([ask])])
         return max(plain - fast for fast, plain in zip(*likelihoods, strict=True))
 
 

@@ -1,6 +1,6 @@
 """Encoder models that read a whole text at once: labels of a text, and the span of a passage that answers a question."""
 
-from collections.abc import Iterator
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 
 from snakeval.engine import asks as rows_of
 from snakeval.engine.asks import Answer, Ask
-from snakeval.engine.memory import halving
+from snakeval.engine.batched import Batched
 from snakeval.engine.padded import pad
 from snakeval.engine.protocol import Counters
 from snakeval.errors import UserError
@@ -16,31 +16,16 @@ from snakeval.errors import UserError
 LONGEST_SPAN = 30  # tokens of an extracted answer, as in the run_qa example of transformers
 
 
-class _Encoder:
-    """Batches of about equally long texts, padded to the longest; equal texts are read once."""
-
-    kinds: tuple[str, ...]
-    description = "padded"
-
-    def __init__(self, model: Any, counters: Counters, budget: int):
-        """`budget`: tokens of a batch, padding included."""
-        self.model = model
-        self.counters = counters
-        self._budget = budget
+class _Encoder(Batched):
+    """Batches of about equally long texts."""
 
     def plan(self, asks: list[Ask]) -> list[np.ndarray]:
         """Batches, longest texts first."""
         order = sorted(range(len(asks)), key=lambda row: (-len(asks[row].context), _text(asks[row]).tobytes(), asks[row].key))
         return rows_of.cut([len(ask.context) for ask in asks], order, self._budget)
 
-    def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
-        yield from self.counters.prefilling(list(halving(self._batch, [asks[row] for row in batch])) for batch in self.plan(asks))
-
-    def alone(self, ask: Ask) -> Iterator[list[Answer]]:
-        return self.answer([ask])
-
     @torch.inference_mode()
-    def _batch(self, asks: list[Ask]) -> list[Answer]:
+    def scores(self, asks: list[Ask]) -> list[Answer]:
         distinct: dict[bytes, int] = {}
         place = [distinct.setdefault(_text(ask).tobytes(), len(distinct)) for ask in asks]
         output = self._read([asks[place.index(row)] for row in range(len(distinct))])
@@ -55,8 +40,9 @@ class _Encoder:
         self.counters.computed_tokens += ids.numel()
         return self.model(**arguments)
 
+    @abstractmethod
     def _answer(self, ask: Ask, row: int, output: Any) -> Answer:
-        raise NotImplementedError
+        """The answer to an ask from its row of the model's output."""
 
 
 class Classifier(_Encoder):

@@ -65,10 +65,10 @@ class Packed:
                 yield from self.counters.prefilling(self._loglikelihoods(some) for some in [chosen])
             else:
                 chosen.sort(key=lambda ask: (self._places[ask.key].unit, ask.sample, ask.key))
-                yield from self.counters.decoding(self.texts([sampling.start(ask, ask.context) for ask in chosen]))
+                yield from self.counters.decoding(self.continued([sampling.start(ask, ask.context) for ask in chosen]))
 
-    def texts(self, rows: list[sampling.Row]) -> Iterator[list[Answer]]:
-        """Generate; the rows' asks are in the latest plan."""
+    def continued(self, rows: list[sampling.Row]) -> Iterator[list[Answer]]:
+        """Texts as they end; the rows' asks are in the latest plan."""
         return decode.generate(rows, self.ending, self.passes, self.rows, self._below_headers)
 
     def _plan_loglikelihoods(self, asks: list[Ask], chosen: list[int]) -> list[list[int]]:

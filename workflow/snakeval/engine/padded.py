@@ -13,24 +13,21 @@ import torch
 from snakeval.engine import asks as rows_of
 from snakeval.engine import sampling, static
 from snakeval.engine.asks import Answer, Ask
+from snakeval.engine.batched import Batched
 from snakeval.engine.ending import Ending
-from snakeval.engine.memory import halving
 from snakeval.engine.protocol import Counters
 from snakeval.engine.sampling import Row
 
 
-class Padded:
-    """Batches of sequences of about equal length, padded to the longest."""
+class Padded(Batched):
+    """Batches of sequences of about equal length."""
 
     kinds = (rows_of.LOGLIKELIHOOD, rows_of.GENERATE)
-    description = "padded"
 
     def __init__(self, model: Any, ending: Ending, counters: Counters, budget: int):
         """`budget`: tokens of a batch, padding included."""
-        self.model = model
-        self.counters = counters
+        super().__init__(model, counters, budget)
         self.ending = ending
-        self._budget = budget
         self._accepted = set(inspect.signature(model.forward).parameters)
 
     def plan(self, asks: list[Ask]) -> list[np.ndarray]:
@@ -41,17 +38,8 @@ class Padded:
         scored, written = ([row for row in order if asks[row].kind == kind] for kind in self.kinds)
         return rows_of.cut(lengths, scored, self._budget) + rows_of.cut(lengths, written, 4 * self._budget)
 
-    def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
-        for batch in self.plan(asks):
-            chosen = [asks[row] for row in batch]
-            if chosen[0].kind == rows_of.LOGLIKELIHOOD:
-                yield from self.counters.prefilling(list(halving(self.loglikelihoods, some)) for some in [chosen])
-            else:
-                yield from self.counters.decoding(self.texts([sampling.start(ask, ask.context) for ask in chosen]))
-
     @torch.inference_mode()
-    def loglikelihoods(self, asks: list[Ask]) -> list[Answer]:
-        """All in one forward pass; equal inputs once."""
+    def scores(self, asks: list[Ask]) -> list[Answer]:
         distinct: dict[bytes, int] = {}
         place = [distinct.setdefault(ask.inputs.tobytes(), len(distinct)) for ask in asks]
         ids, mask = pad([np.frombuffer(tokens, np.int32) for tokens in distinct], self.model.device)
@@ -72,9 +60,12 @@ class Padded:
         self.counters.computed_tokens += ids.numel()
         return answers
 
+    def texts(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+        return self.continued([sampling.start(ask, ask.context) for ask in asks])
+
     @torch.inference_mode()
-    def texts(self, rows: list[Row]) -> Iterator[list[Answer]]:
-        """Left-padded, all started at once."""
+    def continued(self, rows: list[Row]) -> Iterator[list[Answer]]:
+        """Left-padded, all started at once; what was written stands in `rows`."""
         from transformers import DynamicCache
 
         if empty := self.ending.of(rows):  # no token was asked for

@@ -9,24 +9,21 @@ import torch
 from snakeval.engine import asks as rows_of
 from snakeval.engine import sampling, static
 from snakeval.engine.asks import Answer, Ask
+from snakeval.engine.batched import Batched
 from snakeval.engine.ending import Ending
-from snakeval.engine.memory import halving
 from snakeval.engine.padded import pad
 from snakeval.engine.protocol import Counters
 
 
-class Seq2Seq:
-    """Batches of about equally long inputs and candidates, padded to the longest."""
+class Seq2Seq(Batched):
+    """Batches of about equally long inputs and candidates."""
 
     kinds = (rows_of.LOGLIKELIHOOD, rows_of.GENERATE)
-    description = "padded"
 
     def __init__(self, model: Any, ending: Ending, counters: Counters, budget: int):
         """`budget`: tokens of a batch, padding included."""
-        self.model = model
-        self.counters = counters
+        super().__init__(model, counters, budget)
         self._ending = ending
-        self._budget = budget
 
     def plan(self, asks: list[Ask]) -> list[np.ndarray]:
         """Batches of log-likelihoods, longest inputs first, then of texts."""
@@ -41,19 +38,8 @@ class Seq2Seq:
             batch for kind in self.kinds for batch in rows_of.cut(sizes, [row for row in ordered if asks[row].kind == kind], self._budget)
         ]
 
-    def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
-        for batch in self.plan(asks):
-            chosen = [asks[row] for row in batch]
-            if chosen[0].kind == rows_of.LOGLIKELIHOOD:
-                yield from self.counters.prefilling(list(halving(self._loglikelihoods, some)) for some in [chosen])
-            else:
-                yield from self.counters.decoding(self._texts(chosen))
-
-    def alone(self, ask: Ask) -> Iterator[list[Answer]]:
-        return self.answer([ask])
-
     @torch.inference_mode()
-    def _loglikelihoods(self, asks: list[Ask]) -> list[Answer]:
+    def scores(self, asks: list[Ask]) -> list[Answer]:
         asks_ = [ask for ask in asks if len(ask.continuation)]
         answers = [Answer(ask.key, 0, 0.0, True) for ask in asks if not len(ask.continuation)]
         if asks_:
@@ -71,7 +57,7 @@ class Seq2Seq:
         return answers
 
     @torch.inference_mode()
-    def _texts(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+    def texts(self, asks: list[Ask]) -> Iterator[list[Answer]]:
         from transformers import DynamicCache, EncoderDecoderCache
 
         first = self._first_token()
