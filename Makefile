@@ -24,7 +24,7 @@ lint: .venv/installed-dev
 	$(BIN)/python -m snakemake --lint
 
 bench: .venv/installed-dev
-	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/page.py
 
 constraints: .venv/installed-dev
 	{ echo "# Versions that are installed together; \`make constraints\` writes them anew."; \
