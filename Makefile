@@ -3,11 +3,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= 2
+RESULTS ?= results
 
-.PHONY: demo test test-cluster lint bench constraints clean
+.PHONY: demo view test test-cluster lint bench constraints clean
 
 demo: .venv/installed
 	$(BIN)/python -m snakemake --cores $(CORES)
+
+view: .venv/installed-view
+	$(BIN)/python workflow/view.py "$(RESULTS)"
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/faults --ignore tests/slurm
@@ -42,6 +46,10 @@ clean:
 .venv/installed: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Installing into .venv; this takes some minutes once."
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt torch --editable .
+	@touch $@
+
+.venv/installed-view: .venv/installed
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[view]'
 	@touch $@
 
 .venv/installed-dev: .venv/installed
