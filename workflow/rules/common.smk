@@ -61,14 +61,23 @@ RECORDED = [model for model in MODELS if plan.is_recorded(RUN.config, model)]  #
 ASKED = [model for model in MODELS if model not in RECORDED]
 ENTRIES = sorted(RUN.entries)
 COMMAND = shlex.join(["snakemake", *sys.argv[1:]])
-RULE_GRAPH = [
+RULE_GRAPH = [  # what `snakemake --rulegraph` draws, for the report
     ["download_dataset", "requests"],
-    *([["requests", "tokens"], ["download_model", "tokens"], ["tokens", "infer"], ["infer", "responses"]] if ASKED else []),
+    ["requests", "check_tasks"],
+    *([["requests", "tokens"], ["download_model", "tokens"]] if ASKED else []),
+    *([[rule, "infer"] for rule in ("check_tasks", "download_model", "tokens")] if ASKED else []),
+    *([[rule, "responses"] for rule in ("download_model", "tokens", "infer")] if ASKED else []),
     *([["requests", "recorded_responses"], ["download_model", "recorded_responses"]] if RECORDED else []),
     *([["responses", "scores"]] if ASKED else []),
     *([["recorded_responses", "scores"]] if RECORDED else []),
     ["requests", "scores"],
+    ["check_tasks", "findings"],
+    *([["tokens", "findings"]] if ASKED else []),
+    *([[rule, "tables"] for rule in ("tokens", "infer", "responses")] if ASKED else []),
+    *([["recorded_responses", "tables"]] if RECORDED else []),
+    ["requests", "tables"],
     ["scores", "tables"],
+    ["findings", "report"],
     ["tables", "report"],
 ]
 

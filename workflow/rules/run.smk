@@ -11,7 +11,7 @@ rule findings:
     output:
         findings=f"{RESULTS}/tables/preflight.parquet",
         forecast=f"{RESULTS}/tables/forecast.parquet",
-        summary=f"{RESULTS}/tables/preflight.md",
+        summary=report(f"{RESULTS}/tables/preflight.md", caption="../report/preflight.rst", category="Checks"),
     log:
         f"{RESULTS}/logs/findings.log",
     conda:
@@ -58,7 +58,7 @@ rule tables:
         efficiency=f"{RESULTS}/tables/efficiency.parquet",
         numerics=f"{RESULTS}/tables/numerics.parquet",
         targets=f"{RESULTS}/tables/targets.parquet",
-        summary=f"{RESULTS}/tables/summary.md",
+        summary=report(f"{RESULTS}/tables/summary.md", caption="../report/summary.rst", category="Scores"),
         export=directory(f"{RESULTS}/tables/export"),
     log:
         f"{RESULTS}/logs/tables.log",
@@ -77,8 +77,10 @@ rule report:
     input:
         settings=settings_of("report"),
         tables=rules.tables.output,
+        findings=rules.findings.output,
+        history=[f"{folder}/{plan.SCORES_OF_A_RUN}" for folder in RUN.earlier_runs],
     output:
-        page=f"{RESULTS}/report/index.html",
+        page=report(f"{RESULTS}/report/index.html", caption="../report/page.rst", category="Scores"),
         sums=f"{RESULTS}/report/SHA256SUMS",
     log:
         f"{RESULTS}/logs/report.log",
@@ -90,7 +92,6 @@ rule report:
         datasets=sorted(RUN.settings["datasets"]),
         repository=str(LIBRARY.parent),
         command=COMMAND,
-        title="Evaluation",
         rules=RULE_GRAPH,
     message:
         "Report"
@@ -108,7 +109,7 @@ rule compare_with_baseline:
     output:
         gate=f"{RESULTS}/tables/gate.parquet",
         flips=f"{RESULTS}/tables/flips.parquet",
-        summary=f"{RESULTS}/tables/gate.md",
+        summary=report(f"{RESULTS}/tables/gate.md", caption="../report/gate.rst", category="Checks"),
     log:
         f"{RESULTS}/logs/compare_with_baseline.log",
     conda:
@@ -146,7 +147,7 @@ rule sample_size:
         comparisons=rules.tables.output.comparisons,
     output:
         power=f"{RESULTS}/tables/power.parquet",
-        summary=f"{RESULTS}/tables/power.md",
+        summary=report(f"{RESULTS}/tables/power.md", caption="../report/power.rst", category="Checks"),
     log:
         f"{RESULTS}/logs/sample_size.log",
     conda:

@@ -32,5 +32,5 @@ origin = provenance.collect(
     data=data,
     rules=params.rules,
 )
-report.write(results, settings | {"title": params.title, "provenance": origin}, Path(snakemake.output.page))
+report.write(results, settings | {"provenance": origin}, Path(snakemake.output.page))
 integrity.write_sums(results, [Path(snakemake.output.page), results / "tables/summary.md"])

@@ -23,6 +23,7 @@ from snakeval.errors import UserError
 from snakeval.tasks.loader import PACKAGE
 
 PROGRAM = ("Snakefile", "workflow", "envs", "profiles", "pyproject.toml", "constraints.txt", "Makefile", "LICENSE")
+EARLIER = ("baseline", "history")  # keys that name results of other runs
 _LEFT = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*")
 
 
@@ -36,9 +37,10 @@ def build(
     results' folder of documents; `repository`: the program. Weights that are there already and right are kept. Raises UserError for what
     cannot be brought along.
     """
-    config: dict[str, Any] = {key: value for key, value in settings["config"].items() if key not in ("results", "baseline")}
-    if settings["config"].get("baseline"):
-        _say("baseline is left out: it is a run's results, copy them yourself", terminal)
+    config: dict[str, Any] = {key: value for key, value in settings["config"].items() if key not in ("results", *EARLIER)}
+    for key in EARLIER:
+        if settings["config"].get(key):
+            _say(f"{key} is left out: it is a run's results, copy them yourself", terminal)
     for part in PROGRAM:
         if (repository / part).is_dir():
             shutil.copytree(repository / part, folder / part, ignore=_LEFT, dirs_exist_ok=True)

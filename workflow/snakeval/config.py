@@ -185,6 +185,8 @@ class Config(_Section):
 
     results: str = "results"
     """Folder of everything the run writes."""
+    title: str = "Evaluation"
+    """Heading of the report."""
     seed: int = 1234
     """Of few-shot examples, sampling and resampling."""
     limit: Annotated[int, Field(ge=1)] | None = None
@@ -207,6 +209,8 @@ class Config(_Section):
     """File of published figures; every one is compared with ours, and told as regenerated or not."""
     baseline: Located | None = None
     """What all models are held against: a model of this run, or the results folder of an earlier one."""
+    history: list[Located] = []
+    """Results folders of earlier runs, oldest first: the report shows how scores moved since, and marks what got worse."""
     gate: Gate = Gate()
     """When `snakemake gate` fails."""
     power: Power = Power()

@@ -5,7 +5,7 @@ Imported by the Snakefile, also of every remote job: nothing here imports more t
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ STAGES = {  # the modules whose code decides what a rule's files hold
     "report": ["snakeval.report", "snakeval.provenance"],
     "bundle": ["snakeval.bundle"],
 }
+SCORES_OF_A_RUN = "tables/scores.parquet"
 LEFT_OUT = {  # modules whose changes cannot change what a rule's files hold
     "datasets": ["snakeval.tasks", "snakeval.tasks.functions"],  # they find a custom_dataset's function; its digest is in the settings
 }
@@ -50,6 +51,11 @@ class Run:
     config: Config
     entries: Mapping[str, tasks.ResolvedEntry]
     settings: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def earlier_runs(self) -> list[str]:
+        """Results folders of the runs that the report shows beside this one."""
+        return [run["results"] for run in self.settings["report"][""]["history"]]
 
     @property
     def runs_code(self) -> bool:
@@ -125,6 +131,7 @@ def _settings(
     bundled = [(name, task) for name, entry in entries.items() for task in entry.tasks if not _is_generated(task, config)]
     of_run = {"seed": config.seed, "models": names, "entries": scoring, "groups": groups}
     figures = targets.read(Path(config.targets)) if config.targets else []
+    earlier = _earlier_runs(config, where)
     return {
         "datasets": datasets,
         "requests": requests,
@@ -146,7 +153,14 @@ def _settings(
             }
         },
         "report": {
-            "": {"code": code["report"], "models": names, "tasks": list(entries), "targets": targets.to_reach(figures), **_history(config)}
+            "": {
+                "code": code["report"],
+                "title": config.title,
+                "models": names,
+                "tasks": list(entries),
+                "targets": targets.to_reach(figures),
+                "history": [{"label": label, "results": folder} for label, folder in zip(_labels(earlier), earlier, strict=True)],
+            }
         },
     }
 
@@ -182,11 +196,29 @@ def _recorded(name: str, config: Config, entries: Mapping[str, tasks.ResolvedEnt
     }
 
 
-def _history(config: Config) -> dict[str, Any]:
-    """The earlier run that the report shows beside this one: the baseline, where it is one and has its tables."""
-    if config.baseline is None or config.baseline in config.models or not Path(config.baseline, "tables", "scores.parquet").exists():
-        return {}
-    return {"history": [{"label": Path(config.baseline).name, "results": config.baseline}]}
+def _earlier_runs(config: Config, where: str) -> list[str]:
+    """Results folders that the report shows beside this run, oldest first; the baseline is one where it is a run with tables.
+
+    Raises UserError for one without tables, and for the folder of this run.
+    """
+    for folder in config.history:
+        if Path(folder).resolve() == Path(config.results).resolve():
+            raise UserError(f"{where}: history: {folder}: the folder of this run; name those of earlier ones")
+        if not Path(folder, SCORES_OF_A_RUN).is_file():
+            raise UserError(f"{where}: history: {folder}: holds no {SCORES_OF_A_RUN}; name the results folder of a run that has ended")
+    baseline = config.baseline
+    if baseline is None or baseline in config.models or baseline in config.history or not Path(baseline, SCORES_OF_A_RUN).is_file():
+        return config.history
+    return [*config.history, baseline]
+
+
+def _labels(folders: Sequence[str]) -> list[str]:
+    """The ends of the paths, as long as it takes to tell them apart."""
+    for size in range(1, 1 + max((len(Path(folder).parts) for folder in folders), default=0)):
+        labels = ["/".join(Path(folder).parts[-size:]) for folder in folders]
+        if len(set(labels)) == len(labels):
+            return labels
+    return list(folders)
 
 
 def _metric_file(file: str, where: str) -> dict[str, str]:

@@ -10,6 +10,8 @@ from snakeval import parquet, schemas
 from snakeval.report import charts
 from snakeval.report.board import Z95, Row
 
+COLUMNS = ["entry", "task", "filter", "metric", "model", "value", "ci_low", "ci_high", "stderr"]  # earlier versions may lack others
+
 
 @dataclass(frozen=True)
 class Run:
@@ -87,7 +89,7 @@ def chart(course: Course) -> charts.Panel:
 
 
 def _values(results: Path) -> dict[tuple, dict]:
-    table = parquet.read(results / "tables/scores.parquet", schemas.SCORE_TABLE).to_pylist()
+    table = parquet.read(results / "tables/scores.parquet", schemas.SCORE_TABLE, COLUMNS).to_pylist()
     return {(line["entry"], line["task"], line["filter"], line["metric"], line["model"]): line for line in table}
 
 

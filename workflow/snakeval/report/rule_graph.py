@@ -27,7 +27,7 @@ class Graph:
 
 
 def layout(edges: Sequence[Sequence[str]]) -> Graph:
-    """Place the rules; raises ValueError when the edges form a circle."""
+    """Place the rules; raises ValueError when the edges form a circle. Edges that follow from others are not drawn."""
     names = list(dict.fromkeys(name for edge in edges for name in edge))
     depth = dict.fromkeys(names, 0)
     for _ in names:
@@ -49,10 +49,22 @@ def layout(edges: Sequence[Sequence[str]]) -> Graph:
             nodes[name] = Node(name, x, TOP + LINE * (i + (rows - len(column)) / 2), width)
         x += width + GAP
     paths = []
-    for start, end in edges:
+    for start, end in reduced(edges):
         a, b = nodes[start], nodes[end]
         left, right = a.x + a.width, b.x
         bend = GAP / 2 if depth[end] == depth[start] + 1 else (right - left) / 2
         lift = 0 if depth[end] == depth[start] + 1 else -LINE
         paths.append(f"M{left:.0f},{a.y:.0f} C{left + bend:.0f},{a.y + lift:.0f} {right - bend:.0f},{b.y + lift:.0f} {right:.0f},{b.y:.0f}")
     return Graph(list(nodes.values()), paths, x - GAP + 2, LINE * rows + TOP - 16)
+
+
+def reduced(edges: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
+    """The edges of an acyclic graph without those whose ends a longer way connects as well (its transitive reduction)."""
+    after: dict[str, set[str]] = {}
+    for start, end in edges:
+        after.setdefault(start, set()).add(end)
+
+    def reached(start: str) -> set[str]:
+        return set().union(*({end} | reached(end) for end in after.get(start, ())))
+
+    return [(start, end) for start, end in edges if not any(end in reached(other) for other in after[start] - {end})]
