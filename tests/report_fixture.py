@@ -32,7 +32,7 @@ METRICS = {  # kind -> (filter, metric, higher is better, chance, primary)
     "perplexity": [("none", "word_perplexity", False, None, True)],
 }
 RULES = [["download_dataset", "requests"], ["requests", "tokens"], ["download_model", "tokens"], ["tokens", "infer"], ["infer", "scores"]]
-RULES += [["requests", "scores"], ["scores", "tables"], ["tables", "report"]]
+RULES += [["requests", "scores"], ["requests", "tables"], ["scores", "tables"], ["tables", "report"]]
 NAMES = {"choice": "boolean", "generation": "arithmetic", "answer": "passages", "last_word": "last_word", "perplexity": "unseen_text"}
 
 
@@ -61,6 +61,9 @@ def make(folder: Path, *, models: int = 2, tasks: int = 7, documents: int = 40, 
     _write(_comparisons(values), folder / "tables/comparisons.parquet", schemas.COMPARISONS)
     _write(health, folder / "tables/health.parquet", schemas.HEALTH)
     _write(timings, folder / "tables/efficiency.parquet", schemas.TIMINGS)
+    _write(_findings(names, list(_entries(tasks).items())), folder / "tables/preflight.parquet", schemas.PREFLIGHT)
+    _write([_numerics(line) for line in timings if line["model"] != names[0]], folder / "tables/numerics.parquet", schemas.NUMERICS)
+    _write([_forecast(line) for line in timings], folder / "tables/forecast.parquet", schemas.FORECAST)
     _write(_published(scores), folder / "tables/targets.parquet", schemas.TARGETS)
     return {"title": "A synthetic run", "models": names, "tasks": list(_entries(tasks)), "provenance": _provenance(names)}
 
@@ -149,6 +152,7 @@ def _answers(model, requests, leaves, ability, difficulty, rng, hostile) -> tupl
         right = bool(rng.normal() * 0.7 < ability - 0.6 * hard)
         conts = [] if kind in ("generation", "answer") else [[7, 8, 9][: 1 + i % 3] for i in range(len(request["continuations"]))]
         cut, empty = kind == "generation" and rng.random() < 0.05, kind == "generation" and rng.random() < 0.02
+        refused = kind == "answer" and request["doc_id"] == 11
         truncated = int(rng.integers(1, 400)) if request["doc_id"] % 17 == 3 else 0
         odd = HOSTILE[request["doc_id"]] if hostile and request["doc_id"] < len(HOSTILE) else ""
         if hostile and request["doc_id"] == len(HOSTILE):
@@ -162,9 +166,9 @@ def _answers(model, requests, leaves, ability, difficulty, rng, hostile) -> tupl
         if kind in ("generation", "answer"):
             answer = request["references"][0] if right else str(int(rng.integers(200)))
             text = "" if empty else f"There are some, and then some more. {odd} #### {answer}" if kind == "generation" else f"{answer}{odd}"
-            texts = [text[:30] + " and so on" * 12 if cut else text]
+            texts = [text[:30] + " and so on" * 12 if cut else "I'm sorry, but I can't say." if refused else text]
             reasons = ["length" if cut else "stop"]
-            right = right and not cut and not empty
+            right = right and not cut and not empty and not refused
         tokens.append(
             key
             | {
@@ -224,15 +228,15 @@ def _prompt(request: dict, chat: bool) -> str:
 def _health(model: str, entry: str, tokens: pa.Table, responses: pa.Table, scores: pa.Table) -> list[dict]:
     counts: dict[str, dict] = {}
     for token, response in zip(tokens.to_pylist(), responses.to_pylist(), strict=True):
-        empty = dict.fromkeys(
-            ("n", "truncated", "dropped_shots", "cut_answers", "empty_answers", "extraction_failed", "missing", "surplus"), 0
-        )
+        empty = dict.fromkeys([name for name in schemas.HEALTH.names if name not in ("model", "entry", "task")], 0)
         row = counts.setdefault(token["task"], {"model": model, "entry": entry, "task": token["task"]} | empty)
         row["n"] += 1
         row["truncated"] += token["truncated_tokens"] > 0
         row["dropped_shots"] += token["dropped_shots"] > 0
         row["cut_answers"] += "length" in response["finish_reasons"]
         row["empty_answers"] += "" in response["texts"]
+        row["refusals"] += any("sorry" in text for text in response["texts"])
+        row["repeating"] += any(text.endswith((" and so on" * 8, "a very long answer " * 8)) for text in response["texts"])
     failed = {(row["task"], row["doc_id"]) for row in scores.to_pylist() if not row["extracted"]}
     for task, _ in failed:
         counts[task]["extraction_failed"] += 1
@@ -247,19 +251,49 @@ def _timing(model: str, entry: str, tokens: pa.Table, responses: pa.Table, first
         "model": model,
         "entry": entry,
         "identity": f"identity of {model}",
-        "engine": "transformers causal",
+        "engine": "causal/packed" if speed > 5_000 else "causal/padded (attention of another kind <b>)",
         "device": "a processor <with brackets>",
         "requests": tokens.num_rows,
         "duplicates": min(2, tokens.num_rows // 2),
         "from_store": tokens.num_rows // 5,
         "prompt_tokens": prompt,
+        "stored_tokens": prompt // 5,
         "computed_tokens": int(prompt * 0.8),
         "generated_tokens": generated,
+        "flops": 2e6 * (prompt + generated),
+        "peak_flops": 1e11,
         "load_seconds": 1.5 if first else 0.0,
+        "prefill_seconds": prompt * 0.8 / speed,
+        "decode_seconds": generated * 30 / speed,
         "seconds": (prompt * 0.8 + generated * 30) / speed,
         "peak_bytes": 900_000_000 if speed > 5_000 else 2_100_000_000,
         "energy_joules": None if model in ("small", "model-00") else 0.4 * prompt,
     }
+
+
+def _findings(models: list[str], entries: list[tuple[str, list]]) -> list[dict]:
+    """One of a single model, and one that holds for all and for two tasks of an entry."""
+    (entry, leaves), (name, inside) = entries[0], entries[-1]
+    shared = {"severity": "warning", "of": 40}
+    own = {"model": models[-1], "entry": entry, "task": leaves[0][0], "check": "special tokens", "documents": 2, "example": 1}
+    found = [shared | own | {"message": "text of documents <b>holds</b> </td> special tokens; look at them"}]
+    both = {"model": None, "entry": name, "check": "duplicate documents", "documents": 3, "example": None, "message": "look at the data"}
+    return found + [shared | both | {"task": task} for task, _, _ in inside[:2]]
+
+
+def _numerics(timing: dict) -> dict:
+    counts = {"documents": 16, "loglikelihoods": 64, "decisions": 16, "flipped_decisions": 1, "texts": 4, "changed_texts": 0}
+    changes = {"largest_change": 0.03125, "largest_change_per_token": 0.015625}
+    return {"model": timing["model"], "entry": timing["entry"]} | counts | changes
+
+
+def _forecast(timing: dict) -> dict:
+    tokens = timing["prompt_tokens"]
+    known = {"documents": timing["requests"], "requests": timing["requests"], "prompt_tokens": tokens, "scored_tokens": tokens // 9}
+    sizes = {"parameters": None, "weights_bytes": 800_000_000, "cache_numbers": None, "memory_bytes": None, "seconds": None}
+    if timing["model"] not in ("small", "model-00"):
+        sizes |= {"parameters": 200_000_000, "cache_numbers": 8192, "memory_bytes": 1_000_000_000, "seconds": 2 * timing["seconds"]}
+    return {"model": timing["model"], "entry": timing["entry"], "generated_tokens": 640, "longest": 90} | known | sizes
 
 
 def _score_rows(entry, leaves, models, values) -> list[dict]:
@@ -357,7 +391,14 @@ def _provenance(models: list[str]) -> dict:
         "seeds": {"run": 1234, "few-shot": 1234},
         "configuration": "models:\n  small:\n    source: demo:small  # <script>alert(1)</script>\n",
         "models": [
-            {"model": m, "source": f"demo:{m}", "revision": None, "digest": "ab" * 32, "settings": {"dtype": "float32"}} for m in models
+            {
+                "model": m,
+                "source": f"demo:{m}",
+                "revision": None,
+                "digest": "ab" * 32,
+                "settings": {"dtype": ("float32", "bfloat16", "float16")[i % 3]},
+            }
+            for i, m in enumerate(models)
         ],
         "data": [{"dataset": "synthetic/boolean", "source": "generator", "revision": None, "digest": "cd" * 32}],
         "rules": RULES,

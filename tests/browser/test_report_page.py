@@ -2,12 +2,11 @@
 
 import base64
 import json
-import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from importlib import resources
 
 import pytest
 import report_fixture
@@ -87,7 +86,7 @@ def _go(page, fragment: str) -> None:
     page.execute_script("location.hash = arguments[0]", fragment)
 
 
-def _until(condition, seconds: float = 10.0):
+def _until(condition, seconds: float = 60.0):
     """The first true value of `condition`; fails when there is none in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -291,11 +290,8 @@ def test_a_megabyte_is_shortened_until_asked_for(page):
     _go(page, "#samples/large/arithmetic/arithmetic/6")
     more = _until(lambda: _all(page, "#sample .answer .more"))[0]
     assert len(_one(page, "#sample .answer").text) < 7000
-    start = time.monotonic()
     more.click()
-    size = page.execute_script("return document.querySelector('#sample .answer').textContent.length")
-    assert size > 1_000_000
-    assert time.monotonic() - start < 5
+    assert page.execute_script("return document.querySelector('#sample .answer').textContent.length") > 1_000_000
 
 
 def test_wrong_addresses_tell_what_is_wrong(page):
@@ -359,41 +355,48 @@ def test_narrow_window_does_not_scroll_sideways(page):
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_accessible_by_axe(page):
-    """Runs axe-core when SNAKEVAL_AXE names its axe.min.js; it is not part of this project."""
-    if "SNAKEVAL_AXE" not in os.environ:
-        pytest.skip("SNAKEVAL_AXE names no axe.min.js (npm pack axe-core)")
-    page.execute_script(Path(os.environ["SNAKEVAL_AXE"]).read_text(encoding="utf-8"))
+VIEWS = (
+    "overview",
+    "tasks",
+    "compare/large/small/boolean/boolean",
+    "samples/large/arithmetic/arithmetic/3",
+    "health",
+    "quality",
+    "cost",
+    "published",
+    "history",
+    "provenance",
+)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_accessible_by_axe(page, theme, width):
+    """axe-core finds nothing in any view, with all groups and details open."""
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False})
+    page.execute_script((resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
+    page.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+    page.execute_script("document.getElementById('unfold').click()")
     found = []
-    for theme in ("light", "dark"):
-        page.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
-        for view in (
-            "overview",
-            "tasks",
-            "compare/large/small/boolean/boolean",
-            "samples/large/arithmetic/arithmetic/3",
-            "health",
-            "quality",
-            "cost",
-            "history",
-            "provenance",
-        ):
+    try:
+        for view in VIEWS:
             _go(page, f"#{view}")
-            time.sleep(0.4)
+            _until(lambda view=view: _one(page, ".view.current").get_attribute("id") == view.split("/")[0])
+            if "/" in view:
+                _until(lambda view=view: _all(page, "#flips table" if view.startswith("compare") else "#sample h2"))
+            page.execute_script("for (const each of document.querySelectorAll('details')) each.open = true")
             result = page.execute_async_script("axe.run(document).then(arguments[0])")
-            found += [(theme, view, v["id"], [node["target"] for node in v["nodes"]][:4]) for v in result["violations"]]
+            found += [(view, each["id"], [node["target"] for node in each["nodes"]][:4]) for each in result["violations"]]
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert found == []
 
 
-def test_large_run_is_small_and_opens_at_once(browser, tmp_path):
-    """10 models × 60 tasks: at most 2 MB, and open within a second (the machine of the tests may be busy: best of three)."""
+def test_large_run_is_small_and_whole(browser, tmp_path):
+    """10 models × 60 tasks: at most 2 MB without samples (benchmarks/report.py tells how fast it opens)."""
     settings = report_fixture.make(tmp_path, models=10, tasks=60, documents=3)
     report.write(tmp_path, settings, tmp_path / "report/index.html")
     assert (tmp_path / "report/index.html").stat().st_size <= 2_000_000
-    times = []
-    for _ in range(3):
-        browser.get("about:blank")
-        browser.get((tmp_path / "report/index.html").as_uri())
-        times.append(browser.execute_script("return performance.timing.loadEventEnd - performance.timing.navigationStart"))
-    assert min(times) <= 1000
+    browser.get((tmp_path / "report/index.html").as_uri())
+    assert len(browser.find_elements("css selector", "#scores thead [data-column]")) == 10
     assert _empty_logs(browser)[0] == []

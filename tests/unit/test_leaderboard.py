@@ -381,7 +381,7 @@ def test_health_counts_documents(tmp_path):
         RESPONSES,
         [
             {"task": "t", "doc_id": 0, "texts": ["x", " \n"], "finish_reasons": ["length", "length"]},
-            {"task": "t", "doc_id": 1, "texts": ["x", "y"], "finish_reasons": ["eos", "length"]},
+            {"task": "t", "doc_id": 1, "texts": ["I'm sorry, I can't.", "y" * 99], "finish_reasons": ["eos", "length"]},
             {"task": "u", "doc_id": 0, "loglikelihoods": [-1.0]},
         ],
     )
@@ -395,8 +395,9 @@ def test_health_counts_documents(tmp_path):
     )
     found = health.build(tokens, responses, scores, {})
     assert found.schema.equals(HEALTH)
-    counts = ("n", "truncated", "dropped_shots", "cut_answers", "empty_answers", "extraction_failed")
-    assert [(r["task"], *(r[key] for key in counts)) for r in found.to_pylist()] == [("t", 2, 1, 1, 2, 1, 1), ("u", 1, 0, 1, 0, 0, 0)]
+    counts = ("n", "truncated", "dropped_shots", "cut_answers", "empty_answers", "extraction_failed", "refusals", "repeating")
+    rows = [("t", 2, 1, 1, 2, 1, 1, 1, 1), ("u", 1, 0, 1, 0, 0, 0, 0, 0)]
+    assert [(r["task"], *(r[key] for key in counts)) for r in found.to_pylist()] == rows
 
 
 def test_summary_lines_up_and_shows_the_top(tmp_path):

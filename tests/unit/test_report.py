@@ -241,6 +241,8 @@ def test_flags_agree_with_the_health_table(run):
         "cut": "cut_answers",
         "empty": "empty_answers",
         "unextracted": "extraction_failed",
+        "refused": "refusals",
+        "repeating": "repeating",
     }
     for line in parquet.read(folder / "tables/health.parquet", schemas.HEALTH).to_pylist():
         _, index = _unpack(folder / f"report/samples/{line['entry']}/index.js")

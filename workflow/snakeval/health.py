@@ -1,5 +1,6 @@
-"""What could make a score mean less than it says: prompts that were cut; answers that were cut, empty, unreadable or missing."""
+"""What could make a score mean less than it says: prompts that were cut; answers that were cut, empty, unreadable, refused or missing."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,18 @@ from snakeval import parquet
 from snakeval.schemas import HEALTH, RECORDED, RESPONSES, SCORES, TOKENS
 
 Files = Mapping[tuple[str, str], Path]
+
+_CANNOT = (
+    r"(?:can(?:no|')t|can not|cannot|could not|couldn't|won't|will not|must not|am (?:unable|not able|not allowed) to|have to decline to)"
+)
+_REFUSAL = re.compile(
+    rf"\W*(?:(?:i'm|i am|we're|we are)? ?(?:very |so )?sorry\b|(?:i |we )?(?:must |have to )?apologi[sz]e\b|unfortunately,? i {_CANNOT}\b"
+    rf"|(?:i|we) {_CANNOT} (?:help|assist|answer|provide|comply|fulfil|fulfill|discuss|engage|create|write|generate|do that|continue)\b"
+    r"|(?:i|we) (?:must |have to )?(?:respectfully )?(?:decline|refuse)\b|as an? (?:\w+ )?(?:ai|artificial intelligence|language model)\b)",
+    re.IGNORECASE,
+)
+_END = 2048  # characters of an answer in which repetition is looked for
+_COPIES, _REPEATED = 4, 64  # an answer repeats itself that ends in so many copies of one text, of so many characters together
 
 
 def build(tokens: Files, responses: Files, scores: Files, recorded: Files) -> pa.Table:
@@ -36,6 +49,8 @@ def build(tokens: Files, responses: Files, scores: Files, recorded: Files) -> pa
                 answers["task"].filter(_any(answers["texts"], lambda text: pc.equal(pc.utf8_trim_whitespace(text), "")))
             ),
             "extraction_failed": _per_task(failed["task"]),
+            "refusals": _per_task(answers["task"].filter(_any(answers["texts"], _each(refuses)))),
+            "repeating": _per_task(answers["task"].filter(_any(answers["texts"], _each(repeats)))),
             "missing": {row["task"]: row["missing"] for row in matched},
             "surplus": {row["task"]: row["surplus"] for row in matched},
         }
@@ -43,6 +58,30 @@ def build(tokens: Files, responses: Files, scores: Files, recorded: Files) -> pa
             numbers = {column: count.get(task, 0) for column, count in counts.items()}
             rows.append({"model": model, "entry": entry, "task": task} | numbers)
     return pa.Table.from_pylist(rows, HEALTH)
+
+
+def refuses(answer: str) -> bool:
+    """Whether the first words decline to answer, in one of the phrases of English that models use for it; an answer may still follow."""
+    return _REFUSAL.match(answer[:300].replace("’", "'")) is not None
+
+
+def repeats(answer: str) -> bool:
+    """Whether the answer ends in the same text over and over: at least four copies, of 64 characters together.
+
+    A text ends in copies of something p long where each of its last characters equals the one p before it. Only distances at which its
+    last eight characters come again can be such a p, so an ordinary text is done with at the first look.
+    """
+    text = answer[-_END:].rstrip()
+    last, found = text[-8:], len(text)
+    while len(last) == 8 and (found := text.rfind(last, 0, found - 1)) >= 0:
+        found += len(last)
+        period = len(text) - found
+        span = max(_COPIES * period - 1, _REPEATED)  # without a space at the end
+        if span > len(text):
+            return False
+        if text[len(text) - span + period :] == text[len(text) - span : len(text) - period]:
+            return True
+    return False
 
 
 def reasons(recorded: Files) -> dict[tuple[str, str], str]:
@@ -53,6 +92,10 @@ def reasons(recorded: Files) -> dict[tuple[str, str], str]:
 
 def _per_task(tasks: pa.ChunkedArray) -> dict[str, int]:
     return {row["values"]: row["counts"] for row in pc.value_counts(tasks).to_pylist()}
+
+
+def _each(condition: Callable[[str], bool]) -> Callable[[pa.Array], pa.Array]:
+    return lambda texts: pa.array([condition(text) for text in texts.to_pylist()], pa.bool_())
 
 
 def _any(lists: pa.ChunkedArray, condition: Callable[[pa.Array], pa.Array]) -> pa.Array:

@@ -297,6 +297,8 @@ HEALTH = _schema(
     ("cut_answers", pa.int64(), "documents with an answer ended by the length limit"),
     ("empty_answers", pa.int64(), "documents with an answer of no text"),
     ("extraction_failed", pa.int64(), "documents where some filter found no answer"),
+    ("refusals", pa.int64(), "documents with an answer whose first words decline to answer, in English"),
+    ("repeating", pa.int64(), "documents with an answer that ends in the same text over and over"),
     ("missing", pa.int64(), "documents that a file of recorded answers has no answer to; they are not scored, and not in n"),
     ("surplus", pa.int64(), "recorded answers that belong to no document"),
 )

@@ -126,17 +126,34 @@ class Point:
     strong: bool
     title: str
     label_y: float  # pixels; apart from the point's own where labels would overlap
+    shape: str  # path data around 0, 0
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """Points with vertical intervals, 480 by 260 pixels."""
+    """Points with vertical intervals, 480 by 260 pixels, and above them 24 more where there is a legend of (shape, meaning)."""
 
     x_ticks: list[tuple[float, str]]
     y: Axis
     points: list[Point]
     unit: str
     label: str
+    legend: list[tuple[str, str]]
+
+    @property
+    def legend_x(self) -> list[float]:
+        """Pixels at which the items of the legend begin."""
+        widths = [24 + CHARACTER * len(meaning) for _, meaning in self.legend]
+        return [round(50 + sum(widths[:i]), 1) for i in range(len(widths))]
+
+
+SHAPES = (  # of points: circle, square, triangle, diamond, triangle on its tip
+    "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0",
+    "M-3.6,-3.6h7.2v7.2h-7.2z",
+    "M0,-5l4.6,8.4h-9.2z",
+    "M0,-5.2l5.2,5.2l-5.2,5.2l-5.2,-5.2z",
+    "M0,5l4.6,-8.4h-9.2z",
+)
 
 
 def amounts(values: Sequence[float]) -> tuple[Callable[[float], float], list[tuple[float, str]]]:

@@ -24,11 +24,17 @@ class Cost:
     load_seconds: float
     seconds: float
     peak_bytes: int | None
+    energy_joules: float | None  # None: the device does not tell
     settings: str  # dtype and quantisation, as configured
 
     @property
     def sent(self) -> int:
         return self.requests - self.duplicates - self.from_store
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether an engine says why it did not take its fastest path."""
+        return "(" in self.engine
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -54,6 +60,7 @@ def summed(timings: list[dict], standings: list[Standing], provenance: dict) -> 
                 engine=_named(own, "engine"),
                 device=_named(own, "device"),
                 **{name: sum(line[name] for line in own) for name in counts},
+                energy_joules=None if None in (energy := [line["energy_joules"] for line in own]) else sum(energy),
                 peak_bytes=max((line["peak_bytes"] for line in own if line["peak_bytes"]), default=None),
                 settings=", ".join(
                     str(configured[standing.model][name]) for name in TELLING if configured.get(standing.model, {}).get(name)
@@ -77,20 +84,24 @@ def pareto(costs: list[Cost], standings: list[Standing]) -> charts.Scatter | Non
     low, high = charts.span(marks, None)
     axis = charts.Axis(low, high, 220, 14)
     label_y = charts.apart([axis(s.mean or 0.0) + 4 for s, _, _ in known], 12)
+    kinds = list(dict.fromkeys(c.settings for _, c, _ in known))
+    shape = {kind: charts.SHAPES[i % len(charts.SHAPES)] for i, kind in enumerate(kinds)}
     points = [
         charts.Point(
-            f"{s.model}{f' ({c.settings})' if c.settings else ''}",
+            s.model,
             place(price),
             s.mean or 0.0,
             s.low,
             s.high,
             not any((o.mean or 0) >= (s.mean or 0) and other <= price and o is not s for o, _, other in known),
-            f"{s.model}: {text.number(s.mean)}, {text.number(price)} s",
+            f"{s.model} ({c.settings}): {text.number(s.mean)}, {text.number(price)} s",
             y,
+            shape[c.settings],
         )
         for (s, c, price), y in zip(known, label_y, strict=True)
     ]
-    return charts.Scatter(ticks, axis, points, "seconds per thousand requests", "Mean score against cost of each model")
+    legend = [(shape[kind], kind) for kind in kinds] if any(kinds) else []
+    return charts.Scatter(ticks, axis, points, "seconds per thousand requests", "Mean score against cost of each model", legend)
 
 
 def pareto_csv(costs: list[Cost], standings: list[Standing]) -> str:

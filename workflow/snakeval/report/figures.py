@@ -1,21 +1,11 @@
 """What each figure and table of the page holds, from the tables of the run; the templates only place it."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 from snakeval.report import charts, text
 from snakeval.report.board import Row, Standing
 from snakeval.report.variety import Clustered
 
-ISSUES = {  # column of the health table -> (heading, what it means, filter of the sample browser)
-    "truncated": ("prompt cut", "the prompt was longer than the model reads; its beginning was cut", "truncated"),
-    "dropped_shots": ("examples dropped", "few-shot examples were left out so that the prompt fits", "dropped"),
-    "cut_answers": ("answer cut", "the answer reached the limit of new tokens before it ended", "cut"),
-    "empty_answers": ("empty answer", "the answer holds no text", "empty"),
-    "extraction_failed": ("not extracted", "a filter found no answer in the text; it was scored as wrong", "unextracted"),
-    "missing": ("no answer", "the recorded answers hold none to the document; it was not scored", "all"),
-    "surplus": ("surplus", "recorded answers that belong to no document of the task; they were left out", "all"),
-}
 LEVELS = 9  # steps of the heat map
 
 
@@ -154,23 +144,6 @@ def published_csv(lines: list[dict]) -> str:
 
 def edges_csv(edges: list[list[str]]) -> str:
     return charts.csv(("from", "to"), edges)
-
-
-def health(table: list[dict], models: list[str]) -> dict:
-    """{"totals": one line per model, "lines": the (model, task) pairs with something to look at, "csv": the table}."""
-    totals: dict[str, dict[str, int]] = {model: defaultdict(int) for model in models}
-    for line in table:
-        for name in ("n", *ISSUES):
-            totals[line["model"]][name] += line[name]
-    odd = [line for line in table if any(line[name] for name in ISSUES)]
-    odd.sort(key=lambda line: (-max(line[name] / max(line["n"], 1) for name in ISSUES), line["model"], line["entry"], line["task"]))
-    header = ("model", "entry", "task", "n", *ISSUES)
-    return {
-        "totals": [(model, dict(totals[model]) or dict.fromkeys(("n", *ISSUES), 0)) for model in models],
-        "lines": odd,
-        "clean": len(table) - len(odd),
-        "csv": charts.csv(header, [[line[name] for name in header] for line in table]),
-    }
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from snakeval import parquet, schemas, summary
-from snakeval.report import board, cost, figures, history, quality, rule_graph, samples, text, variety
+from snakeval.report import board, cost, figures, health, history, quality, rule_graph, samples, text, variety
 
 _HERE = Path(__file__).parent
 SCRIPTS = ("load", "text", "figures", "table", "compare", "samples", "sample", "app")  # joined in this order into one script
@@ -33,7 +33,15 @@ def write(results: Path, settings: dict, output: Path) -> None:
     configured, entries = list(settings["models"]), list(settings["tasks"])
     scores = _lines(results / "tables/scores.parquet", schemas.SCORE_TABLE, configured, entries)
     comparisons = _lines(results / "tables/comparisons.parquet", schemas.COMPARISONS, configured, entries)
-    health = _lines(results / "tables/health.parquet", schemas.HEALTH, configured, entries)
+    tables = {
+        name: _lines(results / f"tables/{name}.parquet", schema, configured, entries)
+        for name, schema in (
+            ("health", schemas.HEALTH),
+            ("preflight", schemas.PREFLIGHT),
+            ("numerics", schemas.NUMERICS),
+            ("forecast", schemas.FORECAST),
+        )
+    }
     timings = _lines(results / "tables/efficiency.parquet", schemas.TIMINGS, configured, entries)
     published = parquet.read(results / "tables/targets.parquet", schemas.TARGETS).to_pylist()
 
@@ -46,6 +54,7 @@ def write(results: Path, settings: dict, output: Path) -> None:
     primary = {(row.entry, row.task): (row.filter, row.metric) for row in rows if row.primary}
     samples.write(results, entries, models, primary, output.parent / "samples")
 
+    spent = cost.summed(timings, standings, settings["provenance"])
     page = _environment().get_template("page.html.j2")
     style, script = _joined(STYLES, "css"), _joined(SCRIPTS, "js")
     rendered = page.render(
@@ -59,8 +68,9 @@ def write(results: Path, settings: dict, output: Path) -> None:
         tied=[other for other, gap in gaps.items() if gap and gap.low is not None and gap.low <= 0],
         record=board.record(found, leading, models[0], models[1]) if len(models) > 1 else None,
         averaged=board.averaged(leading),
-        health=figures.health(health, models),
-        cost=cost.summed(timings, standings, settings["provenance"]),
+        tables=tables,
+        health=health.documents(tables["health"], models),
+        cost=spent,
         quality=quality.measure(results, entries, models, rows),
         variety=variety.measure(results, entries, models, rows),
         published=published,
@@ -70,6 +80,7 @@ def write(results: Path, settings: dict, output: Path) -> None:
         figures=figures,
         measures=quality,
         costs=cost,
+        healths=health,
         varieties=variety,
         histories=history,
         documents=sum({(row.entry, row.task): row.n for row in rows if not row.is_group}.values()),
@@ -91,7 +102,7 @@ def _lines(path: Path, schema: pa.Schema, models: list[str], entries: list[str])
     """The lines of a table that are about the models and entries of this run alone."""
     columns = [name for name in ("model", "model_a", "model_b") if name in schema.names]
     lines = parquet.read(path, schema).to_pylist()
-    return [line for line in lines if line["entry"] in entries and all(line[name] in models for name in columns)]
+    return [line for line in lines if line["entry"] in entries and all(line[name] is None or line[name] in models for name in columns)]
 
 
 def _environment() -> Environment:
@@ -111,6 +122,7 @@ def _environment() -> Environment:
         "integer": text.integer,
         "percent": text.percent,
         "bytes": text.size,
+        "energy": text.energy,
         "duration": text.duration,
         "names": text.names,
         "shortened": text.shortened,

@@ -24,10 +24,19 @@ import pyarrow.compute as pc
 
 from snakeval import parquet, schemas
 from snakeval.errors import UserError
+from snakeval.health import refuses, repeats
 
 CHUNK_CHARACTERS = 300_000  # of JSON per file: about 50 kB packed, which a browser unpacks in a few milliseconds
 SNIPPET = 90
-FLAGS = {"truncated": 1, "dropped": 2, "cut": 4, "empty": 8, "unextracted": 16}  # static/samples.js knows the same bits
+FLAGS = {
+    "truncated": 1,
+    "dropped": 2,
+    "cut": 4,
+    "empty": 8,
+    "unextracted": 16,
+    "refused": 32,
+    "repeating": 64,
+}  # static/samples.js knows the same bits
 
 NOT_READ = {  # in place of a row of tokens, where answers were recorded elsewhere and nobody knows what was read
     "prompts": [], "dropped_shots": 0, "truncated_tokens": 0, "passage": None, "prompt_tokens": [], "context": []
@@ -145,6 +154,8 @@ def _answered(
             + FLAGS["cut"] * ("length" in response["finish_reasons"])
             + FLAGS["empty"] * any(not text.strip() for text in response["texts"])
             + FLAGS["unextracted"] * any(not s["extracted"] for s in own)
+            + FLAGS["refused"] * any(map(refuses, response["texts"]))
+            + FLAGS["repeating"] * any(map(repeats, response["texts"]))
         )
         encoded[row] = _encode(
             {name: token[name] for name in ("prompts", "dropped_shots", "truncated_tokens", "passage", "prompt_tokens", "context")}

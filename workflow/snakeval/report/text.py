@@ -82,6 +82,16 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
 
 
+def energy(joules: float | None) -> str:
+    """Joules below a watt-hour, then Wh and kWh."""
+    if joules is None:
+        return "–"
+    if joules < 3600:
+        return f"{joules:.3g} J"
+    hours = joules / 3600
+    return f"{hours:.3g} Wh" if hours < 999.5 else f"{number(hours / 1000, 2)} kWh"
+
+
 def names(items: list[str], most: int = 4) -> str:
     """A list in prose: a, b and c; beyond `most`, how many more."""
     shown = items if len(items) <= most else [*items[: most - 1], f"{len(items) - most + 1} more"]

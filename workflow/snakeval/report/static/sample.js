@@ -44,6 +44,7 @@ function badges(row, answered) {
     answered.dropped_shots > 0 && badge(`${answered.dropped_shots} example${answered.dropped_shots === 1 ? "" : "s"} dropped`, "warn"),
     answered.finish_reasons.includes("length") && badge("answer cut at the length limit", "warn"),
     answered.scores.some((score) => !score.extracted) && badge("no answer extracted", "warn"),
+    ...["refused", "repeating"].map((flag) => own().flags[row] & FLAGS[flag] && badge(SHOWS[flag], "warn")),
   ].filter(Boolean);
   return el("p", { class: "badges" }, ...found);
 }

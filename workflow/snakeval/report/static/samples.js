@@ -1,6 +1,6 @@
 // The list of samples: choose, filter, search, step. Only the lines in sight exist; their texts are loaded when looked at.
 
-const FLAGS = { truncated: 1, dropped: 2, cut: 4, empty: 8, unextracted: 16 };
+const FLAGS = { truncated: 1, dropped: 2, cut: 4, empty: 8, unextracted: 16, refused: 32, repeating: 64 };
 const SHOWS = {
   all: "all",
   right: "right",
@@ -12,6 +12,8 @@ const SHOWS = {
   cut: "answer cut",
   empty: "empty answer",
   unextracted: "not extracted",
+  refused: "refused",
+  repeating: "repeats itself",
 };
 const SIGNS = { right: "✓", wrong: "✗", partial: "◐" };
 const LINE = 28; // pixels
