@@ -34,6 +34,7 @@ def browser() -> Iterator:
         for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
             options.add_argument(flag)
         driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
+        driver.set_script_timeout(300)
         yield driver
         driver.quit()
 
@@ -180,7 +181,7 @@ def test_two_models_forest_and_flipped_documents(page):
     _go(page, "#compare")
     _until(lambda: len(_all(page, "#forest circle")) == 6)
     assert "large is ahead on" in _one(page, "#compare-words").text
-    _one(page, "#forest a").click()
+    _one(page, "#forest a[href$='/boolean/boolean']").click()
     _until(lambda: _all(page, "#flips table"))
     cells = [int(t) for t in _texts(page, "#flips td.num")]
     assert sum(cells) == 30

@@ -159,6 +159,7 @@ def _settings(
                 "models": names,
                 "tasks": list(entries),
                 "targets": targets.to_reach(figures),
+                "baseline": config.baseline if config.baseline in config.models else None,
                 "history": [{"label": label, "results": folder} for label, folder in zip(_labels(earlier), earlier, strict=True)],
             }
         },

@@ -17,7 +17,7 @@ ISSUES = {  # column of the health table -> (heading, what it means, filter of t
     "missing": ("no answer", "the recorded answers hold none to the document; it was not scored", "all"),
     "surplus": ("surplus", "recorded answers that belong to no document of the task; they were left out", "all"),
 }
-SHOWN = 40  # lines of a table before the rest is folded away
+SHOWN = 12  # lines of a table before the rest is folded away
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ def write(results: Path, settings: dict, output: Path) -> None:
     """Write the report of the run in `results` as the page `output` and the folder `samples` beside it.
 
     `settings`: {"title": str, "models": names in the order of the configuration, "tasks": entries in that order,
-    "targets": {task: score to reach} (optional), "history": [{"label", "results"}] of earlier runs, oldest first (optional),
-    "provenance": what `snakeval.provenance.collect` gives}.
+    "targets": {task: score to reach}, "baseline": a model that the others are held against, "history": [{"label", "results"}] of earlier
+    runs, oldest first (these three may be left out), "provenance": what `snakeval.provenance.collect` gives}.
 
     The page is a function of the tables and the settings. Raises UserError when a table is missing or damaged.
     """
