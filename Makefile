@@ -28,7 +28,7 @@ lint: .venv/installed-dev
 	$(BIN)/python -m snakemake --lint
 
 bench: .venv/installed-dev
-	$(BIN)/python benchmarks/page.py
+	$(BIN)/python benchmarks/speed.py
 
 constraints: .venv/installed-dev
 	{ echo "# Versions that are installed together; \`make constraints\` writes them anew."; \
