@@ -34,7 +34,6 @@ PACKAGE = [  # files of the package whose data set is in neither REAL nor under 
     "gsm8k/gsm8k-cot-zeroshot.yaml", "gsm8k/gsm8k-cot-self-consistency.yaml", "bbh/cot_zeroshot/boolean_expressions.yaml",
 ]  # fmt: skip
 NEEDS_REAL = ("lm_eval/bbh/zeroshot/word_sorting.yaml",)  # its Python looks for words in the question
-LEFT_OUT = ("lm_eval/leaderboard/math/math_algebra.yaml",)  # its scoring needs a version of antlr that nothing else here works with
 FOLDER = Path(__file__).with_name("tasks")  # task files made here
 
 
@@ -69,8 +68,6 @@ class Row:
 def cases() -> Iterator[Case]:
     """All that is compared."""
     for name in [*REAL, *(f"lm_eval/{file}" for file in PACKAGE)]:
-        if name in LEFT_OUT:
-            continue
         keys = tasks.resolve({"name": name}, []).tasks[0].settings
         real = DATA and name in REAL
         made = SCHEMAS.get(keys["dataset_path"])

@@ -10,7 +10,8 @@ ENVIRONMENTS = ("data", "model", "score")
 
 
 def normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    """The name alone, without extras, as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name.partition("[")[0]).lower()
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,8 @@ def test_an_environment_holds_declared_packages_at_their_pins(repository, projec
     packages = pip_packages(repository, environment)
     assert {normal(name) for name in packages} <= names(project["dependencies"])
     assert {name: pins[normal(name)] for name in packages} == packages
+    extras = {name for name in packages if "[" in name}
+    assert extras <= set(project["dependencies"])
 
 
 def test_together_the_environments_hold_what_the_jobs_need(repository, project):

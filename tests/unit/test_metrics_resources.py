@@ -1,6 +1,8 @@
 """Metrics that need a resource on this machine: METEOR a WordNet, BERTScore an encoder."""
 
 import math
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,14 +10,14 @@ import pytest
 from snakeval import metrics
 from snakeval.errors import UserError
 from snakeval.metrics.bertscore import bertscore
-from snakeval.metrics.meteor import meteor
+from snakeval.metrics.meteor import DEBIAN, _wordnet, meteor
 
+INSTALLED = Path(os.environ.get("WNSEARCHDIR", DEBIAN))
 WORDS = "the a cat dog car auto sat on mat fast red big runs running home go goes .".split()
 
 
-def nltk_data(data):
+def dictionary(folder):
     """A database in WordNet's file format (wndb(5WN)) with one synset of nouns: car, auto."""
-    folder = data / "corpora" / "wordnet"
     folder.mkdir(parents=True)
     notice = "  1 a WordNet of one synset\n"
     synset = f"{len(notice):08d} 06 n 02 car 0 auto 0 000 | a vehicle\n"
@@ -24,16 +26,27 @@ def nltk_data(data):
         lines = [f"{word} n 1 0 1 0 {len(notice):08d}  \n" for word in ("auto", "car")]
         (folder / f"index.{pos}").write_text(notice + ("".join(lines) if pos == "noun" else ""))
         (folder / f"{pos}.exc").write_text("")
+    return folder
+
+
+def nltk_data(data):
+    """The same as nltk's corpus, which has two files more."""
+    folder = dictionary(data / "corpora" / "wordnet")
     (folder / "lexnames").write_text("".join(f"{n:02d}\tname.{n}\t1\n" for n in range(45)))
-    (folder / "index.sense").write_text("".join(f"{word}%1:06:00:: {len(notice):08d} 1 0\n" for word in ("auto", "car")))
+    offset = (folder / "index.noun").read_text().split()[-1]
+    (folder / "index.sense").write_text("".join(f"{word}%1:06:00:: {offset} 1 0\n" for word in ("auto", "car")))
     return str(data)
 
 
 @pytest.fixture(autouse=True)
-def no_other_wordnet(monkeypatch):
+def no_other_wordnet(monkeypatch, tmp_path):
     import nltk
 
     monkeypatch.setattr(nltk.data, "path", [])
+    monkeypatch.setenv("WNSEARCHDIR", str(tmp_path))
+    _wordnet.cache_clear()
+    yield
+    _wordnet.cache_clear()
 
 
 def test_meteor_is_nltk_s_with_stems_and_synonyms(tmp_path):
@@ -57,8 +70,22 @@ def test_meteor_by_hand(tmp_path):
     assert meteor("", ["dog"], nltk_data=data) == 0
 
 
+def test_meteor_reads_a_wordnet_as_princeton_ships_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("WNSEARCHDIR", str(dictionary(tmp_path / "dict")))
+    assert meteor("the car", ["the auto"]) == pytest.approx(1 - 0.5 * (1 / 2) ** 3)
+
+
+@pytest.mark.skipif(not (INSTALLED / "data.noun").is_file(), reason="no WordNet is installed (Debian: wordnet-base, or WNSEARCHDIR)")
+def test_meteor_with_the_real_wordnet(monkeypatch):
+    monkeypatch.setenv("WNSEARCHDIR", str(INSTALLED))
+    exact, disordered = 1 - 0.5 * (1 / 4) ** 3, 1 - 0.5 * (4 / 4) ** 3
+    assert meteor("a sick car stops", ["a ill auto stops"]) == pytest.approx(exact)  # sick and ill, car and auto share synsets
+    assert meteor("sick a stops car", ["a ill auto stops"]) == pytest.approx(disordered)
+    assert meteor("a sick car stops", ["a ill dog stops"]) == pytest.approx(0.75 * (1 - 0.5 * (2 / 3) ** 3))
+
+
 def test_meteor_without_a_wordnet_says_what_to_do(tmp_path):
-    with pytest.raises(UserError, match=r"no corpora/wordnet in the folders of nltk .*, and scoring downloads nothing"):
+    with pytest.raises(UserError, match=r"no corpora/wordnet in the folders of nltk .*, no data.noun in .*, and scoring downloads nothing"):
         meteor("a", ["a"])
     with pytest.raises(UserError, match=f"no corpora/wordnet in {tmp_path}, and scoring downloads nothing"):
         meteor("a", ["a"], nltk_data=str(tmp_path))
@@ -107,9 +134,10 @@ def test_bertscore_is_its_formula(encoder, layer):
 
 
 def test_bertscore_is_that_of_the_package(encoder):
-    package = pytest.importorskip("bert_score", reason="bert-score is not installed")
+    import bert_score
+
     own, others = texts(60), [list(pair) for pair in zip(texts(120)[60:], texts(180)[120:], strict=True)]
-    _, _, expected = package.score(own, others, model_type=encoder, num_layers=2, device="cpu")
+    _, _, expected = bert_score.score(own, others, model_type=encoder, num_layers=2, device="cpu")
     assert [bertscore(a, b, encoder, 2) for a, b in zip(own, others, strict=True)] == pytest.approx(expected.tolist(), abs=1e-5)
 
 

@@ -267,8 +267,6 @@ def test_no_documents(build):
         ("doc_to_choice", "{{choices[0]}}", "document 0: doc_to_choice: rendered to 'yes', which is not a list"),
         ("doc_to_choice", "question", "document 0: doc_to_choice: gave 'is it 0?', not a list of choices"),
         ("doc_to_choice", [], "document 0: doc_to_choice: gave no choices"),
-        ("doc_to_choice", ["a", ""], "document 0: doc_to_choice: an empty text cannot be scored"),
-        ("doc_to_choice", "{{['a', 'b' if answer == 0 else '']}}", "document 1: doc_to_choice: an empty text cannot be scored"),
         ("cluster", "{{nothing}}", "document 0: cluster: 'nothing' is undefined"),
     ],
 )
@@ -286,6 +284,14 @@ def test_a_mistake_in_an_example_names_its_row(build):
     train = pa.Table.from_pylist([{"question": "x", "choices": ["a"], "answer": 4, "passage": ""}])
     message = error(build, TASK, num_fewshot=1, splits={"train": train, "test": documents(2)})
     assert message.endswith("t.yaml:7: t: document 0: doc_to_target: few-shot example 0: gave 4, which is no index of 1 choices")
+
+
+def test_an_empty_choice_is_its_delimiter_and_nothing_is_an_error(build):
+    overrides = {"doc_to_choice": "{{['a', 'b' if answer == 0 else '']}}"}
+    second = build(TASK, overrides=overrides)[1]
+    assert [second["target_delimiter"] + piece["text"] for piece in second["continuations"]] == [" a", " "]
+    message = error(build, TASK, overrides=overrides | {"target_delimiter": ""})
+    assert message.startswith("t: document 1: doc_to_choice: an empty text after an empty target_delimiter cannot be scored")
 
 
 def test_an_empty_target_of_a_loglikelihood(build):

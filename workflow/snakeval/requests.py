@@ -38,7 +38,7 @@ def build(
     `task`: `Task.request_settings()`; `splits`: Arrow tables (or datasets.Dataset) by the names of `Task.dataset["splits"]`;
     `limit`: documents from the first on; `seed`: of few-shot examples and sampled generation;
     `allow_functions`: run the task's own Python.
-    Raises UserError for an empty split, a field that cannot be applied to a document, an empty choice, too few examples.
+    Raises UserError for an empty split, a field that cannot be applied to a document, nothing to score, too few examples.
     """
     rows = _rows(_Task(task, splits, seed, allow_functions), limit)
     tables = []
@@ -180,9 +180,11 @@ class _Task:
             return [{"question": 0 if kind == "loglikelihood" else -1, "text": target}]
         if not answers:
             raise FieldError("doc_to_choice", "gave no choices")
-        if "" in ([str(target)] if self._varying_contexts else answers):
+        if not self.settings["target_delimiter"] and "" in ([str(target)] if self._varying_contexts else answers):
             key = "doc_to_target" if self._varying_contexts else "doc_to_choice"
-            raise FieldError(key, "an empty text cannot be scored; correct the choice or drop the document in process_docs")
+            raise FieldError(
+                key, "an empty text after an empty target_delimiter cannot be scored; correct it or drop the document in process_docs"
+            )
         asked = [
             {"question": number if self._varying_contexts else 0, "text": str(target) if self._varying_contexts else answer}
             for number, answer in enumerate(answers)

@@ -3,6 +3,8 @@
 Computed by nltk. Synonyms come from a WordNet on this machine: nothing is downloaded while scoring.
 """
 
+import io
+import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 from snakeval.errors import UserError
 from snakeval.metrics.metric import Metric
 
+DEBIAN = "/usr/share/wordnet"
+
 
 def meteor(
     prediction: str, references: Sequence[str], nltk_data: str | None = None, alpha: float = 0.9, beta: float = 3.0, gamma: float = 0.5
@@ -18,7 +22,8 @@ def meteor(
     """METEOR in [0, 1] of the best reference: (1 - γ (chunks / matches)^β) · PR / (αP + (1 - α)R).
 
     Words are those of nltk's Treebank tokeniser, in lower case. `nltk_data`: the folder that holds corpora/wordnet; without it WordNet is
-    looked for where nltk keeps its data (NLTK_DATA). Without a match: 0.
+    looked for where nltk keeps its data (NLTK_DATA), then in the folder that WNSEARCHDIR names, as for WordNet's own programs, by default
+    that of Debian's package wordnet-base. Without a match: 0.
     """
     from nltk.translate.meteor_score import meteor_score
 
@@ -44,16 +49,38 @@ def _wordnet(folder: str | None) -> Any:
 
     if folder is not None:
         nltk.data.path.insert(0, str(Path(folder).absolute()))
-    other_languages = LazyCorpusLoader("omw-1.4", CorpusReader, ".*")  # never opened for English synonyms
+    other_languages: Any = LazyCorpusLoader("omw-1.4", CorpusReader, ".*")  # never opened for English synonyms
     wordnet: Any = LazyCorpusLoader("wordnet", WordNetCorpusReader, other_languages)
     try:
         wordnet.ensure_loaded()
     except LookupError:
+        dictionary = Path(os.environ.get("WNSEARCHDIR", DEBIAN)).absolute()
+        if folder is None and (dictionary / "data.noun").is_file():
+            return _dictionary(dictionary, other_languages)
         raise UserError(
-            f"metric meteor: no corpora/wordnet in {folder or 'the folders of nltk (NLTK_DATA)'}, and scoring downloads nothing; run "
-            "`python -m nltk.downloader wordnet` once with a network, or name its folder as `nltk_data` in metric_list"
+            f"metric meteor: no corpora/wordnet in {folder or f'the folders of nltk (NLTK_DATA), no data.noun in {dictionary}'}, and scoring "
+            "downloads nothing; run `python -m nltk.downloader wordnet` once with a network and name its folder as `nltk_data` in "
+            "metric_list, or install Debian's wordnet-base"
         ) from None
     return wordnet
+
+
+def _dictionary(folder: Path, other_languages: Any) -> Any:
+    """The WordNet of a `dict` folder as Princeton and Debian ship it: nltk's, without what nltk adds to it and METEOR does not read."""
+    import nltk
+    from nltk.corpus.reader import WordNetCorpusReader
+
+    class Dictionary(WordNetCorpusReader):
+        def open(self, file: str) -> Any:
+            if file == "lexnames":  # the names of the 45 files that lexicographers wrote
+                return io.StringIO("".join(f"{number:02d}\tlexicographers.{number}\t0\n" for number in range(45)))
+            return super().open(file)
+
+        def map_wn(self, version: str = "wordnet") -> None:
+            """No mapping to other versions of WordNet, which serves other languages."""
+
+    nltk.data.path.append(str(folder))  # nltk opens no folder elsewhere
+    return Dictionary(str(folder), other_languages)
 
 
 METRICS = (Metric("meteor", "generate_until", meteor),)
