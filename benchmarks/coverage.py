@@ -1,18 +1,19 @@
 """How often the 95 % intervals hold the planted truth, and how often the paired tests find a difference where there is none.
 
-    python benchmarks/coverage.py [simulations] [part of a case's name]
+    python benchmarks/coverage.py [--simulations 4000] [--write] [part of a case's name]
 
 Every case plants a truth, draws data from it many times, and counts. 4000 simulations take some minutes on one core; the Monte-Carlo error
-of a coverage of 95 % is then 0.34 percentage points. Where outcomes can be enumerated, the figure is exact. `--time` measures the
-bootstrap instead: 10,000 replicates of 10,000 documents.
+of a coverage of 95 % is then 0.34 percentage points. Where outcomes can be enumerated, the figure is exact. Last the bootstrap's time is
+measured, for 10,000 replicates of 10,000 documents. `--write` puts a line for each method, and the times, into docs/statistics.md.
 """
 
-import sys
+import argparse
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
+import page
 from scipy import stats
 
 from snakeval import metrics
@@ -296,33 +297,60 @@ def cases() -> Iterator[tuple[str, str, Callable[[], float] | Callable[[Rng], bo
             yield "level: permutation", f"{aggregation.name}, n={n}", partial(rejected, draw=draw_pair)
 
 
-def time_bootstrap() -> None:
-    """10,000 replicates of 10,000 documents, counts drawn and the interval computed."""
+def bootstrap_times() -> Iterator[tuple[str, float]]:
+    """Seconds of 10,000 replicates of 10,000 documents, counts drawn and the interval computed, by aggregation."""
     for aggregation, data in (
         (PERPLEXITY, texts(np.random.default_rng(0), 10_000)),
         (F1, labels(np.random.default_rng(0), 10_000)),
     ):
         start = time.perf_counter()
-        found = estimate(series(aggregation, data))
-        print(f"{aggregation.name}: {found.value:.4f} [{found.low:.4f}, {found.high:.4f}] in {time.perf_counter() - start:.2f} s")
+        estimate(series(aggregation, data))
+        yield aggregation.name, time.perf_counter() - start
 
 
-def main(simulations: int, part: str) -> None:
-    print("| method | case | % |\n|---|---|---:|")
+def figures(simulations: int, part: str) -> Iterator[tuple[str, str, float]]:
+    """Method, case and percentage of the cases whose name holds `part`."""
     for method, case, simulate in cases():
         if part not in f"{method} {case}":
             continue
         if case.endswith("exact"):
-            figure = simulate()
+            share = simulate()
         else:
             rng = np.random.default_rng(bootstrap.seed_of(method, case))
-            figure = float(np.mean([simulate(rng) for _ in range(simulations)]))
-        print(f"| {method} | {case} | {100 * figure:.1f} |", flush=True)
+            share = float(np.mean([simulate(rng) for _ in range(simulations)]))
+        yield method, case, 100 * share
+
+
+def by_method(found: list[tuple[str, str, float]]) -> str:
+    """A table with a line for each method: its cases, the lowest and the highest of them."""
+    lines = ["| method | cases | lowest | in | highest | in |", "|---|---:|---:|---|---:|---|"]
+    for method in dict.fromkeys(method for method, _, _ in found):
+        own = [(share, case) for other, case, share in found if other == method]
+        (low, worst), (high, best) = min(own), max(own)
+        lines.append(f"| `{method}` | {len(own)} | {low:.1f} % | {worst} | {high:.1f} % | {best} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", nargs="?", default="", help="of the names of the cases to run; left out: all")
+    parser.add_argument("--simulations", type=int, default=4000, help="of each case")
+    parser.add_argument("--write", action="store_true", help="put the summary into docs/statistics.md")
+    options = parser.parse_args()
+    print("| method | case | % |\n|---|---|---:|")
+    found = []
+    for method, case, share in figures(options.simulations, options.part):
+        found.append((method, case, share))
+        print(f"| {method} | {case} | {share:.1f} |", flush=True)
+    times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in bootstrap_times())
+    summary = (
+        f"{by_method(found)}\n\n{options.simulations:,} simulations of each case. "
+        f"The bootstrap's 10,000 replicates of 10,000 documents on one core: {times}."
+    )
+    print(f"\n{summary}")
+    if options.write:
+        page.write("statistics.md", "benchmarks/coverage.py --write", summary)
 
 
 if __name__ == "__main__":
-    arguments = [argument for argument in sys.argv[1:] if argument != "--time"]
-    if "--time" in sys.argv:
-        time_bootstrap()
-    else:
-        main(int(arguments[0]) if arguments else 4000, arguments[1] if len(arguments) > 1 else "")
+    main()

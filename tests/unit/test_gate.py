@@ -157,6 +157,16 @@ def test_groups_are_gated_and_subtasks_where_they_have_a_margin(tmp_path):
     assert dict(zip(table["task"].to_pylist(), table["verdict"].to_pylist(), strict=True))["x"] == "worse"
 
 
+def test_changed_documents_are_counted_where_they_belong(tmp_path):
+    tasks = {name: settings_of(["acc"]) for name in ("x", "y")}
+    values = {"m": {"x": answers(3, 4), "y": answers(2, 3)}}
+    earlier = folder_of(tmp_path / "before", values, documents={3: "other"})  # y has no document 3
+    table, _ = gate.build(
+        folder_of(tmp_path / "now", values), settings(earlier, tasks=tasks, groups=[group("g", ["x", "y"])], margin={"x": 0.1, "y": 0.1})
+    )
+    assert dict(zip(table["task"].to_pylist(), table["changed"].to_pylist(), strict=True)) == {"g": 1, "x": 1, "y": 0}
+
+
 def test_the_gate_fails_with_every_finding(tmp_path):
     earlier = folder_of(tmp_path / "before", {"m": {"t": answers(150, 200)}, "n": {"t": [1.0, 0.0]}})
     results = folder_of(tmp_path / "now", {"m": {"t": answers(110, 200)}, "n": {"t": [0.0, 1.0]}})

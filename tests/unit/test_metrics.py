@@ -371,6 +371,13 @@ def test_areas_are_scikit_learns_and_undefined_for_one_class():
     assert math.isnan(corpus("roc_auc", [(0.5, 1)])) and math.isnan(corpus("average_precision", [(0.5, 0)]))
 
 
+def test_nll_of_choices_far_behind_and_of_none():
+    assert ranking.negative_logarithm((0, [-2000.0, -1.0])) == pytest.approx(1999)
+    assert ranking.negative_logarithm(([0, 1], [-2000.0, -1.0])) == pytest.approx(0)
+    assert ranking.negative_logarithm((1, [math.log(0.25), math.log(0.75)])) == pytest.approx(-math.log(0.75))
+    assert ranking.negative_logarithm((-100, [-2000.0, -1.0])) == math.inf
+
+
 def test_ranks_are_scikit_learns():
     from sklearn.metrics import ndcg_score
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import random_encoder
 
 from snakeval import metrics
 from snakeval.errors import UserError
@@ -93,18 +94,7 @@ def test_meteor_without_a_wordnet_says_what_to_do(tmp_path):
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory):
-    """A tiny BERT with random weights, whose tokenizer knows WORDS."""
-    import torch
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    folder = tmp_path_factory.mktemp("encoder")
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary))
-    BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=32).save_pretrained(folder)
-    torch.manual_seed(3)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 32}
-    BertModel(BertConfig(vocab_size=len(vocabulary), **sizes)).save_pretrained(folder)
-    return str(folder)
+    return random_encoder.save(tmp_path_factory.mktemp("encoder"), WORDS, longest=32)
 
 
 def texts(count):

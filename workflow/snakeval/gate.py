@@ -60,7 +60,7 @@ def build(results: Path, settings: Settings) -> tuple[pa.Table, pa.Table]:
             primary = {line.task: line for line in found if line.primary}
             for line in primary.values():
                 if line.constants["parent"] is None or line.task in settings["margin"]:
-                    own = {"changed": sum(changed.get(task, 0) for task in changed)}
+                    own = {"changed": sum(changed.values()) if line.is_group else changed.get(line.task, 0)}
                     rows.append(_compared(model, entry, line, settings) | own)
             leaves = {(line.task, *line.key): line.higher_is_better for line in primary.values() if not line.is_group}
             flips += [{"model": model, "entry": entry, **flip} for flip in _flips(now, before, leaves, kept)]

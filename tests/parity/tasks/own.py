@@ -17,6 +17,10 @@ def first_words(resps, docs):
     return [" ".join(texts[0].split()[:1]) for texts in resps]
 
 
+def joined(resps, docs):
+    return [" ".join(tags[0]) for tags in resps]
+
+
 def overlap(references, predictions, **_):
     own, theirs = set(predictions[0].split()), set(references[0].split())
     return len(own & theirs) / max(len(own | theirs), 1)

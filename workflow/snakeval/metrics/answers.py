@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from snakeval.errors import UserError
+from snakeval.metrics.classification import LABEL_METRICS
 from snakeval.metrics.metric import Metric
 from snakeval.time_limit import time_limit
 
@@ -133,12 +134,8 @@ METRICS = (
     Metric("triviaqa_match", "generate_until", triviaqa_match, proportion=True),
     Metric("contains", "generate_until", contains, proportion=True),
     Metric("token_f1", "generate_until", token_f1),
-    Metric("f1", "generate_until", label, aggregation="f1"),
-    Metric("precision", "generate_until", label, aggregation="precision"),
-    Metric("recall", "generate_until", label, aggregation="recall"),
+    *(Metric(name, "generate_until", label, aggregation=aggregation) for name, aggregation in LABEL_METRICS.items()),
     Metric("accuracy", "generate_until", exact_match, proportion=True),
-    Metric("balanced_accuracy", "generate_until", label, aggregation="balanced_accuracy"),
-    Metric("mcc", "generate_until", label, aggregation="matthews_corrcoef"),
     Metric("rating", "generate_until", rating, aggregation="nanmean"),
     Metric("bypass", "generate_until", nothing, aggregation="bypass"),
     Metric("bleu", "generate_until", for_corpus, aggregation="bleu"),

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from snakeval.errors import UserError
 from snakeval.metrics.aggregation import Aggregation, Item
+from snakeval.metrics.classification import LABEL_METRICS
 from snakeval.metrics.metric import Metric, told
 
 
@@ -140,16 +141,22 @@ def loglikelihoods(choices: Choices, **_: object) -> tuple[np.ndarray, list[Item
 
 def brier(item: Item) -> float:
     """Sum over the choices of (probability - right)², in [0, 2]; several right choices share the 1 (Brier 1950)."""
-    golds, shares = _right_shares(item)
-    return float(np.sum((np.asarray(item[1]) - shares) ** 2)) if golds else float(np.sum(np.square(item[1])))
+    golds, shares = right_choices(item), np.zeros(len(item[1]))
+    shares[golds] = 1 / max(len(golds), 1)
+    return float(np.sum((np.asarray(item[1]) - shares) ** 2))
 
 
 def right_probability(item: Item) -> float:
     """Share of the probability on right choices: softmax of the log-likelihoods, summed over them (TruthfulQA's MC2,
     Lin et al. 2022, aclanthology.org/2022.acl-long.229)."""
     weights = np.exp(np.asarray(item[1]) - np.max(item[1]))
-    golds, _ = _right_shares(item)
-    return float(weights[golds].sum() / weights.sum())
+    return float(weights[right_choices(item)].sum() / weights.sum())
+
+
+def right_choices(item: Item) -> list[int]:
+    """The right ones among the choices of (right, scores)."""
+    gold, scores = item
+    return [g for g in ([gold] if isinstance(gold, int) else gold) if 0 <= g < len(scores)]
 
 
 def brier_score(**_: object) -> Aggregation:
@@ -157,14 +164,6 @@ def brier_score(**_: object) -> Aggregation:
     return Aggregation(
         "brier_score", "mean", value=lambda item: float(item) if isinstance(item, int | float) else brier(item), higher_is_better=False
     )
-
-
-def _right_shares(item: Item) -> tuple[list[int], np.ndarray]:
-    gold, scores = item
-    golds = [g for g in ([gold] if isinstance(gold, int) else gold) if 0 <= g < len(scores)]
-    shares = np.zeros(len(scores))
-    shares[golds] = 1 / max(len(golds), 1)
-    return golds, shares
 
 
 def _gold(golds: list[int]) -> int | list[int]:
@@ -186,9 +185,5 @@ METRICS = (
     Metric("brier_score", "multiple_choice", probabilities, higher_is_better=False, value=brier),
     Metric("likelihood", "multiple_choice", loglikelihoods, value=right_probability),
     Metric("bypass", "multiple_choice", nothing, aggregation="bypass"),
-    Metric("f1", "multiple_choice", labels, aggregation="f1"),
-    Metric("precision", "multiple_choice", labels, aggregation="precision"),
-    Metric("recall", "multiple_choice", labels, aggregation="recall"),
-    Metric("balanced_accuracy", "multiple_choice", labels, aggregation="balanced_accuracy"),
-    Metric("mcc", "multiple_choice", labels, aggregation="matthews_corrcoef"),
+    *(Metric(name, "multiple_choice", labels, aggregation=aggregation) for name, aggregation in LABEL_METRICS.items()),
 )

@@ -22,6 +22,14 @@ from snakeval.metrics.aggregation import Aggregation, Item
 
 Counts = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # both, predicted, right: (..., classes) -> (...)
 
+LABEL_METRICS = {  # metrics whose items are (right, predicted), and their aggregations
+    "f1": "f1",
+    "precision": "precision",
+    "recall": "recall",
+    "balanced_accuracy": "balanced_accuracy",
+    "mcc": "matthews_corrcoef",
+}
+
 
 def f1(average: str = "binary", pos_label: Any = 1, **_: Any) -> Aggregation:
     """Harmonic mean of precision and recall, 2 both / (predicted + right)."""

@@ -57,10 +57,10 @@ def _wordnet(folder: str | None) -> Any:
         dictionary = Path(os.environ.get("WNSEARCHDIR", DEBIAN)).absolute()
         if folder is None and (dictionary / "data.noun").is_file():
             return _dictionary(dictionary, other_languages)
+        places = folder or f"the folders of nltk (NLTK_DATA), no data.noun in {dictionary}"
         raise UserError(
-            f"metric meteor: no corpora/wordnet in {folder or f'the folders of nltk (NLTK_DATA), no data.noun in {dictionary}'}, and scoring "
-            "downloads nothing; run `python -m nltk.downloader wordnet` once with a network and name its folder as `nltk_data` in "
-            "metric_list, or install Debian's wordnet-base"
+            f"metric meteor: no corpora/wordnet in {places}, and scoring downloads nothing; install Debian's wordnet-base, or run "
+            "`python -m nltk.downloader wordnet` once with a network and name its folder as `nltk_data` in metric_list"
         ) from None
     return wordnet
 

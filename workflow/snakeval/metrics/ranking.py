@@ -23,7 +23,7 @@ import numpy as np
 
 from snakeval.errors import UserError
 from snakeval.metrics.aggregation import Aggregation, Item
-from snakeval.metrics.choice import Choices, loglikelihoods, right_probability
+from snakeval.metrics.choice import Choices, loglikelihoods, right_choices
 from snakeval.metrics.metric import Metric
 
 BINS = 15
@@ -59,9 +59,12 @@ def ranked(measure: Callable[[np.ndarray, int], float]) -> Callable[..., tuple[n
 
 
 def negative_logarithm(item: Item) -> float:
-    """-ln of the probability on right choices, of (right, log-likelihoods); infinite where none is right."""
-    with np.errstate(divide="ignore"):
-        return -float(np.log(right_probability(item)))
+    """-ln of the probability on right choices, of (right, log-likelihoods); infinite where none is right.
+
+    As a difference of logarithms, so that a right choice a thousand nats behind has a number too.
+    """
+    golds, scores = right_choices(item), np.asarray(item[1], float)
+    return float(np.logaddexp.reduce(scores) - np.logaddexp.reduce(scores[golds])) if golds else np.inf
 
 
 def reciprocal_rank(ranks: np.ndarray, n: int) -> float:
