@@ -1,5 +1,7 @@
 """Metrics and filters that the catalogue's tasks bring: mathematics, right against wrong answers, words of another column."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,28 @@ from snakeval.metrics.likelihood import Texts
 def test_mathematical_equality(answer, reference, equal):
     assert mathematics.math_equal(answer, [reference]) == float(equal)
     assert mathematics.math_equal(answer, ["\\boxed{-77}", reference]) == float(equal)
+
+
+def test_mathematical_equality_is_that_of_the_harness(real_data):
+    """Over published solutions, their answers in other forms, and answers to other problems."""
+    from lm_eval.tasks.minerva_math.utils import last_boxed_only_string, normalize_final_answer, process_results, remove_boxed
+
+    lines = (real_data / "competition_math" / "test.jsonl").read_text(encoding="utf-8").splitlines()[:50]
+    solutions = [json.loads(line)["solution"] for line in lines]
+    right = [remove_boxed(last_boxed_only_string(solution)) for solution in solutions]
+    verdicts = []
+    for n, (solution, answer) in enumerate(zip(solutions, right, strict=True)):
+        document = {"solution": solution, "answer": normalize_final_answer(answer)}
+        for text in (
+            solution,
+            answer,
+            f"Final Answer: The final answer is ${answer}$. I hope it is correct.",
+            rf"\boxed{{{right[n - 7]}}}",
+        ):
+            theirs = process_results(document, [text])["math_verify"]
+            assert mathematics.math_equal(text, [solution]) == theirs, (text, solution)
+            verdicts.append(theirs)
+    assert 40 < verdicts.count(0) and 100 < verdicts.count(1)
 
 
 @pytest.mark.parametrize("hostile", [r"\boxed{9^{9^{9^{9}}}}", r"\boxed{" + "(" * 3000 + "}"])
