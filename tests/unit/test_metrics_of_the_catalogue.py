@@ -48,7 +48,7 @@ def test_mathematical_equality_is_that_of_the_harness(real_data):
             theirs = process_results(document, [text])["math_verify"]
             assert mathematics.math_equal(text, [solution]) == theirs, (text, solution)
             verdicts.append(theirs)
-    assert 40 < verdicts.count(0) and 100 < verdicts.count(1)
+    assert verdicts.count(0) > 40 and verdicts.count(1) > 100
 
 
 @pytest.mark.parametrize("hostile", [r"\boxed{9^{9^{9^{9}}}}", r"\boxed{" + "(" * 3000 + "}"])
