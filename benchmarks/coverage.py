@@ -322,12 +322,13 @@ def figures(simulations: int, part: str) -> Iterator[tuple[str, str, float]]:
 
 
 def by_method(found: list[tuple[str, str, float]]) -> str:
-    """A table with a line for each method: its cases, the lowest and the highest of them."""
-    lines = ["| method | cases | lowest | in | highest | in |", "|---|---:|---:|---|---:|---|"]
+    """A table with a line for each method: its cases, their mean, the lowest and the highest of them."""
+    lines = ["| method | cases | mean | lowest | in | highest | in |", "|---|---:|---:|---:|---|---:|---|"]
     for method in dict.fromkeys(method for method, _, _ in found):
         own = [(share, case) for other, case, share in found if other == method]
         (low, worst), (high, best) = min(own), max(own)
-        lines.append(f"| `{method}` | {len(own)} | {low:.1f} % | {worst} | {high:.1f} % | {best} |")
+        mean = sum(share for share, _ in own) / len(own)
+        lines.append(f"| `{method}` | {len(own)} | {mean:.1f} % | {low:.1f} % | {worst} | {high:.1f} % | {best} |")
     return "\n".join(lines)
 
 
