@@ -5,7 +5,7 @@ BIN := .venv/bin
 CORES ?= 2
 RESULTS ?= results
 
-.PHONY: demo view test test-cluster lint bench constraints clean
+.PHONY: demo view test test-long lint audit bench constraints clean
 
 demo: .venv/installed
 	$(BIN)/python -m snakemake --cores $(CORES)
@@ -14,18 +14,23 @@ view: .venv/installed-view
 	$(BIN)/python workflow/view.py "$(RESULTS)"
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/faults --ignore tests/slurm
-	@echo "Not run here: tests/faults and tests/slurm, which take long and need root. make test-cluster runs them."
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
+	@echo "Not run here: the tests of tests/faults and tests/slurm that are marked long. make test-long runs them."
 
-test-cluster: .venv/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/faults tests/slurm
+test-long: .venv/installed-dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
 
-lint: .venv/installed-dev
+lint: .venv/installed-dev audit
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/python -m snakemake --lint
+
+audit: .venv/installed-dev
+	@if $(BIN)/python -c 'import urllib.request as web; web.urlopen("https://pypi.org/pypi/pip/json", timeout=10)' 2>/dev/null; \
+	then $(BIN)/python -m pip_audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off; \
+	else echo "Dependencies are not audited: pypi.org, which lists vulnerabilities, cannot be reached from here."; fi
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/speed.py

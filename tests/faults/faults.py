@@ -1,5 +1,5 @@
-"""Harm done to a running workflow, one function per kind. Each hurts a project once and says what it hurt, or None if the run was over
-before; the next run is what has to recover."""
+"""Harm done to a workflow, one function per kind. Each hurts a project once and says what it hurt, or None if there was nothing to hurt;
+the next run is what has to recover. What Snakemake said is in the project's file `output`, where TOLD looks for what a user must know."""
 
 import os
 import random
@@ -13,16 +13,27 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from project import Project
+from project import REPOSITORY, Project
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+from fake_hub import FakeHub
 
 HARM = Path(__file__).parents[1] / "harm"
-SCRIPTS = ("build_requests", "encode_tokens", "infer", "assemble_responses", "score", "make_tables", "write_report")
+SCRIPTS = {  # and a file that is there when they have run
+    "build_requests": "requests/arithmetic.parquet",
+    "encode_tokens": "index/tokens/tiny.parquet",
+    "infer": "index/asked/tiny/1-of-1.parquet",
+    "assemble_responses": "index/responses/tiny.parquet",
+    "score": "index/scores/tiny.parquet",
+    "make_tables": "tables/scores.parquet",
+    "write_report": "report/index.html",
+}
 Fault = Callable[[Project, random.Random], str | None]
 
 
 def start(project: Project, *arguments: str, **environment: str) -> subprocess.Popen:
     """A run in a process group of its own; its output goes to the file `output` of the project."""
-    with (project.folder / "output").open("w") as output:
+    with output_of(project).open("w") as output:
         return subprocess.Popen(
             project.command(*arguments, cores=2),
             cwd=project.folder,
@@ -34,13 +45,17 @@ def start(project: Project, *arguments: str, **environment: str) -> subprocess.P
         )
 
 
+def output_of(project: Project) -> Path:
+    return project.folder / "output"
+
+
 def finish(project: Project, seconds: float = 600) -> str | None:
     """What went wrong in a run to the end, None if nothing did. A lock that a dead run left is removed first."""
     unlock(project)
     process = start(project)
     if process.wait(timeout=seconds) == 0:
         return None
-    return (project.folder / "output").read_text()
+    return output_of(project).read_text()
 
 
 def unlock(project: Project) -> None:
@@ -50,18 +65,20 @@ def unlock(project: Project) -> None:
 
 
 def job(what: str) -> Fault:
-    """A job that dies by itself: kill, terminate or memory, some time after it began."""
+    """A job that dies by itself: kill, terminate or memory, some time after it began. All that are left to run may be hit; one will be."""
 
     def fault(project: Project, rng: random.Random) -> str | None:
-        script, delay = rng.choice(SCRIPTS), rng.choice([0, rng.uniform(0, 1), rng.uniform(0, 4)])
         folder = project.folder / "harm"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        (folder / f"{script}.{what}.{delay * 1000:.0f}").touch()
+        left = [script for script, file in SCRIPTS.items() if not (project.results / file).exists()]
+        for script in rng.sample(left, min(len(left), 3)):
+            (folder / f"{script}.{what}.{1000 * rng.choice([0, rng.uniform(0, 1), rng.uniform(0, 3)]):.0f}").touch()
         unlock(project)
         process = start(project, PYTHONPATH=str(HARM), SNAKEVAL_HARM=str(folder))
         failed = process.wait(timeout=600) != 0
-        return f"{script} after {delay:.2f} s" if failed and list(folder.glob("done-*")) else None
+        struck = sorted(file.name.split("-", 1)[1] for file in folder.glob("done-*"))
+        return ", ".join(struck) if failed and struck else None
 
     return fault
 
@@ -72,8 +89,8 @@ def process(whom: str, number: signal.Signals) -> Fault:
     def fault(project: Project, rng: random.Random) -> str | None:
         unlock(project)
         running = start(project)
-        log = project.folder / "output"
-        steps = rng.randrange(1, 9)  # of the run; a moment counted in jobs, not seconds, is the same on a slow machine
+        log = output_of(project)
+        steps = rng.randrange(0, 4)  # of the run; a moment counted in jobs, not seconds, is the same on a slow machine
         while log.read_text().count("Finished jobid") < steps and running.poll() is None:
             time.sleep(0.02)
         time.sleep(rng.uniform(0, 3))
@@ -86,29 +103,30 @@ def process(whom: str, number: signal.Signals) -> Fault:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
-        running.wait(timeout=600)
+        if running.wait(timeout=600) == 0:
+            return None
+        if number == signal.SIGKILL and whom != "children":  # who was killed says nothing; the next run tells of the lock it left
+            if any((project.folder / ".snakemake/locks").glob("*")):
+                start(project).wait(timeout=600)
+            else:
+                output_of(project).write_text("nothing was locked yet\n")
         return f"after {steps} jobs"
 
     return fault
 
 
 def disk_full(project: Project, rng: random.Random) -> str | None:
-    """Results on a small file system of their own, which fills up, and is then made larger."""
+    """Results on a small file system of their own, which fills up."""
     results = project.results
     saved = results.with_name("saved")
     shutil.copytree(results, saved)
     used = sum(file.stat().st_size for file in saved.rglob("*") if file.is_file())
-    size = used + 200_000 + rng.randrange(400_000)
+    size = used + 60_000 + rng.randrange(400_000)
+    unlock(project)
     _run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(results))
     try:
         _run("cp", "-a", f"{saved}/.", str(results))
-        running = start(project)
-        failed = running.wait(timeout=600) != 0
-        output = (project.folder / "output").read_text()
-        assert not failed or "No space left" in output or "no space left" in output, output
-        _run("mount", "-o", "remount,size=1g", str(results))
-        problem = finish(project) if failed else None
-        assert problem is None, problem
+        failed = start(project).wait(timeout=600) != 0
         shutil.rmtree(saved)
         shutil.copytree(results, saved)
     finally:
@@ -126,20 +144,18 @@ def read_only(project: Project, rng: random.Random) -> str | None:
     _run("mount", "--bind", results, results)
     try:
         _run("mount", "-o", "remount,bind,ro", results)
-        failed = start(project).wait(timeout=600) != 0
+        assert start(project).wait(timeout=600) != 0
     finally:
         _run("umount", results)
-    output = (project.folder / "output").read_text()
-    assert failed and ("Read-only file system" in output or "Write-protected output files" in output), output
     return str(file.relative_to(project.results))
 
 
 def damage(how: str) -> Fault:
-    """A file cut short, emptied, or with one bit flipped: `snakemake verify` names it, and what it says to remove is removed."""
+    """A file cut short, emptied, or with one bit flipped."""
 
     def fault(project: Project, rng: random.Random) -> str | None:
-        tables = [file for file in project.results.rglob("*.parquet") if "settings" not in file.parts]
-        file = rng.choice(sorted([*tables, project.results / "report/index.html", project.results / "tables/summary.md"]))
+        files = [*project.results.rglob("[!.]*.parquet"), project.results / "report/index.html", project.results / "tables/summary.md"]
+        file = rng.choice(sorted(file for file in files if file.exists() and file.stat().st_size))
         content = bytearray(file.read_bytes())
         before = file.stat()
         if how == "bit flipped":
@@ -149,27 +165,66 @@ def damage(how: str) -> Fault:
         file.write_bytes(content)
         if rng.random() < 0.5:
             os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a failing disk does it
-        told = project.snakemake("verify", check=False)
-        output = told.stdout + told.stderr
-        name = str(file.relative_to(project.folder))
-        assert told.returncode and f"{name}: altered since it was written" in output, output
-        remedy = re.search(r"made anew: (rm .* && )snakemake (.*)", output)
-        done = subprocess.run(["sh", "-c", remedy[1] + "true"], cwd=project.folder, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        project.snakemake(*shlex.split(remedy[2]))
-        return name
+        return str(file.relative_to(project.folder))
 
     return fault
 
 
+def mend(project: Project) -> str:
+    """What `snakemake verify` says; what it tells to do is done."""
+    done = project.snakemake("verify", check=False)
+    if remedy := re.search(r"made anew: (rm .* && )snakemake (.*)", done.stdout + done.stderr):
+        subprocess.run(["sh", "-c", remedy[1] + "true"], cwd=project.folder, check=True, capture_output=True)
+        project.snakemake(*shlex.split(remedy[2]))
+    return done.stdout + done.stderr
+
+
 def two_at_once(project: Project, rng: random.Random) -> str | None:
-    """Two runs in one folder: the second is told so. Without Snakemake's lock both write, and no harm comes of it."""
+    """Two runs in one folder: the second is refused. Without Snakemake's lock both write, and no harm comes of it."""
     unlock(project)
-    first = start(project, "--nolock")
+    target = rng.choice([[], ["results/index/responses/tiny.parquet"]])
+    first = start(project, *target)
     time.sleep(rng.uniform(0, 2))
-    second = start(project, "--nolock")
-    codes = first.wait(timeout=600), second.wait(timeout=600)
-    return f"exit codes {codes[0]} and {codes[1]}"
+    second = start(project, "--nolock", *target)
+    while first.poll() is None and not any((project.folder / ".snakemake/locks").glob("*")):
+        time.sleep(0.02)
+    third = start(project, *target)
+    codes = [run.wait(timeout=600) for run in (first, second, third)]
+    return f"{' '.join(target) or 'all'}: exit codes {codes}"
+
+
+def hub(fails: Callable[[bytes], tuple[int, dict[str, str], bytes]]) -> Fault:
+    """The model comes from a hub that answers some requests with a fault, now and then more often than is tried again."""
+
+    def fault(project: Project, rng: random.Random) -> str | None:
+        repositories = project.folder / "hub"
+        shutil.rmtree(repositories, ignore_errors=True)
+        shutil.copytree(REPOSITORY / "resources/demo/tiny", repositories / "models/org/tiny")
+        (project.results / "models/tiny.parquet").unlink(missing_ok=True)
+        project.configure(models={"tiny": {"source": "hf:org/tiny", "dtype": "float32"}})
+        part, times = rng.choice(["/tree/", "/resolve/", "config.json", "model.safetensors"]), rng.choice([1, 2, 3, 99])
+        counts = {"fault": 0}
+
+        def answer(verb: str, path: str, count: int) -> tuple[int, dict[str, str], bytes] | None:
+            status, _, content = server.content(path, b"")
+            if verb != "GET" or part not in path or counts["fault"] >= times or status != 200:
+                return None
+            counts["fault"] += 1
+            return fails(content)
+
+        with FakeHub(repositories, answer) as server:
+            places = {"HF_ENDPOINT": server.endpoint, "HF_HOME": str(project.folder / "hub_cache"), "HF_HUB_DISABLE_TELEMETRY": "1"}
+            shutil.rmtree(places["HF_HOME"], ignore_errors=True)
+            failed = start(project, "results/models/tiny.parquet", **places).wait(timeout=600) != 0
+            log = project.results / "logs/models/tiny.log"
+            told = output_of(project).read_text() + log.read_text()
+            if failed:
+                counts["fault"] = times
+                assert start(project, "results/models/tiny.parquet", **places).wait(timeout=600) == 0, output_of(project).read_text()
+        output_of(project).write_text(told)
+        return f"{part}, {counts['fault']} times: {'given up' if failed else 'tried again'}" if counts["fault"] else None
+
+    return fault
 
 
 def clock(project: Project, rng: random.Random) -> str | None:
@@ -209,4 +264,29 @@ AFTER: dict[str, Fault] = {  # hurt what a finished run left
     "bit flipped": damage("bit flipped"),
     "clock jumped": clock,
     **({"results read-only": read_only} if not os.getuid() and sys.platform == "linux" else {}),
+    "hub: too many requests (429)": hub(lambda content: (429, {"Retry-After": "1"}, b"")),
+    "hub: in trouble (500)": hub(lambda content: (500, {}, b"")),
+    "hub: half a file": hub(lambda content: (200, {"Content-Length": str(len(content))}, content[: len(content) // 2])),
+    "hub: wrong content": hub(lambda content: (200, {}, content[::-1])),
+}
+TOLD = {  # by Snakemake or the job while the fault is there, or by `snakemake verify`, as a regular expression
+    "job killed (-9)": r"died with <Signals.SIGKILL",
+    "job terminated": r"died with <Signals.SIGTERM",
+    "job out of memory": r"Error in rule",
+    "children killed (-9)": r"died with <Signals.SIGKILL",
+    "Snakemake killed (-9)": r"can be removed with the --unlock argument|nothing was locked yet",
+    "everything killed (-9)": r"can be removed with the --unlock argument|nothing was locked yet",
+    "Snakemake terminated": r"Will exit after finishing currently running jobs",
+    "Ctrl-C": r"KeyboardInterrupt|Cancelling|did not complete successfully",
+    "two runs at once": r"Directory cannot be locked",
+    "disk full": r"[Nn]o space left",
+    "file truncated": r"{detail}: altered since it was written",
+    "file emptied": r"{detail}: altered since it was written",
+    "bit flipped": r"{detail}: altered since it was written",
+    "clock jumped": r"",
+    "results read-only": r"Read-only file system|Write-protected output files",
+    "hub: too many requests (429)": r"models\.tiny\.source: .*HTTP 429",
+    "hub: in trouble (500)": r"models\.tiny\.source: .*HTTP 500",
+    "hub: half a file": r"models\.tiny\.source: .*t(rying again|ried)",
+    "hub: wrong content": r"models\.tiny\.source: .*t(rying again|ried)",
 }

@@ -1,6 +1,6 @@
 """A real SLURM of one node on this machine: loopback only, fake GPUs, no accounting database, no cgroups.
 
-    python tests/slurm/cluster.py start | stop        (root, Debian or Ubuntu; installs SLURM's packages where they are missing)
+    python tests/slurm/cluster.py install | start | stop        (root, Debian or Ubuntu; `start` installs what is missing)
 
 Everything it writes lies in one folder, besides three links in /etc/slurm: the SLURM plugin's job steps do not hand on SLURM_CONF.
 """
@@ -72,7 +72,7 @@ def start() -> None:
     """Start what does not run yet, and wait until the node takes jobs. Raises RuntimeError where that cannot be."""
     if os.getuid():
         raise RuntimeError("SLURM's daemons need root; run the tests as root, for example in a container")
-    _install()
+    install()
     host = socket.gethostname().partition(".")[0]
     FOLDER.mkdir(exist_ok=True)
     for name in ("state", "spool"):
@@ -138,7 +138,8 @@ def jobs(states: str = "all") -> list[dict[str, str]]:
     return [dict(part.split("=", 1) for part in block.split() if "=" in part) for block in blocks]
 
 
-def _install() -> None:
+def install() -> None:
+    """Install SLURM's packages where they are missing, without the services they bring. Raises RuntimeError without apt-get."""
     missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
     if not missing:
         return
@@ -204,4 +205,4 @@ def _run(*command: str) -> str:
 
 
 if __name__ == "__main__":
-    {"start": start, "stop": stop}[sys.argv[1]]()
+    {"install": install, "start": start, "stop": stop}[sys.argv[1]]()

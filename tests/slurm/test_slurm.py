@@ -88,6 +88,7 @@ def test_the_whole_run_and_its_gpus(finished, unstarted):
     assert all(job["Partition"] == "gpu" for attempts in jobs(unstarted).values() for job in attempts)
 
 
+@pytest.mark.long
 def test_cancelled_timed_out_and_out_of_memory(finished, inferring):
     """One shard each: all are tried again with more time and memory, and the responses are the same bytes."""
     environment = harmful(inferring, "infer.hang", "infer.eat", "infer.hang")
@@ -110,7 +111,7 @@ def test_cancelled_timed_out_and_out_of_memory(finished, inferring):
     assert responses(inferring) == responses(finished)
 
 
-@pytest.mark.parametrize("mode", ["adopt", "cancel"])
+@pytest.mark.parametrize("mode", ["adopt", pytest.param("cancel", marks=pytest.mark.long)])
 def test_daemons_and_the_main_process_die(finished, inferring, mode):
     environment = harmful(inferring, "infer.slow", "infer.slow")
     with (inferring.folder / "output").open("w") as output:
@@ -136,6 +137,7 @@ def test_daemons_and_the_main_process_die(finished, inferring, mode):
     assert ("CANCELLED" in states) == (mode == "cancel")
 
 
+@pytest.mark.long
 def test_the_generic_profile(finished, inferring):
     arguments = ["--workflow-profile", "profiles/generic", "--latency-wait", "5", RESPONSES]
     done = subprocess.run(

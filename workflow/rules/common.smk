@@ -47,6 +47,7 @@ localrules:
     gate,
     sample_size,
     power,
+    publish,
 
 
 try:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from snakeval import entry_files, identity, infer, job, parquet, schemas
 from snakeval.store import Store
@@ -13,14 +14,17 @@ files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
 of_model = [settings, identity.content(files)]
 
 
+def timings(entry):
+    return pa.concat_tables(entry_files.read(shard, entry, schemas.TIMINGS) for shard in snakemake.input.asked)
+
+
 def store_of(entry):
-    asked = pa.concat_tables(entry_files.read(shard, entry, schemas.TIMINGS) for shard in snakemake.input.asked)
-    return Store(results / "store", infer.who_answered(asked), identity.tokenizer_identity(files))
+    return Store(results / "store", infer.who_answered(timings(entry)), identity.tokenizer_identity(files))
 
 
 def assemble(entry):
-    tokens = entry_files.read(index, entry, schemas.TOKENS)
-    return infer.assemble(tokens, store_of(entry), asked=f"{results}/asked/{model} and {results}/index/asked/{model}")
+    store, where = store_of(entry), f"{results}/asked/{model} and {results}/index/asked/{model}"
+    return (infer.assemble(part, store, asked=where) for part in infer.scan(index, entry))
 
 
 fingerprints = {entry: parquet.fingerprint_of(of_model, digest) for entry, digest in entry_files.digests(index).items()}
@@ -29,6 +33,7 @@ entry_files.refresh(snakemake.output.responses, folder, fingerprints, assemble, 
 
 compared = []
 for entry in fingerprints:
-    tokens, who = entry_files.read(index, entry, schemas.TOKENS), {"model": model, "entry": entry}
-    compared += infer.batches_against_alone(tokens, store_of(entry), documents=settings["numerics"], **who)
+    if pc.sum(timings(entry)["asked_alone"]).as_py():
+        tokens, who = entry_files.read(index, entry, schemas.TOKENS, infer.ASKED), {"model": model, "entry": entry}
+        compared += infer.batches_against_alone(tokens, store_of(entry), documents=settings["numerics"], **who)
 parquet.write(pa.Table.from_pylist(compared, schemas.NUMERICS), snakemake.output.numerics, schemas.NUMERICS)

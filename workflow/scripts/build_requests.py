@@ -1,6 +1,7 @@
 """Render the documents of an entry's tasks."""
 
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 
 from snakeval import job, parquet, requests, schemas, sources
@@ -9,7 +10,7 @@ from snakeval.sandbox import code_eval, execution
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 folder = Path(snakemake.params.results, "datasets")
 leaves = (
-    requests.build(
+    requests.tables(
         task["settings"],
         {split: parquet.read(folder / task["dataset"] / task["subset"] / f"{sources.split_id(split)}.parquet") for split in task["splits"]},
         limit=settings["limit"],
@@ -20,4 +21,4 @@ leaves = (
 )
 # modules of code tasks load the metric `code_eval` when they are imported, and run a program with it
 with code_eval.provided(execution.Runner(settings["allow_code"])) if settings["allow_code"] else nullcontext():
-    parquet.write(leaves, snakemake.output[0], schemas.REQUESTS)
+    parquet.write(chain.from_iterable(leaves), snakemake.output[0], schemas.REQUESTS)

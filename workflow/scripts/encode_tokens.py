@@ -13,6 +13,7 @@ model, folder = snakemake.wildcards.model, Path(snakemake.params.results, "token
 requests = snakemake.input.requests
 files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
 of_model = [{key: value for key, value in settings.items() if key != "preflight"}, identity.content(files)]
+DOCUMENTS_AT_ONCE = 10_000
 
 
 @cache
@@ -22,10 +23,8 @@ def load_encoder():
 
 
 def encode(entry):
-    return (
-        tokens.encode(part, load_encoder(), model=model)
-        for part in parquet.scan(entry_files.path(requests, entry), schemas.REQUESTS, rows=50_000)
-    )
+    parts = entry_files.scan(requests, entry, schemas.REQUESTS, DOCUMENTS_AT_ONCE, tokens.COLUMNS)
+    return (tokens.encode(part, load_encoder(), model=model) for part in parts)
 
 
 fingerprints = {entry: parquet.fingerprint_of(of_model, digest) for entry, digest in entry_files.digests(requests).items()}
@@ -34,7 +33,8 @@ entry_files.refresh(index, folder, fingerprints, encode, schemas.TOKENS)
 
 found, loads = [], []
 for entry in fingerprints:
-    asked, encoded = entry_files.read(requests, entry, schemas.REQUESTS), entry_files.read(index, entry, schemas.TOKENS)
+    asked = entry_files.read(requests, entry, schemas.REQUESTS, prompts.REQUEST_COLUMNS)
+    encoded = entry_files.read(index, entry, schemas.TOKENS, prompts.TOKEN_COLUMNS)
     found += prompts.check(asked, encoded, load_encoder(), model=model, entry=entry)
     loads.append(forecast.load(encoded, Path(identity.folder(files, snakemake.input.model)), model=model, entry=entry))
 parquet.write(findings.table(found), snakemake.output.preflight, schemas.PREFLIGHT)

@@ -14,7 +14,8 @@ runner = execution.Runner(settings["allow_code"], snakemake.threads) if settings
 
 
 def score(entry):
-    asked, answers = entry_files.read(requests, entry, schemas.REQUESTS), entry_files.read(index, entry, schemas.RESPONSES)
+    asked = entry_files.read(requests, entry, schemas.REQUESTS, scoring.REQUEST_COLUMNS)
+    answers = entry_files.read(index, entry, schemas.RESPONSES)
     if snakemake.params.recorded:  # documents without a recorded answer are counted elsewhere, and not scored
         asked = recorded.answered(asked, answers)
     for task, how in entries[entry].items():

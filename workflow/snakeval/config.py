@@ -215,6 +215,8 @@ class Config(_Section):
     """When `snakemake gate` fails."""
     power: Power = Power()
     """What `snakemake power` tells."""
+    publish: Located | None = None
+    """Where `snakemake publish` puts report, tables and an archive of all results: a prefix such as s3://BUCKET/RUN."""
 
     def entries(self) -> dict[str, TaskEntry]:
         """The entries of `tasks` by their id."""

@@ -6,7 +6,8 @@ copied before every run of the job, brought back to their old state when it fail
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -64,7 +65,19 @@ def path(index: str | Path, entry: str) -> Path:
 
 def read(index: str | Path, entry: str, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
     """The rows of an entry's file. Raises UserError, which tells how to mend it, when it is missing or damaged."""
-    try:
+    with _mending(index):
         return parquet.read(path(index, entry), schema, columns)
+
+
+def scan(index: str | Path, entry: str, schema: pa.Schema, rows: int, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The same, at most `rows` rows at a time."""
+    with _mending(index):
+        yield from parquet.scan(path(index, entry), schema, rows, columns)
+
+
+@contextmanager
+def _mending(index: str | Path) -> Iterator[None]:
+    try:
+        yield
     except UserError as error:
         raise UserError(f"{error}" if str(index) in str(error) else f"{error} (and delete {index}, which lists it)") from None

@@ -51,15 +51,18 @@ def ask_entries(
 
     @cache
     def keys_of(entry: str) -> pa.Array:
-        return keys(entry_files.read(tokens, entry, TOKENS), store)
+        return pc.unique(pa.concat_arrays([pa.array([], pa.string()), *(keys(part, store) for part in scan(tokens, entry))]))
 
     def make(entry: str) -> pa.Table:
         before = entries[: entries.index(entry)] if shard[1] > 1 else []  # other shards may be asking them now
         earlier = pa.concat_arrays([pa.array([], pa.string()), *map(keys_of, before)])
-        asked = entry_files.read(tokens, entry, TOKENS)
-        timings = ask(asked, load_engine, store, model=model, entry=entry, shard=shard, earlier=earlier, terminal=terminal)
-        ask_alone(asked, load_engine, store, model=model, entry=entry, shard=shard, documents=alone, terminal=terminal)
-        return timings
+        asked = entry_files.read(tokens, entry, TOKENS, ASKED)
+        who: dict[str, Any] = {"model": model, "entry": entry, "shard": shard, "terminal": terminal}
+        timings = ask(asked, load_engine, store, **who, earlier=earlier)
+        again = ask_alone(asked, load_engine, store, **who, documents=alone)
+        return timings.set_column(
+            timings.schema.get_field_index("asked_alone"), TIMINGS.field("asked_alone"), pa.array([again], pa.int64())
+        )
 
     entry_files.refresh(output, folder, fingerprints, make, TIMINGS)
 
@@ -84,10 +87,12 @@ def ask(
     """
     started = time.perf_counter()
     number, shards = shard
-    asks, documents = explode(tokens)
-    every_key = store.keys(asks)
-    once = asks.append_column("key", every_key).select(ASKS.names).take(_first_rows(every_key))
-    known = _is_in(once["key"], store.lookup(once["key"])["key"])
+    once, documents = explode(tokens)
+    every_key = store.keys(once)
+    once, rows = once.append_column("key", every_key).select(ASKS.names), _first_rows(every_key)
+    if len(rows) < len(once):
+        once = once.take(rows)
+    known = store.known(once["key"])
     missing = ~known if earlier is None else ~known & ~_is_in(once["key"], earlier)
     mine = np.arange(len(once)) * shards // max(len(once), 1) == number - 1  # to count them by, where nobody needs a plan
     measured = _NOTHING_ASKED
@@ -121,7 +126,8 @@ def ask(
             "energy_joules": joules(),
         }
         started = loaded
-    counts = {"requests": len(asks), "duplicates": len(asks) - len(once)} if number == 1 else {"requests": 0, "duplicates": 0}
+    duplicates = len(every_key) - len(once)
+    counts = {"requests": len(every_key), "duplicates": duplicates} if number == 1 else {"requests": 0, "duplicates": 0}
     counts["from_store"] = int((mine & known).sum())
     counts["stored_tokens"] = int((_lengths(once["context"]) + _lengths(once["continuation"]))[mine & known].sum())
     row = {"model": model, "entry": entry, "identity": store.identity} | counts | measured | {"seconds": time.perf_counter() - started}
@@ -138,8 +144,10 @@ def ask_alone(
     shard: tuple[int, int] = (1, 1),
     documents: int,
     terminal: TextIO | None = None,
-) -> None:
-    """Put into the store what it lacks of the answers to requests of some `documents`, each asked alone."""
+) -> int:
+    """Put into the store what it lacks of the answers to requests of some `documents`, each asked alone; how many there are."""
+    if not documents:
+        return 0
     number, shards = shard
     asks, sampled = _sampled(tokens, store, documents)
     _, place = np.unique(sampled["document"].to_numpy(), return_inverse=True)
@@ -147,7 +155,7 @@ def ask_alone(
     mine = mine.take(_first_rows(mine["key"].combine_chunks()))
     missing = mine.filter(pa.array(~_is_in(mine["key"], store.lookup(mine["key"])["key"])))
     if not len(missing):
-        return
+        return len(mine)
     asked = asks.take(missing["row"]).append_column("key", missing["key"]).select(ASKS.names)
     engine = load_engine()
     with Progress(f"{model} {entry}, requests alone", total=len(mine), known=len(mine) - len(missing), terminal=terminal) as progress:
@@ -155,10 +163,13 @@ def ask_alone(
             store.append(answer)
             progress.advance(len(answer), pc.sum(answer["n_tokens"]).as_py())
     store.flush()
+    return len(mine)
 
 
 def batches_against_alone(tokens: pa.Table, store: Store, *, model: str, entry: str, documents: int) -> list[dict[str, Any]]:
     """A row of NUMERICS where requests of the entry were asked alone, else none."""
+    if not documents:
+        return []
     asks, sampled = _sampled(tokens, store, documents)
     keys = store.keys(asks.take(sampled["row"]))
     batched, alone = store.lookup(keys), store.lookup(sampled["key"])
@@ -168,8 +179,6 @@ def batches_against_alone(tokens: pa.Table, store: Store, *, model: str, entry: 
 
 def _sampled(tokens: pa.Table, store: Store, count: int) -> tuple[pa.Table, pa.Table]:
     """The requests of an entry, and the sample of them that is asked alone."""
-    if not count:
-        tokens = tokens.slice(0, 0)
     asks, documents = explode(tokens)
     decides = np.asarray(pc.is_in(tokens["kind"], value_set=pa.array(["multiple_choice", "loglikelihood"])))[documents]
     return asks, numerics.sample(asks, store.keys(asks), documents, decides, count)
@@ -191,7 +200,7 @@ def who_answered(timings: pa.Table) -> str:
 
 
 def assemble(tokens: pa.Table, store: Store, *, asked: str) -> pa.Table:
-    """RESPONSES for the TOKENS rows of one entry, in their order.
+    """RESPONSES for TOKENS rows, in their order.
 
     Raises UserError when the store lacks an answer; `asked` names the files that say that it was asked.
     """
@@ -205,6 +214,11 @@ def assemble(tokens: pa.Table, store: Store, *, asked: str) -> pa.Table:
             f"Delete {asked} and run again: only what is missing is asked"
         )
     return _assemble(tokens, documents, asks["kind"], known.take(rows))
+
+
+def scan(tokens: str | Path, entry: str) -> Iterator[pa.Table]:
+    """The TOKENS rows of an entry that the index `tokens` lists, as many at a time as fit in memory as requests."""
+    return entry_files.scan(tokens, entry, TOKENS, _DOCUMENTS_AT_ONCE, ASKED)
 
 
 def summed(timings: Sequence[pa.Table]) -> pa.Table:
@@ -223,6 +237,8 @@ def keys(tokens: pa.Table, store: Store) -> pa.Array:
 
 
 MAXIMA = ("peak_bytes", "peak_flops")  # of TIMINGS: shards do not add up
+ASKED = ["model", "task", "doc_id", "kind", "contexts", "continuations", "token_types", "offsets", "passage", "generation"]  # of TOKENS
+_DOCUMENTS_AT_ONCE = 10_000
 _NOTHING_ASKED: dict[str, Any] = {
     "engine": None,
     "device": None,
@@ -236,6 +252,7 @@ _NOTHING_ASKED: dict[str, Any] = {
     "decode_seconds": 0.0,
     "peak_bytes": 0,
     "energy_joules": 0.0,
+    "asked_alone": 0,
 }
 
 

@@ -1,5 +1,6 @@
 """What every script does first: send its output to its log, read its settings, and turn errors into one line."""
 
+import errno
 import json
 import os
 import sys
@@ -29,7 +30,11 @@ def start(log: str, settings: str | None = None) -> tuple[dict[str, Any], TextIO
 
 def _report(terminal: TextIO, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     text = f"error: {error}\n"
-    if not isinstance(error, UserError):
+    if isinstance(error, MemoryError):
+        text = "error: out of memory; give the job more (mem_mb), or run fewer at once, and run again: finished work is kept\n"
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        text = f"error: {error.filename or 'disk'}: no space left on the device; free some and run again, finished work is kept\n"
+    elif not isinstance(error, UserError):
         defect = "A defect of snakeval or of a library it uses. Finished requests are kept: mend it and run the same command again."
         text = "".join([*traceback.format_exception(kind, error, trace), f"\n{defect}\n"])
     try:

@@ -63,12 +63,18 @@ def read(path: str | Path, schema: pa.Schema | None = None, columns: list[str] |
     return _conform(table.replace_schema_metadata(None), _select(schema, columns), path) if schema else table
 
 
-def scan(path: str | Path, schema: pa.Schema, rows: int = ROWS_PER_GROUP) -> Iterator[pa.Table]:
-    """The table in `path`, at most `rows` rows at a time, for files larger than memory."""
+def scan(path: str | Path, schema: pa.Schema, rows: int = ROWS_PER_GROUP, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The table in `path`, at most `rows` rows at a time, for files larger than memory; one empty table where it has none.
+
+    Raises as `read` does.
+    """
     with _reading(path):
         _check(path)
     with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
-        for batch in file.iter_batches(rows):
+        schema = _select(schema, columns)
+        if not file.metadata.num_rows:
+            yield schema.empty_table()
+        for batch in file.iter_batches(rows, columns=columns):
             yield _conform(pa.Table.from_batches([batch]).replace_schema_metadata(None), schema, path)
 
 
@@ -246,8 +252,8 @@ def _row_groups(tables: Iterable[pa.Table], schema: pa.Schema | None) -> Iterato
         yield held
 
 
-def _select(schema: pa.Schema | None, columns: list[str] | None) -> pa.Schema | None:
-    return pa.schema([schema.field(name) for name in columns]) if schema and columns else schema
+def _select(schema: pa.Schema, columns: list[str] | None) -> pa.Schema:
+    return pa.schema([schema.field(name) for name in columns]) if columns else schema
 
 
 def _conform(table: pa.Table, schema: pa.Schema, where: str | Path) -> pa.Table:

@@ -32,6 +32,7 @@ STAGES = {  # the modules whose code decides what a rule's files hold
     "power": ["snakeval.sample_size"],
     "report": ["snakeval.report", "snakeval.provenance"],
     "bundle": ["snakeval.bundle"],
+    "publish": ["snakeval.archive"],
 }
 SCORES_OF_A_RUN = "tables/scores.parquet"
 LEFT_OUT = {  # modules whose changes cannot change what a rule's files hold
@@ -152,6 +153,7 @@ def _settings(
                 "scoring": [task for of_entry in scoring.values() for task in of_entry.values()],
             }
         },
+        "publish": {"": {"code": code["publish"]}},
         "report": {
             "": {
                 "code": code["report"],

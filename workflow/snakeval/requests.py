@@ -40,11 +40,14 @@ def build(
     `allow_functions`: run the task's own Python.
     Raises UserError for an empty split, a field that cannot be applied to a document, nothing to score, too few examples.
     """
+    return pa.concat_tables(tables(task, splits, limit=limit, seed=seed, allow_functions=allow_functions))
+
+
+def tables(task: dict[str, Any], splits: Mapping[str, Any], *, limit: int | None, seed: int, allow_functions: bool) -> Iterator[pa.Table]:
+    """The same, some documents at a time."""
     rows = _rows(_Task(task, splits, seed, allow_functions), limit)
-    tables = []
     while chunk := list(islice(rows, _ROWS)):
-        tables.append(pa.Table.from_pylist(chunk, schema=REQUESTS))
-    return pa.concat_tables(tables)
+        yield pa.Table.from_pylist(chunk, schema=REQUESTS)
 
 
 def _rows(task: "_Task", limit: int | None) -> Iterator[Row]:

@@ -351,6 +351,7 @@ TIMINGS = _schema(
     ("engine", pa.string(), "engine and path that answered, or null when all came from the store"),
     ("device", pa.string(), "its name, or null when all came from the store"),
     ("requests", pa.int64(), "answers the file needs"),
+    ("asked_alone", pa.int64(), "some of them that were asked again, each alone: see numerics"),
     ("duplicates", pa.int64(), "of them asked once for several documents"),
     ("from_store", pa.int64(), "known before"),
     ("prompt_tokens", pa.int64(), "tokens of the requests sent, each counted whole"),

@@ -28,6 +28,8 @@ from snakeval.sandbox import code_eval
 from snakeval.sandbox.execution import Runner
 from snakeval.schemas import SCORES
 
+REQUEST_COLUMNS = ["task", "doc_id", "choices", "gold", "references", "continuations", "document", "cluster"]  # that scores depend on
+
 Settings = Mapping[str, Any]
 
 
@@ -49,9 +51,9 @@ def score(
     """The SCORES of one leaf task: `requests` (REQUESTS) and one model's `responses` (RESPONSES), of the same documents in any order.
 
     `settings`: `Task.scoring_settings()`; with `allow_functions` false a task that names Python of its own is refused, and without a
-    `runner` one with `unsafe_code`, whose answers are programs. Rows are in the order of pipelines, metrics, doc_id. Raises UserError,
-    naming task and document, where documents are missing, surplus or twice there, a log-likelihood is not a number, or a task's own
-    function fails.
+    `runner` one with `unsafe_code`, whose answers are programs. Of REQUESTS, REQUEST_COLUMNS are enough. Rows are in the order of
+    pipelines, metrics, doc_id. Raises UserError, naming task and document, where documents are missing, surplus or twice there, a
+    log-likelihood is not a number, or a task's own function fails.
     """
     if not allow_functions and (reference := _first_function(settings)):
         raise UserError(f"{reference['file']}: !function {reference['!function']} is Python; set allow_functions: true to run it")
@@ -93,7 +95,13 @@ def _joined(requests: pa.Table, responses: pa.Table, task: str) -> tuple[pa.Tabl
         raise UserError(f"no answer to {_some(missing)}; make the responses again")
     if len(surplus := np.setdiff1d(answered, asked)):
         raise UserError(f"answers to {_some(surplus)} that the requests do not hold; make the responses again")
-    return requests.sort_by("doc_id").combine_chunks(), responses.sort_by("doc_id").combine_chunks()
+    return _in_order(requests), _in_order(responses)
+
+
+def _in_order(table: pa.Table) -> pa.Table:
+    """By doc_id, as tables usually are already: sorting would hold them twice in memory."""
+    ascending = bool((np.diff(table["doc_id"].to_numpy()) > 0).all())
+    return (table if ascending else table.sort_by("doc_id")).combine_chunks()
 
 
 def _some(documents: np.ndarray) -> str:

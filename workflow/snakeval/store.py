@@ -44,6 +44,7 @@ SECONDS_AT_RISK = 30.0
 PARTS_TO_COMPACT = 16
 ROWS_OF_A_LARGE_PART = 65536  # merging these again would cost more than it saves
 _FORMAT = b"snakeval request 1"  # changes when the meaning of a key does
+_ASKS_AT_ONCE = 10_000  # bounds what a key is made of in memory
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +55,15 @@ def keys(asks: pa.Table, identity: str, tokenizer: str) -> pa.Array:
     `identity` and `tokenizer` are those of snakeval.identity.
     """
     start = _field(_FORMAT) + _field(identity.encode())
+    some = (asks.slice(row, _ASKS_AT_ONCE) for row in range(0, asks.num_rows, _ASKS_AT_ONCE))
+    return pa.concat_arrays([pa.array([], pa.string()), *(pa.array(_digests(part, start, tokenizer), pa.string()) for part in some)])
+
+
+def _digests(asks: pa.Table, start: bytes, tokenizer: str) -> list[str]:
     columns = [_strings(asks["kind"])]
     columns += [_int_lists(asks[name]) for name in ("context", "continuation", "token_types", "offsets")]
     columns += [_strings(asks["passage"]), _settings(asks, tokenizer)]
-    return pa.array([hashlib.sha256(start + b"".join(parts)).hexdigest() for parts in zip(*columns, strict=True)], pa.string())
+    return [hashlib.sha256(start + b"".join(parts)).hexdigest() for parts in zip(*columns, strict=True)]
 
 
 def _field(value: bytes | None) -> bytes:
@@ -127,6 +133,11 @@ class Store:
                 return self._read(pc.unique(wanted))
             except FileNotFoundError:  # merged by another process since the folder was listed
                 continue
+
+    def known(self, keys: pa.Array | pa.ChunkedArray) -> np.ndarray:
+        """Which of `keys` have an answer, without reading it."""
+        self._refresh()
+        return np.asarray(pc.is_in(keys, value_set=self._every_key()))
 
     def append(self, answers: pa.Table) -> None:
         """Take ANSWERS rows to keep; rows of one call stay together.
@@ -211,17 +222,20 @@ class Store:
                 logger.warning("%s: damaged; its answers are computed again. Delete it to be rid of this message", self.folder / name)
 
     def _read(self, wanted: pa.Array) -> pa.Table:
-        """Rows of the parts listed last whose keys are wanted, the oldest of each. Raises FileNotFoundError when a part is gone."""
+        """Rows of the parts listed last with distinct `wanted` keys, the oldest of each. Raises FileNotFoundError when a part is gone."""
         names = sorted(self._parts)
-        if not names:
-            return ANSWERS.empty_table()
         starts = np.cumsum([0, *(len(self._parts[name]) for name in names)])
-        every = pa.concat_arrays([self._parts[name] for name in names])
-        rows = np.sort(pc.index_in(wanted, value_set=every).drop_null().to_numpy())  # of several equal keys the first
+        which = pc.index_in(self._every_key(), value_set=wanted).fill_null(-1).to_numpy()
+        rows = np.flatnonzero(which >= 0)
+        rows = np.sort(rows[np.unique(which[rows], return_index=True)[1]])  # of several equal keys the first
         cuts = np.searchsorted(rows, starts)
         spans = zip(names, starts, cuts, cuts[1:], strict=False)
         found = [_rows(self.folder / name, rows[low:high] - start) for name, start, low, high in spans if low < high]
-        return pa.concat_tables(found) if found else ANSWERS.empty_table()
+        return pa.concat_tables([ANSWERS.empty_table(), *found])
+
+    def _every_key(self) -> pa.Array:
+        """The keys of all parts, the oldest part first."""
+        return pa.concat_arrays([pa.array([], pa.string()), *(self._parts[name] for name in sorted(self._parts))])
 
     def _merged(self, names: list[str]) -> Iterator[pa.Table]:
         """The rows of parts, each key once, one part at a time."""
@@ -235,8 +249,12 @@ class Store:
 
 
 def _rows(path: Path, rows: np.ndarray) -> pa.Table:
-    """Rows of a part by ascending index, reading only the row groups they lie in. Raises FileNotFoundError when the part is gone."""
+    """Rows of a part by ascending index, one row group after the other, only those they lie in.
+
+    Raises FileNotFoundError when the part is gone.
+    """
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        groups, group = np.unique(rows // parquet.ROWS_PER_GROUP, return_inverse=True)
-        table = file.read_row_groups(groups.tolist())
-        return table.take(rows - (groups - np.arange(len(groups)))[group] * parquet.ROWS_PER_GROUP).select(ANSWERS.names).cast(ANSWERS)
+        groups, starts = np.unique(rows // parquet.ROWS_PER_GROUP, return_index=True)
+        spans = zip(groups.tolist(), np.split(rows, starts[1:]), strict=True) if len(rows) else []
+        found = [file.read_row_group(group).take(inside - group * parquet.ROWS_PER_GROUP) for group, inside in spans]
+    return pa.concat_tables([ANSWERS.empty_table(), *(table.select(ANSWERS.names).cast(ANSWERS) for table in found)])

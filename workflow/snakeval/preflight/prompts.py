@@ -9,11 +9,13 @@ import pyarrow.compute as pc
 from snakeval.preflight.findings import Finding, per_task
 from snakeval.tokens import Encoder
 
+REQUEST_COLUMNS = ["task", "doc_id", "preamble", "questions", "generation"]  # that are looked at here
+TOKEN_COLUMNS = ["kind", "contexts", "continuations", "generation", "dropped_shots", "truncated_tokens"]  # and in the forecast
 _TURN_MARKERS = ("<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "[INST]", "<|user|>", "<|assistant|>", "<|User|>", "<|turn>")
 
 
 def check(requests: pa.Table, tokens: pa.Table, encoder: Encoder, *, model: str, entry: str) -> list[Finding]:
-    """Findings in the TOKENS that `encoder` made of REQUESTS of one entry, both in the same order."""
+    """Findings in the TOKENS that `encoder` made of REQUESTS of one entry, both in the same order, at least the columns named above."""
     room = f"the model reads {encoder.max_length} tokens"
     checks = [
         (

@@ -90,7 +90,7 @@ class Peer:
             value = self._allowed[operation](*arguments)
             if operation == "call":  # the lists and dicts it may have changed go back with the result
                 value = (value, arguments[1])
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is the answer: who asked raises it, as if it had called in one process
             self._send(("error", [kind.__name__ for kind in type(error).__mro__], _text_of(error)))
         else:
             self._send(("answer", value))
@@ -293,5 +293,5 @@ def _exception(ended: bool, names: list[str], text: str) -> Exception:
 def _text_of(error: Exception) -> str:
     try:
         return str(error)[:1000]
-    except Exception:
+    except Exception:  # the program's own __str__ may raise anything; the error it belongs to is told all the same, without a text
         return ""

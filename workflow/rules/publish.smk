@@ -1,0 +1,26 @@
+# Results on object storage: `snakemake publish`, where the configuration names a place that a storage plugin knows.
+
+if RUN.config.publish:
+    PUBLISHED = RUN.config.publish.rstrip("/")
+
+    rule publish:
+        """Report and tables to look at, and one archive of all results to go on from."""
+        input:
+            settings=settings_of("publish"),
+            findings=rules.findings.output,
+            tables=rules.tables.output,
+            report=rules.report.output,
+        output:
+            report=directory(storage(f"{PUBLISHED}/report")),
+            tables=directory(storage(f"{PUBLISHED}/tables")),
+            archive=storage(f"{PUBLISHED}/results.tar"),
+        log:
+            f"{RESULTS}/logs/publish.log",
+        conda:
+            "../../envs/data.yaml"
+        params:
+            results=results_folder,
+        message:
+            "Publish"
+        script:
+            "../scripts/publish.py"
