@@ -258,6 +258,7 @@ def _timing(model: str, entry: str, tokens: pa.Table, responses: pa.Table, first
         "from_store": tokens.num_rows // 5,
         "prompt_tokens": prompt,
         "stored_tokens": prompt // 5,
+        "asked_alone": 0,
         "computed_tokens": int(prompt * 0.8),
         "generated_tokens": generated,
         "flops": 2e6 * (prompt + generated),
