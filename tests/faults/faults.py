@@ -173,8 +173,8 @@ def damage(how: str) -> Fault:
 def mend(project: Project) -> str:
     """What `snakemake verify` says; what it tells to do is done."""
     done = project.snakemake("verify", check=False)
-    if remedy := re.search(r"made anew: (rm .* && )snakemake (.*)", done.stdout + done.stderr):
-        subprocess.run(["sh", "-c", remedy[1] + "true"], cwd=project.folder, check=True, capture_output=True)
+    if remedy := re.search(r"made anew: (rm .* && )?snakemake (.*)", done.stdout + done.stderr):
+        subprocess.run(["sh", "-c", f"{remedy[1] or ''}true"], cwd=project.folder, check=True, capture_output=True)
         project.snakemake(*shlex.split(remedy[2]))
     return done.stdout + done.stderr
 

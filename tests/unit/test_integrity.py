@@ -77,3 +77,9 @@ def test_missing_and_replaced(results):
     assert f"{results / 'scores/m/a.parquet'}: missing, but {results / 'index/scores/m.parquet'} lists it" in text
     assert f"{results / 'datasets/d/s/test.parquet'}: not the file that" in text
     assert f"{results / 'report/index.html'}: missing" in text
+
+
+def test_what_is_missing_needs_no_removing(results):
+    (results / "report/index.html").unlink()
+    with pytest.raises(UserError, match=r"made anew: snakemake --cores 1 all \S+report/index.html$"):
+        integrity.check(results)

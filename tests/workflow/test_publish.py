@@ -6,6 +6,7 @@ from collections import Counter
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from project import copy
 
 KEYS = {"aws_access_key_id": "key of the tests", "aws_secret_access_key": "planted-s3-secret"}
 
@@ -25,12 +26,14 @@ def storage(monkeypatch):
     server.stop()
 
 
-def test_published_fetched_verified_and_continued(project, unstarted, storage, tmp_path):
+def test_published_fetched_verified_and_continued(finished, unstarted, storage, tmp_path):
+    project = copy(finished.folder, tmp_path / "published")
     project.configure(publish="s3://runs/first")
     said = project.snakemake("publish")
-    stored = {entry["Key"].removeprefix("first/"): entry["ETag"] for entry in storage.list_objects_v2(Bucket="runs")["Contents"]}
-    shown = [file for part in ("report", "tables") for file in (project.results / part).rglob("[!.]*") if file.is_file()]
-    assert stored.keys() == {file.relative_to(project.results).as_posix() for file in shown} | {"results.tar"}
+    stored = {entry["Key"].removeprefix("first/") for entry in storage.list_objects_v2(Bucket="runs")["Contents"]}
+    named = {"scores", "comparisons", "health", "efficiency", "targets"}
+    shown = {"report/index.html", "tables/summary.md", *(f"tables/{name}.parquet" for name in named)}
+    assert stored == shown | {"results.tar"}
     page = storage.get_object(Bucket="runs", Key="first/report/index.html")["Body"].read()
     assert page == (project.results / "report/index.html").read_bytes()
     again = project.snakemake("publish", "--dry-run")

@@ -2,17 +2,18 @@
 
 if RUN.config.publish:
     PUBLISHED = RUN.config.publish.rstrip("/")
+    SHOWN = [rules.report.output.page, *(file for file in rules.tables.output if file.endswith((".parquet", ".md")))]
 
     rule publish:
-        """Report and tables to look at, and one archive of all results to go on from."""
+        """The page and the tables to look at, and one archive of all results to go on from."""
         input:
             settings=settings_of("publish"),
             findings=rules.findings.output,
             tables=rules.tables.output,
             report=rules.report.output,
+            shown=SHOWN,
         output:
-            report=directory(storage(f"{PUBLISHED}/report")),
-            tables=directory(storage(f"{PUBLISHED}/tables")),
+            shown=storage([f"{PUBLISHED}/{file.removeprefix(RESULTS).lstrip('/')}" for file in SHOWN]),
             archive=storage(f"{PUBLISHED}/results.tar"),
         log:
             f"{RESULTS}/logs/publish.log",

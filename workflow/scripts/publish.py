@@ -1,4 +1,4 @@
-"""Copy report and tables to where a storage plugin takes them from, and pack all results."""
+"""Put page, tables and an archive of all results where a storage plugin takes them from."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 from snakeval import archive, job
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-results, output = Path(snakemake.params.results), snakemake.output
-for part in ("report", "tables"):
-    shutil.copytree(results / part, output[part], ignore=archive.LEFT, dirs_exist_ok=True)
-archive.pack(results, Path(output.archive))
+for source, target in zip(snakemake.input.shown, snakemake.output.shown, strict=True):
+    shutil.copyfile(source, target)
+archive.pack(Path(snakemake.params.results), Path(snakemake.output.archive))

@@ -1,11 +1,9 @@
 """A results folder as one file, to be unpacked beside a clone elsewhere, checked with `snakemake verify` and continued there."""
 
-import shutil
 import tarfile
 from pathlib import Path
 
 OF_THIS_MACHINE = ("logs", "bundle")  # nothing is made from them
-LEFT = shutil.ignore_patterns(".*")  # temporary files of living and dead writers
 
 
 def pack(results: Path, file: Path) -> None:
@@ -20,7 +18,7 @@ def pack(results: Path, file: Path) -> None:
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    if member.name.rpartition("/")[2].startswith("."):
+    if member.name.rpartition("/")[2].startswith("."):  # temporary files of living and dead writers
         return None
     member.uid = member.gid = 0
     member.uname = member.gname = ""

@@ -40,7 +40,8 @@ def check(results: Path) -> int:
         remove = sorted({file for path in odd for file in (path, _output(results, path)) if file.exists()})
         outputs = sorted({_output(results, path) for path in odd if path.relative_to(results).parts[0] != "store"})
         again = shlex.join(["snakemake", "--cores", "1", "all", *map(str, outputs)])
-        remedy = f"To have them, and only them, made anew: rm {shlex.join(map(str, remove))} && {again}"
+        steps = [f"rm {shlex.join(map(str, remove))}"] * bool(remove) + [again]
+        remedy = f"To have them, and only them, made anew: {' && '.join(steps)}"
         raise UserError("\n".join([f"{len(odd)} of {len(tables) + len(texts)} files are not as they were written", *lines, remedy]))
     return len(tables) + len(texts)
 
