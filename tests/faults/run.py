@@ -77,6 +77,7 @@ def during(project: Project, reference: Project, kinds: list[str], rng: random.R
 def after(project: Project, reference: Project, kinds: list[str], rng: random.Random) -> list[Record]:
     """Faults to a finished run, and what mends it."""
     records = []
+    faults.output_of(project).touch()  # harm to files alone says nothing
     for kind in sorted(kinds, key=list(faults.AFTER).index, reverse=True):  # files are damaged last, lest something else replaces them
         if (detail := faults.AFTER[kind](project, rng)) is not None:
             records.append(record_of(project, kind, detail, faults.output_of(project).read_text()))
