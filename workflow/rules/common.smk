@@ -21,7 +21,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join([str(LIBRARY), *filter(None, [os.en
 if " " in sys.executable:
     sys.executable = shlex.quote(sys.executable)
 
-from snakeval import plan
+from snakeval import clock, plan
 from snakeval.errors import UserError
 
 
@@ -52,10 +52,13 @@ localrules:
 
 try:
     RUN = plan.make(config, files=workflow.configfiles, root=LIBRARY.parent)
+    AHEAD = clock.bring_back(Path(RUN.config.results)) if workflow.is_main_process else []
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = RUN.config.results
+if AHEAD:
+    print(f"The time of {len(AHEAD)} files, such as {AHEAD[0]}, lay ahead. They have the present time now.", file=sys.stderr)
 PROGRAMS_AT_ONCE = 8  # of those that models write, in one scoring job
 MODELS = sorted(RUN.config.models)
 RECORDED = [model for model in MODELS if plan.is_recorded(RUN.config, model)]  # whose answers exist already

@@ -178,7 +178,14 @@ def batches_against_alone(tokens: pa.Table, store: Store, *, model: str, entry: 
 
 
 def _sampled(tokens: pa.Table, store: Store, count: int) -> tuple[pa.Table, pa.Table]:
-    """The requests of an entry, and the sample of them that is asked alone."""
+    """The requests of some documents of an entry, and the sample of them that is asked alone."""
+    if len(tokens) > _DOCUMENTS_AT_ONCE:  # the sample of all is that of the samples of parts
+        parts = [tokens.slice(start, _DOCUMENTS_AT_ONCE) for start in range(0, len(tokens), _DOCUMENTS_AT_ONCE)]
+        tokens = pa.concat_tables(part.take(pc.unique(_sample(part, store, count)[1]["document"])) for part in parts)
+    return _sample(tokens, store, count)
+
+
+def _sample(tokens: pa.Table, store: Store, count: int) -> tuple[pa.Table, pa.Table]:
     asks, documents = explode(tokens)
     decides = np.asarray(pc.is_in(tokens["kind"], value_set=pa.array(["multiple_choice", "loglikelihood"])))[documents]
     return asks, numerics.sample(asks, store.keys(asks), documents, decides, count)
