@@ -7,7 +7,7 @@ from pathlib import Path
 from snakeval.errors import UserError
 
 SECONDS = 3600.0  # machines that share files may differ by less, which Snakemake's own patience covers
-KNOWN = ("settings/**/*.json", "index/**/*.parquet", "models/*.parquet", "tables/*.*", "report/*.*")  # to Snakemake
+KNOWN = ("settings/**/*.json", "requests/*.parquet", "index/**/*.parquet", "models/*.parquet", "tables/*.*", "report/*.*")  # to Snakemake
 
 
 def bring_back(results: Path) -> list[Path]:
