@@ -140,3 +140,23 @@ def _python(version: str) -> str | None:
     if found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0:
         return found
     return next((str(path) for path in sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))), None)
+
+
+def test_what_is_remembered_is_used_while_a_file_stays_as_it_is(lib, monkeypatch):
+    before = _digest(lib)
+    module_under_test._remembered.cache_clear()  # as another process
+    with monkeypatch.context() as patched:
+        patched.setattr(module_under_test, "_module", lambda *_: pytest.fail("parsed again"))
+        assert _digest(lib) == before
+    (lib / "c.py").write_text((lib / "c.py").read_text() + "x = 1\n")
+    assert _digest(lib) != before
+    kept = lib / module_under_test.REMEMBERED
+    for damaged in ("", "{}", '{"by": "another", "modules": {"lib.a": ["", "0", []]}}'):
+        kept.write_text(damaged)
+        module_under_test._remembered.cache_clear()
+        assert _digest(lib) not in ("", before)
+
+
+def test_nothing_can_be_remembered_in_a_folder_that_is_read_only(lib, monkeypatch):
+    monkeypatch.setattr(module_under_test, "REMEMBERED", "a.py/code_digests.json")  # a file where a folder is wanted
+    assert _digest(lib) == _digest(lib)

@@ -8,11 +8,16 @@ version of Python do not count, and everything that can change a result does. Fi
 import ast
 import gc
 import hashlib
+import json
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 LIBRARY = Path(__file__).parent
+REMEMBERED = "__pycache__/code_digests.json"  # what was parsed before, known by a file's time and size as Python knows its bytecode
 _IGNORED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 
@@ -29,17 +34,51 @@ def code_digest(modules: Iterable[str], without: Iterable[str] = (), library: Pa
         if _file(library, name) is None:
             raise ValueError(f"{name}: no such module in {library}")
     found: dict[str, str] = {}
+    remembered, parsed = _remembered(library), False
     while waiting:
         name = waiting.pop()
         file = _file(library, name)
         if file is None or name in found or name in left_out:
             continue
         status = file.stat()
-        found[name], imported = _module(library, name, file, status.st_mtime_ns, status.st_size)
+        stamp = f"{file.name} {status.st_mtime_ns} {status.st_size}"
+        if remembered.get(name, [None])[0] != stamp:
+            remembered[name], parsed = [stamp, *_module(library, name, file)], True
+        _, found[name], imported = remembered[name]
         waiting += imported
         if file.name == "__init__.py" and file.parent != library:
             found |= _other_files(file.parent, name)
+    if parsed:
+        _remember(library, remembered)
     return hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()
+
+
+@cache
+def _remembered(library: Path) -> dict[str, Any]:
+    """Module -> its file's name, time and size, and the digest and imports it had then; one for all calls of this process."""
+    try:
+        kept = json.loads((library / REMEMBERED).read_text(encoding="utf-8"))
+        return kept["modules"] if kept["by"] == _this_file() else {}
+    except (OSError, ValueError, KeyError, TypeError):  # none, or not whole
+        return {}
+
+
+def _remember(library: Path, modules: dict[str, Any]) -> None:
+    """For later processes, where the folder may be written to."""
+    file = library / REMEMBERED
+    temporary = file.with_suffix(f".{os.getpid()}")
+    try:
+        file.parent.mkdir(exist_ok=True)
+        temporary.write_text(json.dumps({"by": _this_file(), "modules": modules}), encoding="utf-8")
+        temporary.replace(file)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _this_file() -> str:
+    """Digest of the code that digests: another way to spell remembers nothing of this one."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 
 def _file(library: Path, name: str) -> Path | None:
@@ -57,9 +96,8 @@ def _other_files(folder: Path, package: str) -> dict[str, str]:
     return {f"{package}/{file.relative_to(folder).as_posix()}": hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-@cache
-def _module(library: Path, name: str, file: Path, modified: int, size: int) -> tuple[str, tuple[str, ...]]:
-    """Digest of a module's syntax and the modules it imports; remembered for this process while the file stays as it is."""
+def _module(library: Path, name: str, file: Path) -> tuple[str, tuple[str, ...]]:
+    """Digest of a module's syntax and the modules it imports."""
     words: list[str] = []
     imports: list[ast.Import | ast.ImportFrom] = []
     collects = gc.isenabled()
