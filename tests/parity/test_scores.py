@@ -12,6 +12,8 @@ METRICS = {
     "byte_perplexity", "bits_per_byte", "bleu", "chrf", "ter",
 }  # fmt: skip
 
+pytestmark = pytest.mark.xdist_group("scores of both")  # one process runs both programs, for all tests
+
 
 @pytest.fixture(scope="module")
 def rows():

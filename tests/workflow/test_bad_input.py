@@ -84,9 +84,9 @@ def test_a_key_that_stands_twice(unstarted):
             r"tasks/own\.yaml:6: own: document 0: doc_to_text: .*question",
         ),
         (
-            "own.jsonl",
-            b'{"question": "?", "choices": ["yes", ""], "answer": 0}\n',
-            r"tasks/own\.yaml:7: own: document 0: doc_to_choice: an empty text",
+            "tasks/own.yaml",
+            TASK.replace('doc_to_choice: "{{choices}}"', "target_delimiter: ''\ndoc_to_choice: ['yes', '']").encode(),
+            r"tasks/own\.yaml:\d+: own: document 0: doc_to_choice: an empty text",
         ),
         ("tasks/own.yaml", TASK.replace("question", "frä").encode("latin-1"), r"tasks/own\.yaml: not UTF-8"),
         ("tasks/own.yaml", TASK.encode() + b"task: own\n", r"tasks/own\.yaml:\d+: task: given twice"),

@@ -52,7 +52,6 @@ localrules:
     gate,
     sample_size,
     power,
-    publish,
 
 
 try:

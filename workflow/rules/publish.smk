@@ -4,6 +4,9 @@ if RUN.config.publish:
     PUBLISHED = RUN.config.publish.rstrip("/")
     SHOWN = [rules.report.output.page, *(file for file in rules.tables.output if file.endswith((".parquet", ".md")))]
 
+    localrules:
+        publish,
+
     rule publish:
         """The page and the tables to look at, and one archive of all results to go on from."""
         input:
