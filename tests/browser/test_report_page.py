@@ -63,9 +63,10 @@ def page(browser, address) -> Iterator:
 
 
 def _empty_logs(browser) -> tuple[list, list[str]]:
-    """Console messages and requested addresses since the last call."""
+    """Console messages and requested addresses since the last call, less what the browser's own first tab loads."""
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    asked = [each["request"]["url"] for each in sent if not each["documentURL"].startswith("chrome://")]
     return browser.get_log("browser"), asked
 
 
