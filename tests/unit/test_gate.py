@@ -167,6 +167,24 @@ def test_changed_documents_are_counted_where_they_belong(tmp_path):
     assert dict(zip(table["task"].to_pylist(), table["changed"].to_pylist(), strict=True)) == {"g": 1, "x": 1, "y": 0}
 
 
+def test_changed_documents_of_a_subgroup_are_its_own(tmp_path):
+    tasks = {name: settings_of(["acc"]) for name in ("x", "y")}
+    values = {"m": {"x": answers(3, 4), "y": answers(2, 3)}}
+    earlier = folder_of(tmp_path / "before", values, documents={3: "other"})  # y has no document 3
+    groups = [group("g", ["inner", "x"]), group("inner", ["y"])]
+    how = settings(earlier, tasks=tasks, groups=groups, margin={"inner": 0.1})
+    table, _ = gate.build(folder_of(tmp_path / "now", values), how)
+    assert dict(zip(table["task"].to_pylist(), table["changed"].to_pylist(), strict=True)) == {"g": 1, "inner": 0}
+
+
+def test_a_loss_at_the_margin_asks_for_no_absurd_number_of_documents(tmp_path):
+    earlier = folder_of(tmp_path / "before", {"m": {"t": [1.0] * 42 + [0.0] * 18}})
+    now = folder_of(tmp_path / "now", {"m": {"t": [0.0] * 10 + [1.0] * 39 + [0.0] * 11}})
+    table, _ = gate.build(now, settings(earlier, margin={"t": 0.05}))
+    assert table["verdict"].to_pylist() == ["undecided"]
+    assert table["reason"].to_pylist() == ["60 documents do not exclude a loss of 0.05"]
+
+
 def test_the_gate_fails_with_every_finding(tmp_path):
     earlier = folder_of(tmp_path / "before", {"m": {"t": answers(150, 200)}, "n": {"t": [1.0, 0.0]}})
     results = folder_of(tmp_path / "now", {"m": {"t": answers(110, 200)}, "n": {"t": [0.0, 1.0]}})

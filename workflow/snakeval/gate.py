@@ -23,6 +23,7 @@ from snakeval.statistics import differences
 
 MARGIN = 0.02
 FLIPS_SHOWN = 10
+MOST_NEEDED = 1e7  # documents to ask for; where more would be needed, the loss lies at the margin
 PASSED, SAME, WORSE, UNDECIDED, NEW = "passed", "same", "worse", "undecided", "new"
 Settings = Mapping[str, Any]
 
@@ -60,7 +61,7 @@ def build(results: Path, settings: Settings) -> tuple[pa.Table, pa.Table]:
             primary = {line.task: line for line in found if line.primary}
             for line in primary.values():
                 if line.constants["parent"] is None or line.task in settings["margin"]:
-                    own = {"changed": sum(changed.values()) if line.is_group else changed.get(line.task, 0)}
+                    own = {"changed": sum(changed.get(task, 0) for task in line.members)}
                     rows.append(_compared(model, entry, line, settings) | own)
             leaves = {(line.task, *line.key): line.higher_is_better for line in primary.values() if not line.is_group}
             flips += [{"model": model, "entry": entry, **flip} for flip in _flips(now, before, leaves, kept)]
@@ -160,7 +161,7 @@ def _compared(model: str, entry: str, line: Line, settings: Settings) -> dict[st
     difference = differences.interval(pair, 1 - 2 * settings["alpha"])
     sign = -1.0 if line.higher_is_better else 1.0
     low, high = sorted((sign * difference.low, sign * difference.high)) if np.isfinite(difference.low) else (np.nan, np.nan)
-    loss, margin = sign * difference.value, row["margin"]
+    loss, margin = sign * difference.value + 0.0, row["margin"]  # no negative zero
     now, before = (sum(s.weight * getattr(s, side).score for s in pair) for side in ("a", "b"))
     row |= {"n": n, "now": _known(now), "before": _known(before), "loss": _known(loss), "loss_low": _known(low), "loss_high": _known(high)}
     if not n:
@@ -182,8 +183,8 @@ def _undecided(loss: float, stderr: float, n: int, margin: float, alpha: float) 
     said = f"{n:,} documents do not exclude a loss of {margin:g}"
     if not np.isfinite(stderr) or loss >= margin:
         return said
-    needed = int(np.ceil(n * (stderr * float(stats.norm.isf(alpha)) / (margin - loss)) ** 2))
-    return f"{said}; about {needed:,} like these would" if needed > n else said
+    needed = n * (stderr * float(stats.norm.isf(alpha)) / (margin - loss)) ** 2
+    return f"{said}; about {needed:,.0f} like these would" if n < needed < MOST_NEEDED else said
 
 
 def _flips(

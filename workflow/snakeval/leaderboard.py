@@ -34,12 +34,16 @@ class Line:
 
     task: str
     key: Key
-    strata: list[dict[str, Series]]  # model -> series, one per leaf task; a task has one
+    members: list[str]  # leaf tasks; a task's own line has itself alone
+    strata: list[dict[str, Series]]  # model -> series, one per member
     weight_by_size: bool
     higher_is_better: bool
     primary: bool
     constants: dict[str, Any]  # columns that are the same for all models
-    is_group: bool = False
+
+    @property
+    def is_group(self) -> bool:
+        return self.members != [self.task]
 
     @property
     def scale(self) -> str:
@@ -209,7 +213,7 @@ def _task_line(
     aggregation = next(iter(by_model.values())).aggregation
     constants = {"parent": parent, "num_fewshot": settings["num_fewshot"], "version": settings["version"]}
     constants["chance"] = _chance(key, primary, settings, chance)
-    return Line(task, key, [by_model], True, aggregation.higher_is_better, primary, constants)
+    return Line(task, key, [task], [by_model], True, aggregation.higher_is_better, primary, constants)
 
 
 def _group_lines(
@@ -237,12 +241,12 @@ def _group_lines(
         line = Line(
             group["name"],
             key,
+            members,
             [series[task][key] for task in members],
             weight_by_size,
             aggregation.higher_is_better,
             key == primary,
             {},
-            True,
         )
         sizes = [max(s.n for s in stratum.values()) for stratum in line.strata]
         constants = {

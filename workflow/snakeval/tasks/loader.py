@@ -6,6 +6,7 @@ Task files are the YAML of lm-evaluation-harness. A `!function module.name` is n
 
 import hashlib
 import importlib.util
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -69,15 +70,7 @@ def locate(name: str) -> Path:
 
 def beside(name: str, relative: str) -> str:
     """The name of a file given relative to the file `name`, in the same form and without `..` where that can be."""
-    if Path(relative).is_absolute():
-        return relative
-    parts: list[str] = []
-    for part in (Path(name).parent / relative).parts:
-        if part == ".." and parts and parts[-1] not in ("..", "/"):
-            parts.pop()
-        else:
-            parts.append(part)
-    return str(Path(*parts))
+    return relative if os.path.isabs(relative) else os.path.normpath(os.path.join(os.path.dirname(name), relative))
 
 
 @cache
