@@ -28,6 +28,7 @@ SCRIPTS = {  # and a file that is there when they have run
     "make_tables": "tables/scores.parquet",
     "write_report": "report/index.html",
 }
+PAGE = 4096  # bytes, in which a small file system counts
 Fault = Callable[[Project, random.Random], str | None]
 
 
@@ -120,8 +121,8 @@ def disk_full(project: Project, rng: random.Random) -> str | None:
     results = project.results
     saved = results.with_name("saved")
     shutil.copytree(results, saved)
-    used = sum(file.stat().st_size for file in saved.rglob("*") if file.is_file())
-    size = used + 60_000 + rng.randrange(400_000)
+    pages = sum(-(-file.stat().st_size // PAGE) + 1 for file in saved.rglob("*"))  # and one for its name
+    size = pages * PAGE + 60_000 + rng.randrange(400_000)
     unlock(project)
     _run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(results))
     try:
@@ -285,7 +286,7 @@ TOLD = {  # by Snakemake or the job while the fault is there, or by `snakemake v
     "bit flipped": r"{detail}: altered since it was written",
     "clock jumped": r"",
     "results read-only": r"Read-only file system|Write-protected output files",
-    "hub: too many requests (429)": r"models\.tiny\.source: .*HTTP 429",
+    "hub: too many requests (429)": r"models\.tiny\.source: .*HTTP 429|Rate limited",
     "hub: in trouble (500)": r"models\.tiny\.source: .*HTTP 500",
     "hub: half a file": r"models\.tiny\.source: .*t(rying again|ried)",
     "hub: wrong content": r"models\.tiny\.source: .*t(rying again|ried)",

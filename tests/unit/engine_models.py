@@ -11,6 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from snakeval.engine.causal import Causal
 from snakeval.engine.ending import Ending
+from snakeval.engine.kv_cache import Room
 from snakeval.engine.modes import Modes
 from snakeval.engine.protocol import Counters, TableEngine
 from snakeval.schemas import ASKS
@@ -95,11 +96,11 @@ def causal(name: str) -> transformers.PreTrainedModel:
     return transformers.AutoModelForCausalLM.from_config(CONFIGS[name](), dtype=torch.float32).eval()
 
 
-def engine(name: str, path: str = "auto", budget: int = 1024, rows: int = 4) -> TableEngine:
+def engine(name: str, path: str = "auto", budget: int = 1024, rows: int = 4, **room) -> TableEngine:
     """An engine of a tiny causal model, without a folder. Its model has its own attention again, whoever used it before."""
     model, modes = causal(name), modes_of(name)
     modes.plain()
-    return engine_of(model, path, budget, rows)
+    return engine_of(model, path, budget, rows, **room)
 
 
 @cache
@@ -107,8 +108,8 @@ def modes_of(name: str) -> Modes:
     return Modes(causal(name))
 
 
-def engine_of(model: transformers.PreTrainedModel, path: str = "auto", budget: int = 1024, rows: int = 4) -> TableEngine:
-    built = Causal(model, Ending.of_model(model, tokenizer()), Counters(), budget, rows, path)
+def engine_of(model: transformers.PreTrainedModel, path: str = "auto", budget: int = 1024, rows: int = 4, **room) -> TableEngine:
+    built = Causal(model, Ending.of_model(model, tokenizer()), Counters(), budget, Room(rows, **room), path)
     return TableEngine("causal", built, model, LENGTH)
 
 

@@ -69,6 +69,8 @@ rule infer:
         gpus=model_setting("gpus"),
         device=model_setting("device"),
         device_map=model_setting("device_map"),
+        tensor_parallel=model_setting("tensor_parallel"),
+        static_kv_cache=model_setting("static_kv_cache"),
         tokens_per_batch=model_setting("tokens_per_batch"),
     message:
         "Asking {wildcards.model} ({wildcards.shard})"

@@ -27,13 +27,14 @@ def load_engine():
     from snakeval import engine
 
     torch.set_num_threads(snakemake.threads)
-    device = params.device if params.device != "auto" else "cuda" if params.gpus else "cpu"
-    how = {"device": device, "device_map": params.device_map, "tokens_per_batch": params.tokens_per_batch}
+    how = gpus.placement(params.gpus, params.device, params.device_map, params.tensor_parallel)
+    how |= {"static_kv_cache": params.static_kv_cache, "tokens_per_batch": params.tokens_per_batch}
     determines = {key: value for key, value in settings.items() if key not in ("code", "numerics")}
     return engine.load(identity.folder(files, snakemake.input.model), determines | how)
 
 
 low = architecture.in_low_precision(identity.folder(files, snakemake.input.model), settings["dtype"], settings["trust_remote_code"])
+low |= settings["kv_cache_dtype"] != "auto"
 who = {"model": model, "shard": (number, shards), "alone": settings["numerics"] if low else 0, "terminal": terminal}
 made_from = [settings, identity.content(files)]
 with Store(results / "store", identity.identity(files, settings), identity.tokenizer_identity(files)) as store:

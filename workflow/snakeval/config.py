@@ -90,8 +90,10 @@ class Model(_Section):
     """CPU cores one job of this model uses."""
     shards: Annotated[int, Field(ge=1)] = 1
     """Jobs that share this model's requests, each with GPUs of its own, on any machines. Changes speed, not answers."""
+    tensor_parallel: Annotated[int, Field(ge=1)] = 1
+    """Processes that compute every token together, each with a slice of every layer, one per GPU of the model; 1: none."""
     device_map: str | None = None
-    """How a model is laid over several GPUs; null: `auto` from two GPUs on."""
+    """How layers are laid over a model's GPUs where they are not sliced; null: `auto` from two GPUs on."""
     max_length: Annotated[int, Field(ge=2)] | None = None
     """Longest sequence in tokens; null: what the model was made for."""
     on_overflow: Literal["truncate", "drop_shots", "error"] = "truncate"
@@ -110,6 +112,10 @@ class Model(_Section):
     """Engine of causal models: packed (fast, exact, checked at start), padded (plain), auto: packed unless the check fails."""
     numerics: Annotated[int, Field(ge=0)] = 16
     """Documents of an entry that are asked again alone, in lower precision than float32, to see what batches change. 0: none."""
+    kv_cache_dtype: Literal["auto", "int8"] = "auto"
+    """Precision in which the keys and values of texts being written are kept; int8: half of bfloat16's memory, and answers of its own."""
+    static_kv_cache: bool = False
+    """Take the memory for the longest text at the start, so that it runs out then or never. Changes no answer."""
     tokens_per_batch: Annotated[int, Field(ge=16)] | None = None
     """Tokens computed at once; null: fitted to the machine. Changes speed, not answers."""
 
@@ -238,6 +244,12 @@ def check(values: Mapping[str, Any], where: str) -> Config:
             model.answers is None or not (model.answers.answer or model.answers.loglikelihoods or model.answers.format == "lm_eval")
         ):
             raise UserError(f"{where}: models.{name}.answers: say which column holds them: `answers: {{answer: COLUMN}}` or loglikelihoods")
+        if model.tensor_parallel > 1 and model.gpus not in (0, model.tensor_parallel):
+            raise UserError(
+                f"{where}: models.{name}.tensor_parallel: {model.tensor_parallel} processes need as many `gpus`, not {model.gpus}"
+            )
+        if model.tensor_parallel > 1 and model.device_map is not None:
+            raise UserError(f"{where}: models.{name}.device_map: lays whole layers over GPUs; remove it where tensor_parallel slices them")
         if not recorded and model.answers is not None:
             raise UserError(f"{where}: models.{name}.answers: only a model with `source: recorded:FILE` has answers")
     ids = [task.id or task.name for task in config.tasks]

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, Any, TextIO
 
 from snakeval.errors import UserError
 
@@ -43,6 +43,14 @@ def claim(wanted: int, granted: int, terminal: TextIO | None = None, environment
         time.sleep(random.uniform(0.5, 1.5))
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(locks)
     return list(locks.values())
+
+
+def placement(count: int, device: str, device_map: str | None, tensor_parallel: int) -> dict[str, Any]:
+    """Settings of the engine for a model on `count` GPUs: on several, layers are sliced by `tensor_parallel` or laid out by a map."""
+    device = device if device != "auto" else "cuda" if count else "cpu"
+    if tensor_parallel == 1 and device_map is None and count > 1 and device == "cuda":
+        device_map = "auto"
+    return {"device": device, "device_map": device_map, "tensor_parallel": tensor_parallel}
 
 
 def visible(environment: Mapping[str, str] = os.environ) -> list[str]:

@@ -41,7 +41,7 @@ LEFT_OUT = {  # modules whose changes cannot change what a rule's files hold
 MODEL_KEYS = {  # the keys of a model that decide what a rule's files hold; the others say how to run
     "models": ("source", "revision"),
     "tokens": ("family", "max_length", "on_overflow", "add_bos", "chat", "system_prompt", "fewshot_as_multiturn", "trust_remote_code"),
-    "responses": ("family", "dtype", "max_length", "path", "numerics", "trust_remote_code"),
+    "responses": ("family", "dtype", "kv_cache_dtype", "max_length", "path", "numerics", "trust_remote_code"),
 }
 
 

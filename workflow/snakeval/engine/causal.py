@@ -9,6 +9,7 @@ from snakeval.engine import asks as rows_of
 from snakeval.engine.asks import Answer, Ask
 from snakeval.engine.check import Check
 from snakeval.engine.ending import Ending
+from snakeval.engine.kv_cache import Room
 from snakeval.engine.modes import Modes
 from snakeval.engine.packed import Packed
 from snakeval.engine.padded import Padded
@@ -21,17 +22,14 @@ class Causal:
 
     kinds = (rows_of.LOGLIKELIHOOD, rows_of.GENERATE)
 
-    def __init__(self, model: Any, ending: Ending, counters: Counters, budget: int, rows: int, path: str):
-        """`budget`: tokens of a forward pass; `rows`: texts generated at a time.
-
-        `path`: auto, packed (an error where it is not exact) or padded.
-        """
+    def __init__(self, model: Any, ending: Ending, counters: Counters, budget: int, room: Room, path: str):
+        """`budget`: tokens of a forward pass; `path`: auto, packed (an error where it is not exact) or padded."""
         self.counters = counters
         self.description = "padded (asked for)" if path == "padded" else "packed"
         self._wanted = path
         self._modes = Modes(model)
         self._padded = Padded(model, ending, counters, budget)
-        self._packed = Packed(model, ending, counters, budget, rows)
+        self._packed = Packed(model, ending, counters, budget, room)
         self._check = Check(model, self._modes, self._packed, self._padded)
 
     def plan(self, asks: list[Ask]) -> list[np.ndarray]:
@@ -41,6 +39,10 @@ class Causal:
             if reason and self._wanted == "packed":
                 raise UserError(f"engine settings: path is packed, but {reason}; set path to auto")
             self.description = f"padded ({reason})" if reason else "packed"
+        if self._packed.room.dtype != "auto" and self.description != "packed":
+            raise UserError(
+                f"engine settings: kv_cache_dtype {self._packed.room.dtype} is for the packed path, but it is {self.description}"
+            )
         return self._chosen().plan(asks)
 
     def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:

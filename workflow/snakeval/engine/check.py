@@ -17,6 +17,7 @@ from snakeval.engine import asks as rows_of
 from snakeval.engine import sampling
 from snakeval.engine.asks import Answer, Ask
 from snakeval.engine.attention import Unsupported
+from snakeval.engine.kv_cache import Room
 from snakeval.engine.modes import Modes
 from snakeval.engine.packed import Packed
 from snakeval.engine.padded import Padded
@@ -63,9 +64,9 @@ class Check:
 
     def _difference(self, asks: list[Ask]) -> str | None:
         unseen = Counters()  # what the check computes is no part of the run
-        small = Packed(self.model, self.packed.ending, unseen, BUDGET, 2)
+        small = Packed(self.model, self.packed.ending, unseen, BUDGET, Room(2))
         length = max(ask.length for ask in asks)
-        halves = Packed(self.model, self.packed.ending, unseen, length // 2 + 1, 2)
+        halves = Packed(self.model, self.packed.ending, unseen, length // 2 + 1, Room(2))
         generates = any(ask.kind == rows_of.GENERATE for ask in asks)
         plain = Padded(self.model, self.padded.ending, unseen, BUDGET)
         short = _short(asks)

@@ -15,6 +15,7 @@ from snakeval.engine import sampling, trie
 from snakeval.engine.asks import Answer, Ask
 from snakeval.engine.attention import Layout, Part, Past, Score, Window, additive, partial
 from snakeval.engine.ending import Ending
+from snakeval.engine.kv_cache import PRECISIONS, Room, States
 from snakeval.engine.passes import Passes, Segment
 from snakeval.engine.sampling import Row
 from snakeval.errors import UserError
@@ -24,23 +25,25 @@ GROWTH = 128  # tokens by which slots grow
 
 @dataclass
 class Slots:
-    """Keys and values of the rows being written, [rows, key-value heads, capacity, width] per layer. Row i lies in slot i."""
+    """The rows being written, and per layer their keys and values. Row i lies in slot i."""
 
     width: int  # rows at most
+    states: type[States]
+    capacity: int = 0  # tokens for which a slot has room from the start; it grows beyond that
     rows: list[Row] = field(default_factory=list)
     pasts: list[tuple[Past, ...]] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)  # position of a slot's first token
     lengths: list[int] = field(default_factory=list)  # tokens in a slot
-    keys: list[torch.Tensor] = field(default_factory=list)
-    values: list[torch.Tensor] = field(default_factory=list)
+    keys: list[States] = field(default_factory=list)
+    values: list[States] = field(default_factory=list)
 
     def admit(self, row: Row, segment: Segment, past: Past, rows: slice) -> None:
         """Put a row, whose own prompt's keys and values are `rows` of `past`, into the next slot."""
         slot, length = len(self.rows), rows.stop - rows.start
         self._reserve(past, length + 1)
         for layer, (key, value) in enumerate(zip(past.keys, past.values, strict=True)):
-            self.keys[layer][slot, :, :length] = key[0, :, rows]
-            self.values[layer][slot, :, :length] = value[0, :, rows]
+            self.keys[layer].write(slot, slice(length), key[0, :, rows])
+            self.values[layer].write(slot, slice(length), value[0, :, rows])
         self.rows.append(row)
         self.pasts.append(segment.pasts)
         self.starts.append(int(segment.positions[0]))
@@ -50,9 +53,8 @@ class Slots:
         """Free a slot; the last row moves into it."""
         last = len(self.rows) - 1
         if slot != last:
-            length = self.lengths[last]
             for states in (*self.keys, *self.values):
-                states[slot, :, :length] = states[last, :, :length]
+                states.move(last, slot, self.lengths[last])
         columns: tuple[list, ...] = (self.rows, self.pasts, self.starts, self.lengths)
         for column in columns:
             column[slot] = column[last]
@@ -66,7 +68,8 @@ class Slots:
             if slot >= self.width or not self.rows[slot].tokens:
                 lost += [self.rows[slot]] if self.rows[slot].tokens else []
                 self.drop(slot)
-        self.keys, self.values = ([state[: self.width].clone() for state in states] for states in (self.keys, self.values))
+        for states in (*self.keys, *self.values):
+            states.narrow(self.width)
         return lost
 
     def reserve_step(self) -> None:
@@ -76,19 +79,14 @@ class Slots:
 
     def _reserve(self, past: Past, capacity: int) -> None:
         if not self.keys:
-            for like, states in ((past.keys, self.keys), (past.values, self.values)):
-                states.extend(state.new_zeros(self.width, state.shape[1], capacity, state.shape[3]) for state in like)
+            room = max(self.capacity, capacity)
+            self.keys, self.values = ([self.states(state, self.width, room) for state in states] for states in (past.keys, past.values))
         self._grow(capacity)
 
     def _grow(self, capacity: int) -> None:
-        held = self.keys[0].shape[2]
-        if capacity <= held:
-            return
-        capacity = -(-capacity // GROWTH) * GROWTH
-        for states in (self.keys, self.values):
-            for layer, state in enumerate(states):
-                states[layer] = state.new_zeros(*state.shape[:2], capacity, state.shape[3])
-                states[layer][:, :, :held] = state
+        if capacity > self.keys[0].capacity:
+            for states in (*self.keys, *self.values):
+                states.grow(-(-capacity // GROWTH) * GROWTH)
 
 
 @dataclass
@@ -104,27 +102,27 @@ class Step:
         rows, longest = len(self.index), max(self.slots.lengths) + 1
         keys, values = self.slots.keys[layer], self.slots.values[layer]
         index, lengths = self.index.to(key.device), self.lengths.to(key.device)
-        keys[index, :, lengths] = key[0].transpose(0, 1)
-        values[index, :, lengths] = value[0].transpose(0, 1)
+        keys.write(index, lengths, key[0].transpose(0, 1))
+        values.write(index, lengths, value[0].transpose(0, 1))
         if (window, key.device) not in self.masks:
             before = lengths[:, None] - torch.arange(longest, device=query.device)[None]
             allowed = (before >= 0) if window is None else (before >= 0) & (before < window)
             self.masks[window, key.device] = None if bool(allowed.all()) else additive(allowed[:, None, None], query.dtype)
         one = query[0].transpose(0, 1)[:, :, None]
-        output, lse = partial(one, keys[:rows, :, :longest], values[:rows, :, :longest], score, self.masks[window, key.device])
+        output, lse = partial(one, keys.read(rows, longest), values.read(rows, longest), score, self.masks[window, key.device])
         return output[:, 0], lse[:, 0]
 
 
 @torch.inference_mode()
 def generate(
-    rows: list[Row], ending: Ending, passes: Passes, width: int, below_headers: Callable[[list[Ask]], list[Segment]]
+    rows: list[Row], ending: Ending, passes: Passes, room: Room, longest: int, below_headers: Callable[[list[Ask]], list[Segment]]
 ) -> Iterator[list[Answer]]:
-    """Answers as they end. Rows enter in their order, at most `width` at a time; `below_headers` gives what their contexts add to what is
-    shared."""
+    """Answers as they end. Rows enter in their order; `below_headers` gives what their contexts add to what is shared, and `longest` is
+    how many tokens that and the text may become."""
     if empty := ending.of(rows):  # no token was asked for
         yield empty
     waiting = [row for row in reversed(rows) if not row.ended]
-    slots = Slots(min(width, len(waiting)))
+    slots = Slots(min(room.rows, len(waiting)), PRECISIONS[room.dtype], longest if room.static else 0)
     while waiting or slots.rows:
         free = slots.width - len(slots.rows)
         entering: list[Row] = []
@@ -139,7 +137,8 @@ def generate(
                 _advance(slots, passes)
         except torch.OutOfMemoryError as error:
             if slots.width == 1:
-                raise UserError("engine: out of memory for a single text; lower tokens_per_batch, or use more GPUs (device_map)") from error
+                remedies = "lower tokens_per_batch, set kv_cache_dtype to int8, or use more GPUs (tensor_parallel)"
+                raise UserError(f"engine: out of memory for a single text; {remedies}") from error
             back = [row for row in entering if not row.tokens] + slots.halve()
             waiting += [sampling.start(row.ask, row.ask.context) for row in reversed(back)]
             torch.cuda.empty_cache()

@@ -10,9 +10,11 @@ from snakeval import architecture
 from snakeval.engine.causal import Causal
 from snakeval.engine.encoder import Classifier, Extractive
 from snakeval.engine.ending import Ending
+from snakeval.engine.kv_cache import PRECISIONS, Room
 from snakeval.engine.protocol import Counters, Engine, TableEngine
 from snakeval.engine.protocol import Path as Answering
 from snakeval.engine.seq2seq import Seq2Seq
+from snakeval.engine.tensor_parallel import Leader, agreed
 from snakeval.errors import UserError
 
 DEFAULTS: dict[str, Any] = {
@@ -22,9 +24,11 @@ DEFAULTS: dict[str, Any] = {
     "trust_remote_code": False,
     "device": "auto",  # auto (the first GPU, else the CPU), cpu, cuda, cuda:1 …
     "device_map": None,  # over several GPUs: auto, balanced …, as accelerate takes it
-    "tp_plan": None,  # tensor parallelism under torchrun: auto
+    "tensor_parallel": 1,  # processes that compute each token together, one per GPU
     "max_length": None,  # tokens; null: the model's own
     "tokens_per_batch": None,  # new tokens of one forward pass; null: 1,024 on a CPU, from free memory on a GPU
+    "kv_cache_dtype": "auto",  # auto (as computed), int8: of texts being written
+    "static_kv_cache": False,  # room for the longest text from the start
     "rows": None,  # texts generated at a time; null: 64 on a CPU, 256 on a GPU, fewer where memory runs out
     "tokenizer": None,  # folder; null: the model's own
 }
@@ -36,8 +40,14 @@ def load(folder: str | Path, settings: dict[str, Any] | None = None) -> Engine:
     `settings` are those of DEFAULTS that differ. Raises UserError for unknown settings, a folder that holds no model, an architecture of
     no known family, and a device that is not there.
     """
-    folder = Path(folder)
     chosen = _settings(settings or {})
+    if chosen["tensor_parallel"] > 1:
+        return Leader(Path(folder), chosen)
+    return load_here(Path(folder), chosen)
+
+
+def load_here(folder: Path, chosen: dict[str, Any]) -> Engine:
+    """This process's part of an engine, with the whole of its settings; usually all of it."""
     configuration = architecture.configuration(folder, chosen["trust_remote_code"])
     family = architecture.family(configuration) if chosen["family"] == "auto" else chosen["family"]
     loader = {
@@ -52,11 +62,12 @@ def load(folder: str | Path, settings: dict[str, Any] | None = None) -> Engine:
     )
     max_length = chosen["max_length"] or architecture.max_length(configuration, tokenizer, family)
     counters = Counters()
-    budget = chosen["tokens_per_batch"] or _tokens_per_batch(model)
+    budget = agreed(chosen["tokens_per_batch"] or _tokens_per_batch(model))
     rows = chosen["rows"] or (256 if model.device.type == "cuda" else 64)
+    room = Room(rows, chosen["kv_cache_dtype"], chosen["static_kv_cache"])
     path: Answering
     if family == "causal":
-        path = Causal(model, Ending.of_model(model, tokenizer), counters, budget, rows, chosen["path"])
+        path = Causal(model, Ending.of_model(model, tokenizer), counters, budget, room, chosen["path"])
     elif family == "seq2seq":
         path = Seq2Seq(model, Ending.of_model(model, tokenizer), counters, budget)
     else:
@@ -73,6 +84,7 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
         "dtype": ("auto", "float32", "bfloat16", "float16"),
         "family": ("auto", *architecture.FAMILIES),
         "path": ("auto", "packed", "padded"),
+        "kv_cache_dtype": tuple(PRECISIONS),
     }
     for name, values in allowed.items():
         if chosen[name] not in values:
@@ -81,7 +93,11 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_pretrained(loader: Any, folder: Path, settings: dict[str, Any]) -> Any:
-    placement: dict[str, Any] = {name: settings[name] for name in ("device_map", "tp_plan") if settings[name] is not None}
+    placement: dict[str, Any] = {}
+    if settings["tensor_parallel"] > 1:
+        placement["distributed_config"] = transformers.distributed.DistributedConfig(tp_size=settings["tensor_parallel"], tp_plan="auto")
+    elif settings["device_map"] is not None:
+        placement["device_map"] = settings["device_map"]
     device = settings["device"]
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"

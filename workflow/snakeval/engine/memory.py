@@ -18,7 +18,9 @@ def halving(run: Callable[[list[Item]], list[Result]], items: list[Item]) -> Ite
         return
     except torch.OutOfMemoryError as error:
         if len(items) == 1:
-            raise UserError("engine: out of memory for a single sequence; lower tokens_per_batch, or use more GPUs (device_map)") from error
+            raise UserError(
+                "engine: out of memory for a single sequence; lower tokens_per_batch, or use more GPUs (tensor_parallel)"
+            ) from error
     torch.cuda.empty_cache()
     middle = len(items) // 2
     yield from halving(run, items[:middle])

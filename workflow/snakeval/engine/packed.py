@@ -17,6 +17,7 @@ from snakeval.engine import decode, sampling, trie
 from snakeval.engine.asks import Answer, Ask
 from snakeval.engine.attention import Past
 from snakeval.engine.ending import Ending
+from snakeval.engine.kv_cache import Room
 from snakeval.engine.memory import halving
 from snakeval.engine.passes import Passes, Segment, part_of, segment
 from snakeval.engine.protocol import Counters
@@ -38,12 +39,12 @@ class Packed:
     kinds = (rows_of.LOGLIKELIHOOD, rows_of.GENERATE)
     description = "packed"
 
-    def __init__(self, model: Any, ending: Ending, counters: Counters, budget: int, rows: int):
-        """`budget`: tokens of a forward pass; `rows`: texts generated at a time."""
+    def __init__(self, model: Any, ending: Ending, counters: Counters, budget: int, room: Room):
+        """`budget`: tokens of a forward pass."""
         self.counters = counters
         self.ending = ending
         self.passes = Passes(model, counters, budget)
-        self.rows = rows
+        self.room = room
         self._places: dict[str, _Place] = {}
         self._kept: dict[Header, Past] = {}
 
@@ -69,7 +70,10 @@ class Packed:
 
     def continued(self, rows: list[sampling.Row]) -> Iterator[list[Answer]]:
         """Texts as they end; the rows' asks are in the latest plan."""
-        return decode.generate(rows, self.ending, self.passes, self.rows, self._below_headers)
+        headers = [self._places[row.ask.key].header for row in rows]
+        own = [len(row.ask.context) - (header.end if header else 0) for row, header in zip(rows, headers, strict=True)]
+        longest = max((length + row.budget for length, row in zip(own, rows, strict=True)), default=0)
+        return decode.generate(rows, self.ending, self.passes, self.room, longest, self._below_headers)
 
     def _plan_loglikelihoods(self, asks: list[Ask], chosen: list[int]) -> list[list[int]]:
         sharing: dict[bytes, list[int]] = {}  # asks of the same input tokens

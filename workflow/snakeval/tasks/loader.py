@@ -6,7 +6,7 @@ Task files are the YAML of lm-evaluation-harness. A `!function module.name` is n
 
 import hashlib
 import importlib.util
-import os
+import posixpath
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def locate(name: str) -> Path:
 
 def beside(name: str, relative: str) -> str:
     """The name of a file given relative to the file `name`, in the same form and without `..` where that can be."""
-    return relative if os.path.isabs(relative) else os.path.normpath(os.path.join(os.path.dirname(name), relative))
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), relative))  # thousands of names: pathlib takes three times as long
 
 
 @cache

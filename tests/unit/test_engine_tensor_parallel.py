@@ -1,0 +1,109 @@
+"""One model cut over two processes of the CPU gives what one process gives."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import engine_models as tiny
+import numpy as np
+import pytest
+
+from snakeval import engine
+
+HERE = Path(__file__).parent
+PROGRAM = """
+import json, sys
+sys.path[:0] = [{workflow!r}, {tests!r}]
+import engine_models as tiny
+from test_engine_tensor_parallel import asks
+from snakeval import engine
+from snakeval.errors import UserError
+
+try:
+    loaded = engine.load({folder!r}, {settings!r})
+    print("followers", *(follower.pid for follower in loaded._followers), flush=True)
+    table = asks()
+    found = tiny.answers(loaded, table)
+    alone = [row for part in loaded.alone(table.slice(0, 2)) for row in part.to_pylist()]
+    print(json.dumps([loaded.description, loaded.device, found, alone]))
+except UserError as error:
+    sys.exit(f"UserError: {{error}}")
+{then}
+"""
+
+
+def asks():
+    rng = np.random.default_rng(3)
+    header = tiny.tokens(rng, 60)
+    scored = [tiny.ask(f"s{i}", [*header, *tiny.tokens(rng, 9 + i)], tiny.tokens(rng, 3)) for i in range(5)]
+    written = [tiny.ask(f"w{i}", [*header, *tiny.tokens(rng, 4 + i)], max_new_tokens=12) for i in range(5)]
+    drawn = [tiny.ask("d", [*header, 7], max_new_tokens=12, do_sample=True, temperature=1.0, seed=4)]
+    return tiny.table(scored + written + drawn)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    for name in ("llama", "gpt2"):
+        tiny.causal(name).save_pretrained(folder / name)
+        tiny.tokenizer().save_pretrained(folder / name)
+    return folder
+
+
+def program(folder: Path, settings: dict, then: str = "") -> list[str]:
+    names = {"workflow": str(HERE.parents[1] / "workflow"), "tests": str(HERE), "folder": str(folder), "settings": settings}
+    return [sys.executable, "-c", textwrap.dedent(PROGRAM.format(**names, then=then))]
+
+
+def run(folder: Path, **settings) -> subprocess.CompletedProcess:
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(program(folder, settings), capture_output=True, text=True, timeout=300, env=environment, check=False)
+
+
+def answers(done: subprocess.CompletedProcess) -> list:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("path", ["packed", "padded"])
+def test_two_processes_answer_as_one(folder, path):
+    here = engine.load(folder / "llama", {"dtype": "float32", "path": path})
+    expected = tiny.answers(here, asks())
+    alone = [row for part in here.alone(asks().slice(0, 2)) for row in part.to_pylist()]
+    description, device, found, found_alone = answers(run(folder / "llama", dtype="float32", path=path, tensor_parallel=2))
+    assert description.startswith(f"causal/{path}") and device == "cpu, tensor-parallel over 2"
+    assert {key: row["text"] for key, row in found.items()} == {key: row["text"] for key, row in expected.items()}
+    for row, other in [*((found[key], expected[key]) for key in expected), *zip(found_alone, alone, strict=True)]:
+        assert row["loglikelihood"] == pytest.approx(other["loglikelihood"], abs=1e-4)
+
+
+def test_an_architecture_that_cannot_be_cut_is_an_error(folder):
+    done = run(folder / "gpt2", dtype="float32", tensor_parallel=2)
+    assert done.returncode == 1
+    assert "UserError" in done.stderr and "tensor" in done.stderr.lower()
+
+
+@pytest.mark.parametrize("victim", ["leader", "follower"])
+def test_nobody_is_left_behind(folder, victim):
+    waiting = "import time; time.sleep(600)"
+    leader = subprocess.Popen(
+        program(folder / "llama", {"dtype": "float32", "tensor_parallel": 2}, waiting),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    follower = int(leader.stdout.readline().split()[1])
+    leader.stdout.readline()  # it has answered
+    os.kill(leader.pid if victim == "leader" else follower, signal.SIGKILL)
+    _, said = leader.communicate(timeout=60)
+    assert leader.returncode == (-signal.SIGKILL if victim == "leader" else 1)
+    assert victim == "leader" or "process 2 of the model ended with -9" in said
+    end = time.monotonic() + 60
+    while Path(f"/proc/{follower}").exists() and "State:\tZ" not in Path(f"/proc/{follower}/status").read_text():
+        assert time.monotonic() < end, "the follower lives on"
+        time.sleep(0.1)

@@ -1,0 +1,91 @@
+"""Keys and values of texts that are being written: slots of tokens, used again when a text ends."""
+
+from dataclasses import dataclass
+
+import torch
+
+LEVELS = 127  # on either side of zero, of 8 bits
+
+
+class States:
+    """One layer's keys, or its values, [slots, key-value heads, capacity, width], as they come."""
+
+    def __init__(self, like: torch.Tensor, slots: int, capacity: int):
+        """`like`: states [1, key-value heads, tokens, width]."""
+        self._data = like.new_zeros(slots, like.shape[1], capacity, like.shape[3])
+
+    @property
+    def capacity(self) -> int:
+        return self._data.shape[2]
+
+    @property
+    def device(self) -> torch.device:
+        return self._data.device
+
+    def write(self, slots: int | torch.Tensor, tokens: slice | torch.Tensor, states: torch.Tensor) -> None:
+        """`states`: [heads, tokens, width] for one slot, or [slots, heads, width] for one token in each of several."""
+        self._data[slots, :, tokens] = states
+
+    def read(self, slots: int, tokens: int) -> torch.Tensor:
+        """The first tokens of the first slots."""
+        return self._data[:slots, :, :tokens]
+
+    def move(self, source: int, target: int, tokens: int) -> None:
+        """Copy a slot's first tokens to another slot."""
+        self._data[target, :, :tokens] = self._data[source, :, :tokens]
+
+    def grow(self, capacity: int) -> None:
+        self._data = _grown(self._data, capacity)
+
+    def narrow(self, slots: int) -> None:
+        """Keep the first slots and free the memory of the others."""
+        self._data = self._data[:slots].clone()
+
+
+class Rounded(States):
+    """The same in 8 bits: of each token and head, numbers between -127 and 127 and what they are multiples of.
+
+    The largest number of a token's head is kept as it is, the others to 1/254 of it.
+    """
+
+    def __init__(self, like: torch.Tensor, slots: int, capacity: int):
+        self._data = torch.zeros(slots, like.shape[1], capacity, like.shape[3], dtype=torch.int8, device=like.device)
+        self._unit = like.new_zeros(slots, like.shape[1], capacity, 1)
+
+    def write(self, slots: int | torch.Tensor, tokens: slice | torch.Tensor, states: torch.Tensor) -> None:
+        unit = states.abs().amax(-1, keepdim=True) / LEVELS
+        self._data[slots, :, tokens] = (states / unit.clamp(min=torch.finfo(unit.dtype).tiny)).round().to(torch.int8)
+        self._unit[slots, :, tokens] = unit
+
+    def read(self, slots: int, tokens: int) -> torch.Tensor:
+        return self._data[:slots, :, :tokens] * self._unit[:slots, :, :tokens]
+
+    def move(self, source: int, target: int, tokens: int) -> None:
+        super().move(source, target, tokens)
+        self._unit[target, :, :tokens] = self._unit[source, :, :tokens]
+
+    def grow(self, capacity: int) -> None:
+        super().grow(capacity)
+        self._unit = _grown(self._unit, capacity)
+
+    def narrow(self, slots: int) -> None:
+        super().narrow(slots)
+        self._unit = self._unit[:slots].clone()
+
+
+PRECISIONS: dict[str, type[States]] = {"auto": States, "int8": Rounded}
+
+
+@dataclass(frozen=True)
+class Room:
+    """What texts get while they are written."""
+
+    rows: int  # texts at a time
+    dtype: str = "auto"  # one of PRECISIONS
+    static: bool = False  # room for the longest text from the start, so that memory runs out then or never
+
+
+def _grown(data: torch.Tensor, capacity: int) -> torch.Tensor:
+    grown = data.new_zeros(*data.shape[:2], capacity, data.shape[3])
+    grown[:, :, : data.shape[2]] = data
+    return grown
