@@ -141,7 +141,7 @@ def read_only(project: Project, rng: random.Random) -> str | None:
     """Results that cannot be written, even by root."""
     results = str(project.results)
     file = project.results / rng.choice(["report/index.html", "tables/scores.parquet"])
-    file.unlink()  # there is something to do
+    file.unlink(missing_ok=True)  # there is something to do
     _run("mount", "--bind", results, results)
     try:
         _run("mount", "-o", "remount,bind,ro", results)
@@ -288,6 +288,6 @@ TOLD = {  # by Snakemake or the job while the fault is there, or by `snakemake v
     "results read-only": r"Read-only file system|Write-protected output files",
     "hub: too many requests (429)": r"models\.tiny\.source: .*HTTP 429|Rate limited",
     "hub: in trouble (500)": r"models\.tiny\.source: .*HTTP 500",
-    "hub: half a file": r"models\.tiny\.source: .*t(rying again|ried)",
+    "hub: half a file": r"models\.tiny\.source: .*t(rying again|ried)|peer closed connection",
     "hub: wrong content": r"models\.tiny\.source: .*t(rying again|ried)",
 }

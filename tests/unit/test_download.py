@@ -341,6 +341,14 @@ def test_wrong_content(repositories):
     assert lasting.error.endswith("(tried 3 times)")
 
 
+@pytest.mark.parametrize("content", [b"<html>Please log in</html>", b'{"error": 1}', b"[1, 2]"])
+def test_an_answer_that_is_none_of_a_hub(repositories, content):
+    page = (200, {"Content-Type": "text/html"}, content)
+    assert len(ask(MODEL, repositories, in_turn("/tree/", page)).result) == 2
+    lasting = ask(MODEL, repositories, in_turn("/tree/", *[page] * 99), HF_HOME=str(repositories.parent / "other home"))
+    assert "answers with something else than a hub does" in lasting.error and lasting.error.endswith("(tried 3 times)")
+
+
 PRIVATE = (401, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"}, b"")
 GATED = (403, {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restricted"}, b"")
 

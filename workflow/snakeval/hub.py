@@ -57,7 +57,7 @@ def commit(repository: Repository, retry: Retry, cache_dir: Path | None = None) 
             HfApi().resolve_revision(repository.name, repo_type=repository.kind, revision=repository.revision, cache_dir=cache_dir).resolved
         )
 
-    return persist(resolve, lambda error: diagnose(error, repository), retry)
+    return persist(resolve, lambda error: _diagnose_listing(error, repository), retry)
 
 
 def root_files(repository: Repository, at: str, retry: Retry, cache_dir: Path | None = None) -> list[str]:
@@ -72,7 +72,7 @@ def root_files(repository: Repository, at: str, retry: Retry, cache_dir: Path | 
             tree = HfApi().list_repo_tree(repository.name, repo_type=repository.kind, revision=at)
         return [entry.path for entry in tree if isinstance(entry, RepoFile) and "/" not in entry.path]
 
-    return persist(names, lambda error: diagnose(error, repository), retry)
+    return persist(names, lambda error: _diagnose_listing(error, repository), retry)
 
 
 def fetch(repository: Repository, at: str, files: list[str], retry: Retry, cache_dir: Path | None = None) -> Snapshot:
@@ -94,7 +94,7 @@ def fetch(repository: Repository, at: str, files: list[str], retry: Retry, cache
         )
         return Snapshot(at, folder, {file: _checked_digest(folder, file) for file in files})
 
-    return persist(download, lambda error: diagnose(error, repository), retry)
+    return persist(download, lambda error: _diagnose_listing(error, repository), retry)
 
 
 def documents(
@@ -174,6 +174,15 @@ def diagnose(error: Exception, repository: Repository) -> Trouble | None:
         if isinstance(cause, httpx2.TransportError | ConnectionError):
             return Trouble(f"{place}: cannot reach {_endpoint()} ({type(cause).__name__}); run the download {elsewhere}", True)
     return None
+
+
+def _diagnose_listing(error: Exception, repository: Repository) -> Trouble | None:
+    """`diagnose`, where the client reads nothing but the hub's own JSON, so that whatever it cannot read is no hub's."""
+    known = diagnose(error, repository)
+    if known or not isinstance(error, ValueError | KeyError | TypeError):
+        return known
+    answers = f"{_endpoint()} answers with something else than a hub does ({type(error).__name__})"
+    return Trouble(f"{repository.where}: {repository}: {answers}; is there a proxy or a log-in page in between?", True)
 
 
 def _http_trouble(status: int, headers: Any, place: str, page: str) -> Trouble:
