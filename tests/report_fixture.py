@@ -253,6 +253,7 @@ def _timing(model: str, entry: str, tokens: pa.Table, responses: pa.Table, first
         "identity": f"identity of {model}",
         "engine": "causal/packed" if speed > 5_000 else "causal/padded (attention of another kind <b>)",
         "device": "a processor <with brackets>",
+        "precision": "bfloat16, gptq 4 bit" if model == "small" else "float32",
         "requests": tokens.num_rows,
         "duplicates": min(2, tokens.num_rows // 2),
         "from_store": tokens.num_rows // 5,

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from snakeval.engine.kv_cache import LEVELS, PRECISIONS, Rounded, States
+from snakeval.engine.protocol import TableEngine
 from snakeval.errors import UserError
 
 
@@ -75,3 +76,14 @@ def test_8_bits_change_texts_little_and_are_really_used():
 def test_8_bits_need_the_packed_path():
     with pytest.raises(UserError, match="kv_cache_dtype int8 is for the packed path"):
         tiny.answers(tiny.engine("bloom", dtype="int8"), prompts(count=2))
+
+
+def test_an_engine_tells_its_precision():
+    model = tiny.causal("llama")
+    path = tiny.engine("llama").path
+    assert TableEngine("causal", path, model, 10).precision == "float32"
+    model.config.quantization_config = {"quant_method": "gptq", "bits": 4}
+    try:
+        assert TableEngine("causal", path, model, 10, "int8").precision == "float32, gptq 4 bit, texts' keys and values in int8"
+    finally:
+        del model.config.quantization_config

@@ -58,13 +58,21 @@ def test_a_removed_or_renamed_file_counts():
     assert identity(_files({"config.json": None, "config2.json": "c"}), SETTINGS) != identity(_files(), SETTINGS)
 
 
-@pytest.mark.parametrize("change", [{"dtype": "bfloat16"}, {"trust_remote_code": True}, {"quantization": "int8"}, {"path": "padded"}])
+@pytest.mark.parametrize("change", [{"dtype": "bfloat16"}, {"trust_remote_code": True}, {"kv_cache_dtype": "int8"}, {"path": "padded"}])
 def test_how_it_is_computed_counts(change):
     assert identity(_files(), SETTINGS | change) != identity(_files(), SETTINGS)
 
 
 @pytest.mark.parametrize(
-    "change", [{"gpus": 2}, {"batch_tokens": 7}, {"source": "path:elsewhere"}, {"max_length": 3}, {"quantization": None}]
+    "change",
+    [
+        {"gpus": 2},
+        {"tokens_per_batch": 7},
+        {"source": "path:elsewhere"},
+        {"max_length": 3},
+        {"static_kv_cache": True},
+        {"tensor_parallel": 2},
+    ],
 )
 def test_how_it_is_run_does_not_count(change):
     assert identity(_files(), SETTINGS | change) == identity(_files(), SETTINGS)

@@ -33,7 +33,7 @@ class Fake:
     """Answers with numbers made of the token ids; a log-likelihood also depends, a little, on the rows computed together."""
 
     family, description, device, max_length = "causal", "fake", "paper", 100
-    flops_per_token, peak_flops = 2.0, 1e9
+    flops_per_token, peak_flops, precision = 2.0, 1e9, "float32"
 
     def __init__(self, stop_after=None, batch=4):
         self.counters, self.asked, self.batch, self.stop_after = Counters(), [], batch, stop_after

@@ -295,6 +295,6 @@ def test_costs_are_summed_and_the_cheaper_and_better_stand_out(run):
     assert small.tokens_per_second == pytest.approx(
         sum(line["computed_tokens"] + line["generated_tokens"] for line in own) / sum(line["seconds"] for line in own)
     )
-    assert small.settings == "float32"
+    assert small.precision == "bfloat16, gptq 4 bit"
     chart = cost.pareto(cost.summed(timings, standings, settings["provenance"])["models"], standings)
     assert {point.strong for point in chart.points} == {True}  # small is cheaper, large is better

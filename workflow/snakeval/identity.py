@@ -20,7 +20,7 @@ from snakeval.errors import UserError
 
 ENGINE = ("snakeval.engine",)
 NOT_ENGINE = ("snakeval.errors", "snakeval.parquet", "snakeval.schemas")  # how tables look and what an error says changes no answer
-SETTINGS = ("family", "dtype", "quantization", "trust_remote_code", "path", "kv_cache_dtype")
+SETTINGS = ("family", "dtype", "trust_remote_code", "path", "kv_cache_dtype")
 
 # Everything else in a model's folder counts: an unknown file costs at worst a computation, a forgotten one would give wrong answers.
 TOKENIZER_FILES = (

@@ -118,6 +118,7 @@ def ask(
         measured = {
             "engine": engine.description,
             "device": engine.device,
+            "precision": engine.precision,
             **{name: getattr(engine.counters, name) - getattr(before, name) for name in asdict(before)},
             "flops": engine.flops_per_token * (_tokens(engine.counters) - _tokens(before)),
             "peak_flops": engine.peak_flops,
@@ -231,7 +232,7 @@ def scan(tokens: str | Path, entry: str) -> Iterator[pa.Table]:
 def summed(timings: Sequence[pa.Table]) -> pa.Table:
     """One row of TIMINGS for the shards of one entry: counts, seconds and energy add up, of memory the largest counts."""
     rows = pa.concat_tables(timings)
-    texts = ("model", "entry", "identity", "engine", "device")
+    texts = ("model", "entry", "identity", "engine", "device", "precision")
     first = {name: next((value for value in rows[name].to_pylist() if value is not None), None) for name in texts}
     sums = {name: pc.sum(rows[name], skip_nulls=False).as_py() for name in TIMINGS.names if name not in (*texts, *MAXIMA)}
     maxima = {name: pc.max(rows[name]).as_py() for name in MAXIMA}
@@ -249,6 +250,7 @@ _DOCUMENTS_AT_ONCE = 10_000
 _NOTHING_ASKED: dict[str, Any] = {
     "engine": None,
     "device": None,
+    "precision": None,
     "prompt_tokens": 0,
     "computed_tokens": 0,
     "generated_tokens": 0,

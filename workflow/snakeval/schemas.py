@@ -350,6 +350,7 @@ TIMINGS = _schema(
     ("identity", pa.string(), "who answered, as the store knows it: see snakeval.identity"),
     ("engine", pa.string(), "engine and path that answered, or null when all came from the store"),
     ("device", pa.string(), "its name, or null when all came from the store"),
+    ("precision", pa.string(), "of computation and, where they differ, of weights and cached keys and values; null as above"),
     ("requests", pa.int64(), "answers the file needs"),
     ("asked_alone", pa.int64(), "some of them that were asked again, each alone: see numerics"),
     ("duplicates", pa.int64(), "of them asked once for several documents"),

@@ -72,7 +72,7 @@ def load_here(folder: Path, chosen: dict[str, Any]) -> Engine:
         path = Seq2Seq(model, Ending.of_model(model, tokenizer), counters, budget)
     else:
         path = (Classifier if family == "classifier" else Extractive)(model, counters, budget)
-    return TableEngine(family, path, model, max_length)
+    return TableEngine(family, path, model, max_length, chosen["kv_cache_dtype"])
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:

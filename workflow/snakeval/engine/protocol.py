@@ -69,6 +69,7 @@ class Engine(Protocol):
 
     family: str  # causal, seq2seq, classifier or extractive
     device: str  # "cpu", "cuda:0 NVIDIA H200" …
+    precision: str  # "float32", "bfloat16, gptq 4 bit", "bfloat16, texts' keys and values in int8"
     max_length: int  # tokens of context and continuation together
     flops_per_token: float  # floating-point operations of the layers' matrix products
     peak_flops: float  # operations per second of a large matrix product on the device
@@ -118,8 +119,9 @@ class Path(Protocol):
 class TableEngine:
     """An engine made of a path: reads and checks the asks, writes the answers."""
 
-    def __init__(self, family: str, path: Path, model: Any, max_length: int):
+    def __init__(self, family: str, path: Path, model: Any, max_length: int, kv_cache_dtype: str = "auto"):
         self.family = family
+        self.precision = _precision(model, kv_cache_dtype)
         self.device = _device_name(model.device)
         self.max_length = max_length
         from snakeval.engine import speed  # torch, which takes seconds to import, is there when an engine is made
@@ -156,6 +158,17 @@ class TableEngine:
         import sys
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _precision(model: Any, kv_cache_dtype: str) -> str:
+    parts = [str(model.dtype).removeprefix("torch.")]
+    if quantised := getattr(model.config, "quantization_config", None):
+        told = quantised if isinstance(quantised, dict) else quantised.to_dict()
+        method = getattr(told.get("quant_method"), "value", told.get("quant_method")) or "quantised"
+        parts.append(f"{method} {told['bits']} bit" if told.get("bits") else str(method))
+    if kv_cache_dtype != "auto":
+        parts.append(f"texts' keys and values in {kv_cache_dtype}")
+    return ", ".join(parts)
 
 
 def _device_name(device: Any) -> str:

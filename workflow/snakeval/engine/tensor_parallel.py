@@ -52,7 +52,7 @@ class Leader:
         torch.set_num_threads(threads)
         _join(0, self.size, meeting)
         self._engine: Engine = loading.load_here(folder, settings)
-        self.family, self.max_length = self._engine.family, self._engine.max_length
+        self.family, self.max_length, self.precision = self._engine.family, self._engine.max_length, self._engine.precision
         self.device = f"{self._engine.device}, tensor-parallel over {self.size}"
         self.flops_per_token, self.peak_flops = self._engine.flops_per_token, self._engine.peak_flops * self.size
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from snakeval.report import charts, text
 from snakeval.report.board import Standing
 
-TELLING = ("dtype", "quantization")  # settings of a model that trade quality against cost
-
 
 @dataclass(frozen=True)
 class Cost:
@@ -25,7 +23,7 @@ class Cost:
     seconds: float
     peak_bytes: int | None
     energy_joules: float | None  # None: the device does not tell
-    settings: str  # dtype and quantisation, as configured
+    precision: str  # dtype and quantisation
 
     @property
     def sent(self) -> int:
@@ -47,7 +45,7 @@ class Cost:
 
 def summed(timings: list[dict], standings: list[Standing], provenance: dict) -> dict:
     """{"models": Cost per model in the order of `standings`, "csv": per entry, "csv_models": per model}."""
-    configured = {line["model"]: line.get("settings", {}) for line in provenance.get("models", [])}
+    configured = {line["model"]: line.get("settings", {}).get("dtype", "") for line in provenance.get("models", [])}
     lines = []
     for standing in standings:
         own = [line for line in timings if line["model"] == standing.model]
@@ -57,14 +55,12 @@ def summed(timings: list[dict], standings: list[Standing], provenance: dict) -> 
         lines.append(
             Cost(
                 standing.model,
-                engine=_named(own, "engine"),
-                device=_named(own, "device"),
+                engine=_named(own, "engine") or "store",
+                device=_named(own, "device") or "store",
                 **{name: sum(line[name] for line in own) for name in counts},
                 energy_joules=None if None in (energy := [line["energy_joules"] for line in own]) else sum(energy),
                 peak_bytes=max((line["peak_bytes"] for line in own if line["peak_bytes"]), default=None),
-                settings=", ".join(
-                    str(configured[standing.model][name]) for name in TELLING if configured.get(standing.model, {}).get(name)
-                ),
+                precision=_named(own, "precision") or configured.get(standing.model, ""),
             )
         )
     header = tuple(timings[0]) if timings else ("model",)
@@ -84,7 +80,7 @@ def pareto(costs: list[Cost], standings: list[Standing]) -> charts.Scatter | Non
     low, high = charts.span(marks, None)
     axis = charts.Axis(low, high, 220, 14)
     label_y = charts.apart([axis(s.mean or 0.0) + 4 for s, _, _ in known], 12)
-    kinds = list(dict.fromkeys(c.settings for _, c, _ in known))
+    kinds = list(dict.fromkeys(c.precision for _, c, _ in known))
     shape = {kind: charts.SHAPES[i % len(charts.SHAPES)] for i, kind in enumerate(kinds)}
     points = [
         charts.Point(
@@ -94,9 +90,9 @@ def pareto(costs: list[Cost], standings: list[Standing]) -> charts.Scatter | Non
             s.low,
             s.high,
             not any((o.mean or 0) >= (s.mean or 0) and other <= price and o is not s for o, _, other in known),
-            f"{s.model} ({c.settings}): {text.number(s.mean)}, {text.number(price)} s",
+            f"{s.model} ({c.precision}): {text.number(s.mean)}, {text.number(price)} s",
             y,
-            shape[c.settings],
+            shape[c.precision],
         )
         for (s, c, price), y in zip(known, label_y, strict=True)
     ]
@@ -105,8 +101,8 @@ def pareto(costs: list[Cost], standings: list[Standing]) -> charts.Scatter | Non
 
 
 def pareto_csv(costs: list[Cost], standings: list[Standing]) -> str:
-    lines = [(s.model, c.settings, s.mean, s.low, s.high, price) for s, c, price in _priced(costs, standings)]
-    return charts.csv(("model", "settings", "mean", "ci_low", "ci_high", "seconds_per_thousand_requests"), lines)
+    lines = [(s.model, c.precision, s.mean, s.low, s.high, price) for s, c, price in _priced(costs, standings)]
+    return charts.csv(("model", "precision", "mean", "ci_low", "ci_high", "seconds_per_thousand_requests"), lines)
 
 
 def _priced(costs: list[Cost], standings: list[Standing]) -> list[tuple[Standing, Cost, float]]:
@@ -115,4 +111,4 @@ def _priced(costs: list[Cost], standings: list[Standing]) -> list[tuple[Standing
 
 
 def _named(lines: list[dict], column: str) -> str:
-    return text.names(sorted({line[column] for line in lines if line[column]})) or "store"
+    return text.names(sorted({line[column] for line in lines if line[column]}))
