@@ -59,7 +59,9 @@ def read(path: str | Path, schema: pa.Schema | None = None, columns: list[str] |
     """The table in `path`. Raises UserError when it is missing, altered since it was written, or not of `schema`."""
     with _reading(path):
         _check(path)
-        table = pq.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
+        # In this thread: no slower, a job keeps to its one core, and where no thread can be started (a limit of address space) nothing hangs.
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read(columns, use_threads=False)
     return _conform(table.replace_schema_metadata(None), _select(schema, columns), path) if schema else table
 
 
@@ -74,7 +76,7 @@ def scan(path: str | Path, schema: pa.Schema, rows: int = ROWS_PER_GROUP, column
         schema = _select(schema, columns)
         if not file.metadata.num_rows:
             yield schema.empty_table()
-        for batch in file.iter_batches(rows, columns=columns):
+        for batch in file.iter_batches(rows, columns=columns, use_threads=False):
             yield _conform(pa.Table.from_batches([batch]).replace_schema_metadata(None), schema, path)
 
 

@@ -256,5 +256,5 @@ def _rows(path: Path, rows: np.ndarray) -> pa.Table:
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         groups, starts = np.unique(rows // parquet.ROWS_PER_GROUP, return_index=True)
         spans = zip(groups.tolist(), np.split(rows, starts[1:]), strict=True) if len(rows) else []
-        found = [file.read_row_group(group).take(inside - group * parquet.ROWS_PER_GROUP) for group, inside in spans]
+        found = [file.read_row_group(group, use_threads=False).take(inside - group * parquet.ROWS_PER_GROUP) for group, inside in spans]
     return pa.concat_tables([ANSWERS.empty_table(), *(table.select(ANSWERS.names).cast(ANSWERS) for table in found)])
