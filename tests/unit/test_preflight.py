@@ -170,7 +170,12 @@ def look(requests, tokenizer, *, begin=True, **settings):
     bos = [("<s>", tokenizer.bos_token_id)]
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="<s> $A" if begin else "$A", special_tokens=bos)
     encoder = Encoder(tokenizer, "causal", **({"max_length": 512} | settings))
-    return prompts.check(requests, tokens.encode(requests, encoder, model="m"), encoder, model="m", entry="e")
+    encoded = tokens.encode(requests, encoder, model="m")
+    cuts = [(0, 1), (1, len(requests))]  # as the workflow looks at a large entry, part by part
+    seen = [prompts.observe(requests.slice(*cut), encoded.slice(*cut), encoder) for cut in cuts]
+    found = prompts.check(pa.concat_tables(seen), encoder, model="m", entry="e")
+    assert found == prompts.check(prompts.observe(requests, encoded, encoder), encoder, model="m", entry="e")
+    return found
 
 
 TEMPLATE = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
@@ -261,7 +266,8 @@ def test_tokens_are_counted_as_they_are(tokenizer, repository):
     encoder = Encoder(tokenizer(), "causal", 512)
     encoded = tokens.encode(CLEAN, encoder, model="m")
     folder = repository / "resources" / "demo" / "tiny"
-    load = forecast.load(encoded, folder, model="m", entry="e")
+    counts = [forecast.count(encoded.slice(0, 1)), forecast.count(encoded.slice(1))]
+    load = forecast.load(counts, folder, model="m", entry="e")
     rows = encoded.to_pylist()
     assert load["documents"] == 4 and load["requests"] == 2 + 2 + 1 + 1
     assert load["prompt_tokens"] == sum(len(context) for row in rows for context in row["contexts"])

@@ -33,9 +33,11 @@ entry_files.refresh(index, folder, fingerprints, encode, schemas.TOKENS)
 
 found, loads = [], []
 for entry in fingerprints:
-    asked = entry_files.read(requests, entry, schemas.REQUESTS, prompts.REQUEST_COLUMNS)
-    encoded = entry_files.read(index, entry, schemas.TOKENS, prompts.TOKEN_COLUMNS)
-    found += prompts.check(asked, encoded, load_encoder(), model=model, entry=entry)
-    loads.append(forecast.load(encoded, Path(identity.folder(files, snakemake.input.model)), model=model, entry=entry))
+    asked = entry_files.scan(requests, entry, schemas.REQUESTS, DOCUMENTS_AT_ONCE, prompts.REQUEST_COLUMNS)
+    encoded = entry_files.scan(index, entry, schemas.TOKENS, DOCUMENTS_AT_ONCE, prompts.TOKEN_COLUMNS)
+    parts = [(prompts.observe(part, its, load_encoder()), forecast.count(its)) for part, its in zip(asked, encoded, strict=True)]
+    seen, counts = zip(*parts, strict=True)
+    found += prompts.check(pa.concat_tables(seen), load_encoder(), model=model, entry=entry)
+    loads.append(forecast.load(counts, Path(identity.folder(files, snakemake.input.model)), model=model, entry=entry))
 parquet.write(findings.table(found), snakemake.output.preflight, schemas.PREFLIGHT)
 parquet.write(pa.Table.from_pylist(loads, schemas.FORECAST), snakemake.output.forecast, schemas.FORECAST)

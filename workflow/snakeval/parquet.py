@@ -59,7 +59,7 @@ def read(path: str | Path, schema: pa.Schema | None = None, columns: list[str] |
     """The table in `path`. Raises UserError when it is missing, altered since it was written, or not of `schema`."""
     with _reading(path):
         _check(path)
-        # In this thread: no slower, a job keeps to its one core, and where no thread can be started (a limit of address space) nothing hangs.
+        # In this thread: no slower, a job keeps to its one core, and nothing hangs where no thread can be started (a limit of memory).
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read(columns, use_threads=False)
     return _conform(table.replace_schema_metadata(None), _select(schema, columns), path) if schema else table

@@ -8,7 +8,7 @@ faster. Loading, and what the store knows already, are not counted; shards share
 import json
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +21,32 @@ GPU, CORE, BANDWIDTH, ANSWERS_AT_ONCE = 1e14, 2.5e10, 1e12, 64
 _SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
-def load(tokens: pa.Table, folder: Path, *, model: str, entry: str) -> dict[str, Any]:
-    """A row of FORECAST with what TOKENS of an entry and the files in a model's `folder` tell; memory and time are still null."""
+def count(tokens: pa.Table) -> dict[str, int]:
+    """What some TOKENS rows add up to, and their longest sequence."""
     contexts, continuations = tokens["contexts"].combine_chunks(), tokens["continuations"].combine_chunks()
     lengths = pc.list_value_length(contexts.flatten())
     scored = pc.list_value_length(pc.struct_field(continuations.flatten(), "ids"))
     generation = tokens["generation"].combine_chunks()
     new, samples = (pc.fill_null(pc.struct_field(generation, name), 0) for name in ("max_new_tokens", "samples"))
-    parameters, numbers = _parameters(folder), _cache_numbers(folder)
-    longest = (pc.max(lengths).as_py() or 0) + max(pc.max(scored).as_py() or 0, pc.max(new).as_py() or 0)
     return {
-        "model": model,
-        "entry": entry,
         "documents": len(tokens),
         "requests": len(scored) + (pc.sum(samples).as_py() or 0),
         "prompt_tokens": pc.sum(lengths).as_py() or 0,
         "scored_tokens": pc.sum(scored).as_py() or 0,
         "generated_tokens": pc.sum(pc.multiply(new, samples)).as_py() or 0,
-        "longest": longest,
-        "parameters": parameters,
+        "longest": (pc.max(lengths).as_py() or 0) + max(pc.max(scored).as_py() or 0, pc.max(new).as_py() or 0),
+    }
+
+
+def load(counts: Sequence[Mapping[str, int]], folder: Path, *, model: str, entry: str) -> dict[str, Any]:
+    """A row of FORECAST: what the parts of an entry (`count`) and the files in a model's `folder` tell; memory and time are still null."""
+    return {
+        "model": model,
+        "entry": entry,
+        **{name: (max if name == "longest" else sum)(part[name] for part in counts) for name in counts[0]},
+        "parameters": _parameters(folder),
         "weights_bytes": sum(file.stat().st_size for file in folder.glob("*.safetensors")),
-        "cache_numbers": numbers,
+        "cache_numbers": _cache_numbers(folder),
         "memory_bytes": None,
         "seconds": None,
     }
