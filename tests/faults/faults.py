@@ -111,6 +111,8 @@ def process(whom: str, number: signal.Signals) -> Fault:
                 start(project).wait(timeout=600)
             else:
                 output_of(project).write_text("nothing was locked yet\n")
+        elif not output_of(project).read_text():
+            return None  # Snakemake itself had not begun
         return f"after {steps} jobs"
 
     return fault
@@ -191,7 +193,8 @@ def two_at_once(project: Project, rng: random.Random) -> str | None:
         time.sleep(0.02)
     third = start(project, *target)
     codes = [run.wait(timeout=600) for run in (first, second, third)]
-    return f"{' '.join(target) or 'all'}: exit codes {codes}"
+    # None: there was nothing to do, or one came after the other.
+    return f"{' '.join(target) or 'all'}: exit codes {codes}" if any(codes) else None
 
 
 def hub(fails: Callable[[bytes], tuple[int, dict[str, str], bytes]]) -> Fault:

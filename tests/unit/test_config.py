@@ -113,6 +113,18 @@ def test_mistakes_about_recorded_answers(model, expected):
     assert expected in problems({"models": {"a": model}, "tasks": ["x"]})[0]
 
 
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ({"tensor_parallel": 4, "gpus": 2}, "models.a.tensor_parallel: 4 processes need as many `gpus`, not 2"),
+        ({"tensor_parallel": 2, "device_map": "auto"}, "models.a.device_map: lays whole layers over GPUs"),
+        ({"kv_cache_dtype": "int4"}, "models.a.kv_cache_dtype: 'int4' is not one of 'auto' or 'int8'"),
+    ],
+)
+def test_mistakes_about_where_a_model_lies(model, expected):
+    assert expected in problems({"models": {"a": {"source": "demo:small"} | model}, "tasks": ["x"]})[0]
+
+
 def test_environment_variables_stand_in_paths(monkeypatch):
     monkeypatch.setenv("SOME_DATA", "/data")
     values = GOOD | {

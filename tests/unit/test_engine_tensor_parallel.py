@@ -107,3 +107,9 @@ def test_nobody_is_left_behind(folder, victim):
     while Path(f"/proc/{follower}").exists() and "State:\tZ" not in Path(f"/proc/{follower}/status").read_text():
         assert time.monotonic() < end, "the follower lives on"
         time.sleep(0.1)
+
+
+@pytest.mark.parametrize("device_map", ["auto", "balanced"])
+def test_whole_layers_on_the_devices_of_a_map_answer_as_one(folder, device_map):
+    expected = tiny.answers(engine.load(folder / "llama", {"dtype": "float32"}), asks())
+    assert tiny.answers(engine.load(folder / "llama", {"dtype": "float32", "device_map": device_map}), asks()) == expected

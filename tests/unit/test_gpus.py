@@ -67,3 +67,18 @@ def test_each_slurm_allocation_numbers_its_own_devices(machine):
 def test_a_machine_without_a_driver_has_none(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert gpus.visible({}) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "placed"),
+    [
+        ((0, "auto", None, 1), ("cpu", None, 1)),
+        ((1, "auto", None, 1), ("cuda", None, 1)),
+        ((4, "auto", None, 1), ("cuda", "auto", 1)),  # a model that asks for four GPUs is laid over four
+        ((4, "auto", "balanced", 1), ("cuda", "balanced", 1)),
+        ((4, "auto", None, 4), ("cuda", None, 4)),
+        ((2, "cpu", None, 1), ("cpu", None, 1)),
+    ],
+)
+def test_where_a_model_is_put(asked, placed):
+    assert gpus.placement(*asked) == dict(zip(("device", "device_map", "tensor_parallel"), placed, strict=True))
