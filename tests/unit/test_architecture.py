@@ -1,10 +1,13 @@
 """Family and longest sequence, from configurations of real architectures."""
 
 import json
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
-from transformers import BertConfig, GPT2Config, LlamaConfig, RobertaConfig, T5Config
+from transformers import CONFIG_MAPPING, AutoTokenizer, BertConfig, GPT2Config, LlamaConfig, RobertaConfig, T5Config
 
 from snakeval.architecture import configuration, family, max_length
 from snakeval.errors import UserError
@@ -24,6 +27,51 @@ from snakeval.errors import UserError
 )
 def test_family(architecture, expected):
     assert family(SimpleNamespace(architectures=[architecture])) == expected
+
+
+def test_names_that_tell_by_their_end_tell_what_transformers_lists():
+    from transformers.models.auto import modeling_auto as auto
+
+    tables = {
+        "classifier": auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+        "extractive": auto.MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
+        "seq2seq": auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+        "causal": auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    }
+    listed: dict[str, tuple[str, str]] = {}  # of each class the first family and a model type
+    for expected, table in tables.items():
+        for kind, classes in table.items():
+            for name in classes if isinstance(classes, tuple) else (classes,):
+                listed.setdefault(name, (expected, kind))
+    wrong = []
+    for name, (expected, kind) in listed.items():
+        config = SimpleNamespace(architectures=[name], is_encoder_decoder=getattr(CONFIG_MAPPING[kind], "is_encoder_decoder", False))
+        wrong += [(name, family(config), expected)] if family(config) != expected else []
+    assert len(listed) > 300
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("settings", "there"),
+    [({}, False), ({"family": "causal"}, False), ({"trust_remote_code": True}, True)],
+)
+def test_a_tokenizer_needs_no_torch(repository, settings, there):
+    program = f"""
+import sys
+from snakeval import architecture, tokens
+from snakeval.schemas import MODEL_FILES
+import pyarrow as pa
+
+folder = {str(repository / "resources/demo/tiny")!r}
+architecture.leave_out_torch(folder, {settings!r})
+files = pa.Table.from_pylist([dict.fromkeys(MODEL_FILES.names, "") | {{"model": "m", "folder": folder, "size": 1}}], MODEL_FILES)
+encoder = tokens.load_encoder(files, {settings!r})
+print(sys.modules.get("torch") is not None, encoder.family, encoder.max_length, encoder.tokenizer.encode("a b"))
+"""
+    run = [sys.executable, "-c", program]
+    done = subprocess.run(run, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(repository / "workflow")}, check=True)
+    tokenizer = AutoTokenizer.from_pretrained(repository / "resources/demo/tiny")
+    assert done.stdout.strip() == f"{there} causal 512 {tokenizer.encode('a b')}"
 
 
 @pytest.mark.parametrize("architectures", [None, [], ["BertModel"]])

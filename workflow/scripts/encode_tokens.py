@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from snakeval import entry_files, identity, job, parquet, schemas, tokens
+from snakeval import architecture, entry_files, identity, job, parquet, schemas, tokens
 from snakeval.preflight import findings, forecast, prompts
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
@@ -18,7 +18,7 @@ DOCUMENTS_AT_ONCE = 10_000
 
 @cache
 def load_encoder():
-    identity.folder(files, snakemake.input.model)  # is there
+    architecture.leave_out_torch(identity.folder(files, snakemake.input.model), settings)
     return tokens.load_encoder(files, settings)
 
 

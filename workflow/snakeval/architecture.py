@@ -1,5 +1,8 @@
 """What a model's configuration tells about how it is asked: its family and the longest sequence it takes."""
 
+import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +34,47 @@ def configuration(folder: Path | str, trust_remote_code: bool = False) -> Any:
 
 
 def family(config: Any) -> str:
-    """One of FAMILIES, from the class name in the configuration. Raises UserError when it tells nothing."""
+    """One of FAMILIES, from the class name in the configuration. Raises UserError when it tells nothing.
+
+    Nearly all names tell by their end, without PyTorch, which the tables of transformers need.
+    """
+    architecture = (getattr(config, "architectures", None) or [""])[0]
+    if told := _by_its_end(architecture, getattr(config, "is_encoder_decoder", False)):
+        return told
+    if listed := _listed(architecture):
+        return listed
+    if architecture.endswith("ForConditionalGeneration"):  # a class of the model's own code, without an encoder
+        return "causal"
+    where = getattr(config, "name_or_path", "") or "config.json"
+    raise UserError(f"{where}: architecture {architecture or 'missing'!r} is of no known family; set `family` to {', '.join(FAMILIES)}")
+
+
+def leave_out_torch(folder: Path | str, settings: Mapping[str, Any]) -> None:
+    """Have transformers come without PyTorch into this process, for a job that needs a model's tokenizer and configuration alone.
+
+    To import it takes longer than to encode most tasks. It stays where code that comes with the model may want it, or the architecture
+    can only be looked up in tables that need it; and where it has been imported already.
+    """
+    try:
+        config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # which `configuration` tells
+        return
+    told = _by_its_end((config.get("architectures") or [""])[0], config.get("is_encoder_decoder", False))
+    if (told or settings.get("family", "auto") != "auto") and not settings.get("trust_remote_code"):
+        sys.modules.setdefault("torch", None)  # type: ignore[arg-type]  # "import torch" then fails, which transformers takes as its absence
+
+
+def _by_its_end(architecture: str, is_encoder_decoder: bool) -> str | None:
+    for suffix, name in _SUFFIXES.items():
+        if architecture.endswith(suffix) and (name != "seq2seq" or is_encoder_decoder):
+            return name
+    return None
+
+
+def _listed(architecture: str) -> str | None:
+    """The family under which transformers lists a class."""
     from transformers.models.auto import modeling_auto as auto
 
-    architecture = (getattr(config, "architectures", None) or [""])[0]
     known = {
         "classifier": auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
         "extractive": auto.MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
@@ -44,11 +84,7 @@ def family(config: Any) -> str:
     for name, classes in known.items():
         if any(architecture in (value if isinstance(value, tuple) else (value,)) for value in classes.values()):
             return name
-    for suffix, name in _SUFFIXES.items():  # a class of the model's own code
-        if architecture.endswith(suffix):
-            return "causal" if name == "seq2seq" and not getattr(config, "is_encoder_decoder", False) else name
-    where = getattr(config, "name_or_path", "") or "config.json"
-    raise UserError(f"{where}: architecture {architecture or 'missing'!r} is of no known family; set `family` to {', '.join(FAMILIES)}")
+    return None
 
 
 def in_low_precision(folder: Path | str, dtype: str, trust_remote_code: bool = False) -> bool:
