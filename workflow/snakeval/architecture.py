@@ -1,6 +1,7 @@
 """What a model's configuration tells about how it is asked: its family and the longest sequence it takes."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,6 +62,7 @@ def leave_out_torch(folder: Path | str, settings: Mapping[str, Any]) -> None:
         return
     told = _by_its_end((config.get("architectures") or [""])[0], config.get("is_encoder_decoder", False))
     if (told or settings.get("family", "auto") != "auto") and not settings.get("trust_remote_code"):
+        os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"  # that it is not there
         sys.modules.setdefault("torch", None)  # type: ignore[arg-type]  # "import torch" then fails, which transformers takes as its absence
 
 
