@@ -84,6 +84,6 @@ def test_an_engine_tells_its_precision():
     assert TableEngine("causal", path, model, 10).precision == "float32"
     model.config.quantization_config = {"quant_method": "gptq", "bits": 4}
     try:
-        assert TableEngine("causal", path, model, 10, "int8").precision == "float32, gptq 4 bit, texts' keys and values in int8"
+        assert TableEngine("causal", path, model, 10, "int8").precision == "float32, gptq 4 bit, KV int8"
     finally:
         del model.config.quantization_config

@@ -69,7 +69,7 @@ class Engine(Protocol):
 
     family: str  # causal, seq2seq, classifier or extractive
     device: str  # "cpu", "cuda:0 NVIDIA H200" …
-    precision: str  # "float32", "bfloat16, gptq 4 bit", "bfloat16, texts' keys and values in int8"
+    precision: str  # "float32", "bfloat16, gptq 4 bit", "bfloat16, KV int8" (keys and values of texts)
     max_length: int  # tokens of context and continuation together
     flops_per_token: float  # floating-point operations of the layers' matrix products
     peak_flops: float  # operations per second of a large matrix product on the device
@@ -167,7 +167,7 @@ def _precision(model: Any, kv_cache_dtype: str) -> str:
         method = getattr(told.get("quant_method"), "value", told.get("quant_method")) or "quantised"
         parts.append(f"{method} {told['bits']} bit" if told.get("bits") else str(method))
     if kv_cache_dtype != "auto":
-        parts.append(f"texts' keys and values in {kv_cache_dtype}")
+        parts.append(f"KV {kv_cache_dtype}")
     return ", ".join(parts)
 
 

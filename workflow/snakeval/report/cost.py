@@ -12,7 +12,7 @@ class Cost:
 
     model: str
     engine: str
-    device: str
+    device: str  # "": all came from the store
     requests: int
     duplicates: int
     from_store: int
@@ -56,7 +56,7 @@ def summed(timings: list[dict], standings: list[Standing], provenance: dict) -> 
             Cost(
                 standing.model,
                 engine=_named(own, "engine") or "store",
-                device=_named(own, "device") or "store",
+                device=_named(own, "device"),
                 **{name: sum(line[name] for line in own) for name in counts},
                 energy_joules=None if None in (energy := [line["energy_joules"] for line in own]) else sum(energy),
                 peak_bytes=max((line["peak_bytes"] for line in own if line["peak_bytes"]), default=None),
