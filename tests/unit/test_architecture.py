@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from transformers import CONFIG_MAPPING, AutoTokenizer, BertConfig, GPT2Config, LlamaConfig, RobertaConfig, T5Config
 
-from snakeval.architecture import configuration, family, max_length
+from snakeval.architecture import configuration, family, in_low_precision, max_length
 from snakeval.errors import UserError
 
 
@@ -115,3 +115,25 @@ def test_a_folder_without_a_usable_configuration_is_an_error(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "no such"}))
     with pytest.raises(UserError, match=r"config\.json: cannot be used"):
         configuration(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("config", "weights", "asked", "low"),
+    [
+        ({"dtype": "bfloat16"}, "F32", "auto", True),
+        ({"torch_dtype": "float16"}, "F32", "auto", True),
+        ({"torch_dtype": "float16"}, "F32", "float32", False),
+        ({"dtype": "float32"}, "F32", "bfloat16", True),
+        ({"dtype": "float32"}, "BF16", "auto", False),  # transformers loads as the configuration says
+        ({"text_config": {"dtype": "bfloat16"}}, "F32", "auto", True),
+        ({}, "BF16", "auto", True),
+        ({}, "F32", "auto", False),
+        ({}, "I64", "auto", False),
+        ({"dtype": "float32", "quantization_config": {"quant_method": "gptq"}}, "F32", "auto", True),
+    ],
+)
+def test_low_precision_is_told_from_files(tmp_path, config, weights, asked, low):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    header = json.dumps({"__metadata__": {}, "ids": {"dtype": "I64", "shape": [1]}, "w": {"dtype": weights, "shape": [2, 3]}}).encode()
+    (tmp_path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    assert in_low_precision(tmp_path, asked) == low

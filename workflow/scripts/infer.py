@@ -33,7 +33,7 @@ def load_engine():
     return engine.load(identity.folder(files, snakemake.input.model), determines | how)
 
 
-low = architecture.in_low_precision(identity.folder(files, snakemake.input.model), settings["dtype"], settings["trust_remote_code"])
+low = architecture.in_low_precision(identity.folder(files, snakemake.input.model), settings["dtype"])
 low |= settings["kv_cache_dtype"] != "auto"
 who = {"model": model, "shard": (number, shards), "alone": settings["numerics"] if low else 0, "terminal": terminal}
 made_from = [settings, identity.content(files)]

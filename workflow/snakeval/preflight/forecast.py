@@ -7,7 +7,6 @@ faster. Loading, and what the store knows already, are not counted; shards share
 
 import json
 import math
-import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from snakeval import architecture
 from snakeval.schemas import FORECAST
 
 GPU, CORE, BANDWIDTH, ANSWERS_AT_ONCE = 1e14, 2.5e10, 1e12, 64
@@ -72,14 +72,9 @@ def forecast(loads: pa.Table, models: Mapping[str, Mapping[str, Any]]) -> pa.Tab
 
 
 def _parameters(folder: Path) -> int | None:
-    """Numbers in a folder's safetensors files, from their headers (github.com/huggingface/safetensors#format)."""
-    total = 0
-    for path in folder.glob("*.safetensors"):
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(length))
-        total += sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
-    return total or None
+    """Numbers in a folder's safetensors files, from their headers."""
+    files = folder.glob("*.safetensors")
+    return sum(math.prod(tensor["shape"]) for file in files for tensor in architecture.tensors(file).values()) or None
 
 
 def _cache_numbers(folder: Path) -> int | None:
