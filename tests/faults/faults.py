@@ -157,7 +157,8 @@ def damage(how: str) -> Fault:
     """A file cut short, emptied, or with one bit flipped."""
 
     def fault(project: Project, rng: random.Random) -> str | None:
-        files = [*project.results.rglob("[!.]*.parquet"), project.results / "report/index.html", project.results / "tables/summary.md"]
+        files = [*project.results.rglob("[!.]*.parquet")]
+        files += [file for part in ("report", "tables") for file in (project.results / part).rglob("[!.]*.*") if file.is_file()]
         file = rng.choice(sorted(file for file in files if file.exists() and file.stat().st_size))
         content = bytearray(file.read_bytes())
         before = file.stat()

@@ -23,12 +23,16 @@ def results(tmp_path):
     (tmp_path / "tables").mkdir()
     (tmp_path / "report/index.html").write_text("page")
     (tmp_path / "tables/summary.md").write_text("scores")
-    integrity.write_sums(tmp_path, [tmp_path / "report/index.html", tmp_path / "tables/summary.md"])
+    for file in ("report/samples/m/0.js", "tables/export/main.tex", "tables/export/.hidden"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("text")
+    parquet.write(table, tmp_path / "tables/export/main.parquet", None)
+    integrity.write_sums(tmp_path)
     return tmp_path
 
 
 def test_as_written(results):
-    assert integrity.check(results) == 8 + 2
+    assert integrity.check(results) == 9 + 4
 
 
 @pytest.mark.parametrize(
@@ -39,6 +43,7 @@ def test_as_written(results):
         ("datasets/d/s/test.parquet", "index/datasets/d.parquet"),
         ("index/scores/m.parquet", None),
         ("report/index.html", None),
+        ("report/samples/m/0.js", "report/index.html"),
         ("tables/summary.md", None),
     ],
 )
@@ -49,13 +54,38 @@ def test_altered(results, file, index):
     with pytest.raises(UserError) as told:
         integrity.check(results)
     first, name, remedy = str(told.value).splitlines()
-    assert first.startswith("1 of 10 files")
+    assert first.startswith("1 of 13 files")
     assert name == f"{results / file}: altered since it was written" + (
         ", or not a table of this workflow" if file.endswith("parquet") else ""
     )
     remove, _, again = remedy.partition("rm ")[2].partition(" && ")
     assert set(remove.split()) == {str(results / name) for name in (file, index) if name}
     assert again == f"snakemake --cores 1 all {results / (index or file)}"
+
+
+@pytest.mark.parametrize("file", ["main.tex", "main.parquet"])
+def test_an_altered_export_is_made_anew_with_its_folder(results, file):
+    """Snakemake knows the folder alone."""
+    (results / "tables/export" / file).write_bytes(b"")
+    with pytest.raises(UserError) as told:
+        integrity.check(results)
+    export = results / "tables/export"
+    assert str(told.value).endswith(f"made anew: rm -r {export} && snakemake --cores 1 all {export}")
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_list_that_lost_lines_is_told(results, kept):
+    sums = results / "report/SHA256SUMS"
+    sums.write_text("".join(sums.read_text().splitlines(keepends=True)[:kept]))
+    with pytest.raises(UserError, match=rf"{sums}: does not list ") as told:
+        integrity.check(results)
+    page = results / "report/index.html"
+    assert str(told.value).endswith(f"made anew: rm {sums} {page} && snakemake --cores 1 all {page}")
+
+
+def test_what_a_user_put_beside_the_page_is_his_own(results):
+    (results / "report/printed.pdf").write_text("mine")
+    assert integrity.check(results) == 9 + 4
 
 
 def test_a_part_of_the_store_is_only_removed(results):

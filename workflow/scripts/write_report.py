@@ -33,4 +33,4 @@ origin = provenance.collect(
     rules=params.rules,
 )
 report.write(results, settings | {"provenance": origin}, Path(snakemake.output.page))
-integrity.write_sums(results, [Path(snakemake.output.page), results / "tables/summary.md"])
+integrity.write_sums(results)

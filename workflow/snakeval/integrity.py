@@ -1,13 +1,12 @@
 """A whole results folder checked: is every file there, and every byte as it was written?
 
-Tables carry digests in their footers (`snakeval.parquet`), lists of files name digests too, and what is not a table is listed in
-`report/SHA256SUMS`, which `sha256sum --check` reads.
+Tables carry digests in their footers (`snakeval.parquet`), lists of files name digests too, and what else report and tables consist of
+(the page, its samples, summaries, exports) is listed in `report/SHA256SUMS`, which `sha256sum --check` reads.
 """
 
 import hashlib
 import os
 import shlex
-from collections.abc import Iterable
 from pathlib import Path
 
 from snakeval import parquet
@@ -35,21 +34,37 @@ def check(results: Path) -> int:
             odd[path] = f"missing, but {sums} lists it"
         elif _sha256(path) != digest:
             odd[path] = "altered since it was written"
+    if sums.exists() and (unlisted := [file for file in _untabled(results) if file not in texts]):
+        odd[sums] = f"does not list {unlisted[0]}"
     if odd:
         lines = [f"{path}: {what}" for path, what in sorted(odd.items())]
-        remove = sorted({file for path in odd for file in (path, _output(results, path)) if file.exists()})
+        remove = sorted({file for path in odd for file in _to_remove(path, _output(results, path)) if file.exists()})
         outputs = sorted({_output(results, path) for path in odd if path.relative_to(results).parts[0] != "store"})
         again = shlex.join(["snakemake", "--cores", "1", "all", *map(str, outputs)])
-        steps = [f"rm {shlex.join(map(str, remove))}"] * bool(remove) + [again]
+        command = "rm -r" if any(file.is_dir() for file in remove) else "rm"
+        steps = [f"{command} {shlex.join(map(str, remove))}"] * bool(remove) + [again]
         remedy = f"To have them, and only them, made anew: {' && '.join(steps)}"
         raise UserError("\n".join([f"{len(odd)} of {len(tables) + len(texts)} files are not as they were written", *lines, remedy]))
     return len(tables) + len(texts)
 
 
-def write_sums(results: Path, files: Iterable[Path]) -> None:
-    """List files that are not tables with their sha256, for `check`."""
-    lines = [f"{_sha256(file)}  {Path(os.path.relpath(file, (results / SUMS).parent)).as_posix()}\n" for file in files]
+def write_sums(results: Path) -> None:
+    """List the files of the report, and of the tables it shows, that are no tables of ours, with their sha256, for `check`."""
+    lines = [f"{_sha256(file)}  {Path(os.path.relpath(file, (results / SUMS).parent)).as_posix()}\n" for file in _untabled(results)]
     (results / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def _untabled(results: Path) -> list[Path]:
+    """The files of report and tables that are no tables of ours, of those that `snakemake` without a target makes."""
+    tables, page = results / "tables", results / "report"
+    found = [
+        page / "index.html",
+        *(page / "samples").rglob("*"),
+        *(tables / "export").rglob("*"),
+        tables / "summary.md",
+        tables / "preflight.md",
+    ]
+    return sorted(file for file in found if file.is_file() and file.suffix != ".parquet" and not file.name.startswith("."))
 
 
 def _listed(results: Path, index: Path) -> dict[Path, str]:
@@ -66,13 +81,21 @@ def _listed(results: Path, index: Path) -> dict[Path, str]:
 
 
 def _output(results: Path, path: Path) -> Path:
-    """The file that Snakemake knows, and can be asked for: the index that lists a file, else the file itself."""
+    """What Snakemake knows and can be asked for: the index that lists a file, the folder or page it belongs to, else the file itself."""
     parts = path.relative_to(results).parts
+    if parts[:2] == ("tables", "export"):
+        return results / "tables" / "export"
+    if parts[0] == "report":
+        return results / "report" / "index.html"
     if parts[0] == "datasets":
         return results / "index" / "datasets" / f"{parts[1]}.parquet"
     if parts[0] in ("tokens", "asked", "responses", "scores"):
         return results.joinpath("index", *parts[:-2], f"{parts[-2]}.parquet")
     return path
+
+
+def _to_remove(path: Path, output: Path) -> tuple[Path, ...]:
+    return (output,) if output in path.parents else (path, output)
 
 
 def _sums(path: Path) -> dict[Path, str]:
