@@ -43,7 +43,13 @@ def start(project: Project, *arguments: str, **environment: str) -> subprocess.P
             stdout=output,
             stderr=output,
             start_new_session=True,
+            preexec_fn=_hear_interrupts,
         )
+
+
+def _hear_interrupts() -> None:
+    """Of a terminal; what a shell starts in the background, this harness perhaps, ignores them, and so would all it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def output_of(project: Project) -> Path:

@@ -147,8 +147,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kinds", nargs="+", help="kinds of faults, of " + ", ".join([*faults.DURING, *faults.AFTER]))
     parser.add_argument("--table", type=Path, help="page whose last part is the summary")
     arguments = parser.parse_args()
+    during_a_run, afterwards = ([kind for kind in of if kind in (arguments.kinds or of)] for of in (faults.DURING, faults.AFTER))
     rng = random.Random(arguments.seed)
     records: list[Record] = []
     with tempfile.TemporaryDirectory(prefix="snakeval-faults-") as name:
@@ -156,10 +158,10 @@ def main() -> None:
         *starts, reference = prepare(folder)
         while len(records) < arguments.faults:
             scratch = folder / "project"
-            if rng.random() < len(faults.DURING) / (len(faults.DURING) + len(faults.AFTER)):
-                records += during(copy(rng.choice(starts).folder, scratch), reference, rng.choices(list(faults.DURING), k=8), rng)
+            if rng.random() < len(during_a_run) / (len(during_a_run) + len(afterwards)):
+                records += during(copy(rng.choice(starts).folder, scratch), reference, rng.choices(during_a_run, k=8), rng)
             else:
-                records += after(copy(reference.folder, scratch), reference, rng.choices(list(faults.AFTER), k=4), rng)
+                records += after(copy(reference.folder, scratch), reference, rng.choices(afterwards, k=4), rng)
             shutil.rmtree(scratch)
             print(f"{len(records)} faults, {sum(not r.identical for r in records)} not recovered", flush=True)
             if arguments.table:
