@@ -17,12 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from snakeval import filters, metrics
+from snakeval import filters, metrics, own_functions
 from snakeval.errors import UserError
 from snakeval.metrics.aggregation import Item, columns
 from snakeval.metrics.choice import Choices
 from snakeval.metrics.extension import is_own
-from snakeval.metrics.functions import callback_of
 from snakeval.metrics.likelihood import Targets, Texts
 from snakeval.sandbox import code_eval
 from snakeval.sandbox.execution import Runner
@@ -55,14 +54,14 @@ def score(
     pipelines, metrics, doc_id. Raises UserError, naming task and document, where documents are missing, surplus or twice there, a
     log-likelihood is not a number, or a task's own function fails.
     """
-    if not allow_functions and (reference := _first_function(settings)):
+    if not allow_functions and (reference := own_functions.first_function(settings)):
         raise UserError(f"{reference['file']}: !function {reference['!function']} is Python; set allow_functions: true to run it")
     if not settings.get("unsafe_code"):
         runner = None
     elif runner is None:
         raise UserError(f"{settings['task']}: unsafe_code: scoring runs programs that the model wrote; allow_code: sandbox permits it")
     try:
-        with code_eval.provided(runner) if runner and _first_function(settings) else nullcontext():
+        with code_eval.provided(runner) if runner and own_functions.first_function(settings) else nullcontext():
             return _score(requests, responses, settings, runner)
     except UserError as error:
         raise UserError(f"{settings['task']}: {error}") from error
@@ -121,7 +120,9 @@ def _likelihoods(requests: pa.Table, responses: pa.Table, settings: Settings) ->
     for pipeline in _pipelines(settings):
         if settings.get("process_results"):
             results = [[result] for result in _results(responses, kind)]
-            for name, items in _own(results, *_process_results(requests, settings), requests["doc_id"]):
+            for name, items in own_functions.items_by_metric(
+                results, *own_functions.process_results(requests, settings), requests["doc_id"]
+            ):
                 yield Scored(pipeline, name, items, most_likely, extracted)
             continue
         for entry in settings["metric_list"]:
@@ -248,13 +249,17 @@ def _generated(requests: pa.Table, responses: pa.Table, settings: Settings, runn
         given = [[values] if as_list else values for values in answers.values]
         if settings.get("process_results"):
             results = [[[value] for value in values] for values in given]
-            for name, items in _own(results, *_process_results(requests, settings), requests["doc_id"], runner):
+            for name, items in own_functions.items_by_metric(
+                results, *own_functions.process_results(requests, settings), requests["doc_id"], runner
+            ):
                 yield Scored(pipeline["name"], name, items, predictions, extracted)
             continue
         for entry in settings["metric_list"]:
             metric = metrics.metric_of(entry, settings)
             if metric is None:
-                for name, items in _own(given, *_callback(entry, references), requests["doc_id"], runner):
+                for name, items in own_functions.items_by_metric(
+                    given, *own_functions.metric_function(entry, references), requests["doc_id"], runner
+                ):
                     yield Scored(pipeline["name"], name, items, predictions, extracted)
             else:
                 options = metrics.checked_options(metric, entry)
@@ -288,65 +293,6 @@ def _items_of(
 
     each = runner.map if runner and metric.runs_code else map  # without programs in this thread, where time limits hold
     return list(each(items_of, range(len(answers))))
-
-
-# a task's own functions
-
-
-def _own(
-    results: list[list[Any]],
-    function: Callable[[int, Any], Any],
-    name: str,
-    doc_ids: pa.ChunkedArray,
-    runner: Runner | None = None,
-) -> Iterable[tuple[str, list[list[Item]]]]:
-    """Items by metric name of `function(row, result)`, which gives a dict of them; `results`: for each document, of each answer."""
-
-    def values_of(given: tuple[int, Any]) -> Mapping[str, Item]:
-        where = f"document {doc_ids[given[0]]}: {name}"
-        try:
-            values = function(*given)
-        except UserError as error:
-            raise UserError(f"{where}: {error}") from error
-        except Exception as error:  # a task's function may fail in any way
-            raise UserError(f"{where} failed: {type(error).__name__}: {error}") from error
-        if not isinstance(values, Mapping):
-            raise UserError(f"{where} gave {values!r}; it must give a dict of metric names and values")
-        return values
-
-    items: dict[str, list[list[Item]]] = {}
-    pairs = [(row, answer) for row, answers in enumerate(results) for answer in answers]
-    for (row, _), values in zip(pairs, (runner.map if runner else map)(values_of, pairs), strict=True):
-        for metric, item in values.items():
-            items.setdefault(metric, [[] for _ in results])[row].append(item)
-    return items.items()
-
-
-def _callback(entry: Settings, references: list[list[str]]) -> tuple[Callable[[int, Any], Any], str]:
-    """A metric that is a task's own function or one of `evaluate` as a function of (row, answer), and its name."""
-    name = metrics.name_of(entry)
-    call = callback_of(name, entry, metrics.options_of(entry))
-    return lambda row, answer: call(answer, references[row]), f"metric {name}"
-
-
-def _process_results(requests: pa.Table, settings: Settings) -> tuple[Callable[[int, Any], Any], str]:
-    """A task's process_results as a function of (row, results), and its name; documents are those of `requests`."""
-    from snakeval.tasks import functions
-
-    reference = settings["process_results"]
-    function, documents = functions.load(dict(reference)), requests["document"]
-    return lambda row, results: function(json.loads(documents[row].as_py()), results), f"!function {reference['!function']}"
-
-
-def _first_function(settings: Any) -> Mapping[str, Any] | None:
-    """The first `!function` anywhere in settings."""
-    if isinstance(settings, Mapping):
-        if "!function" in settings:
-            return settings
-        settings = list(settings.values())
-    if isinstance(settings, list):
-        return next((found for found in map(_first_function, settings) if found), None)
-    return None
 
 
 # rows
