@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from transformers import CONFIG_MAPPING, AutoTokenizer, BertConfig, GPT2Config, LlamaConfig, RobertaConfig, T5Config
 
-from snakeval.architecture import configuration, family, in_low_precision, max_length
+from snakeval.architecture import configuration, family, in_low_precision, leave_out_torch, max_length, tensors
 from snakeval.errors import UserError
 
 
@@ -109,12 +109,15 @@ def test_an_encoder_does_not_use_positions_that_no_token_can_have():
 def test_a_folder_without_a_usable_configuration_is_an_error(tmp_path):
     with pytest.raises(UserError, match=r"no config\.json"):
         configuration(tmp_path)
-    (tmp_path / "config.json").write_text("{")
-    with pytest.raises(UserError, match=r"config\.json: cannot be used"):
-        configuration(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "no such"}))
     with pytest.raises(UserError, match=r"config\.json: cannot be used"):
         configuration(tmp_path)
+
+
+def safetensors(tensors, data=32):
+    header = {name: dict(zip(("dtype", "shape", "data_offsets"), told, strict=True)) for name, told in tensors.items()}
+    text = json.dumps({"__metadata__": {}, **header}).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(data)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +137,37 @@ def test_a_folder_without_a_usable_configuration_is_an_error(tmp_path):
 )
 def test_low_precision_is_told_from_files(tmp_path, config, weights, asked, low):
     (tmp_path / "config.json").write_text(json.dumps(config))
-    header = json.dumps({"__metadata__": {}, "ids": {"dtype": "I64", "shape": [1]}, "w": {"dtype": weights, "shape": [2, 3]}}).encode()
-    (tmp_path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    (tmp_path / "model.safetensors").write_bytes(safetensors({"ids": ("I64", [1], [0, 8]), "w": (weights, [2, 3], [8, 32])}))
     assert in_low_precision(tmp_path, asked) == low
+
+
+WHOLE = safetensors({"w": ("F32", [2, 3], [0, 24])}, data=24)
+
+
+def test_the_header_of_weights(tmp_path):
+    (tmp_path / "w").write_bytes(WHOLE)
+    assert tensors(tmp_path / "w") == {"w": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", WHOLE[:5], WHOLE[:20], WHOLE[:-1], b"\xff" * 40, (2).to_bytes(8, "little") + b"[]", safetensors({"w": ("F32", [2], 7)})],
+)
+def test_weights_that_are_not_whole_are_told(tmp_path, content):
+    (tmp_path / "w").write_bytes(content)
+    with pytest.raises(UserError, match="w: not whole, or no safetensors file; fetch the model again"):
+        tensors(tmp_path / "w")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"text_config": [1]}'])
+def test_a_configuration_that_is_none_is_told(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    for ask in (lambda: configuration(tmp_path), lambda: leave_out_torch(tmp_path, {}), lambda: in_low_precision(tmp_path, "auto")):
+        with pytest.raises(UserError, match=r"config\.json: no (JSON|configuration of a model)"):
+            ask()
+
+
+@pytest.mark.parametrize("architectures", [[None], "LlamaForCausalLM", [["x"]], {"a": 1}])
+def test_odd_names_of_architectures_are_none(architectures):
+    with pytest.raises(UserError, match="architecture 'missing' is of no known family"):
+        family(SimpleNamespace(architectures=architectures, name_or_path="m"))

@@ -118,6 +118,7 @@ def test_mistakes_about_recorded_answers(model, expected):
     [
         ({"tensor_parallel": 4, "gpus": 2}, "models.a.tensor_parallel: 4 processes need as many `gpus`, not 2"),
         ({"tensor_parallel": 2, "device_map": "auto"}, "models.a.device_map: lays whole layers over GPUs"),
+        ({"kv_cache_dtype": "int8", "path": "padded"}, "models.a.kv_cache_dtype: int8 is for the packed path"),
         ({"kv_cache_dtype": "int4"}, "models.a.kv_cache_dtype: 'int4' is not one of 'auto' or 'int8'"),
     ],
 )

@@ -24,15 +24,30 @@ _SUFFIXES = {
 
 
 def configuration(folder: Path | str, trust_remote_code: bool = False) -> Any:
-    """The model's transformers configuration. Raises UserError when there is none or it cannot be read."""
+    """The model's transformers configuration. Raises UserError when there is none or it cannot be used."""
     from transformers import AutoConfig
 
-    if not (Path(folder) / "config.json").is_file():
-        raise UserError(f"{folder}: no config.json; give a folder in the Hugging Face layout")
+    config_json(folder)
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{Path(folder) / 'config.json'}: cannot be used: {' '.join(str(error).split())}") from error
+    except Exception as error:  # the file may hold anything, and transformers stumbles over it anywhere
+        raise UserError(
+            f"{Path(folder) / 'config.json'}: cannot be used: {type(error).__name__}: {' '.join(str(error).split())}"
+        ) from error
+
+
+def config_json(folder: Path | str) -> dict[str, Any]:
+    """What a folder's config.json says. Raises UserError when it is missing or is none."""
+    file = Path(folder) / "config.json"
+    try:
+        config = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{folder}: no config.json; give a folder in the Hugging Face layout") from None
+    except ValueError as error:
+        raise UserError(f"{file}: no JSON ({error}); fetch the model again") from None
+    if not isinstance(config, dict) or not isinstance(config.get("text_config") or {}, dict):
+        raise UserError(f"{file}: no configuration of a model; fetch the model again")
+    return config
 
 
 def family(config: Any) -> str:
@@ -40,7 +55,7 @@ def family(config: Any) -> str:
 
     Nearly all names tell by their end, without PyTorch, which the tables of transformers need.
     """
-    architecture = (getattr(config, "architectures", None) or [""])[0]
+    architecture = _first_name(getattr(config, "architectures", None))
     if told := _by_its_end(architecture, getattr(config, "is_encoder_decoder", False)):
         return told
     if listed := _listed(architecture):
@@ -57,14 +72,16 @@ def leave_out_torch(folder: Path | str, settings: Mapping[str, Any]) -> None:
     To import it takes longer than to encode most tasks. It stays where code that comes with the model may want it, or the architecture
     can only be looked up in tables that need it; and where it has been imported already.
     """
-    try:
-        config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # which `configuration` tells
-        return
-    told = _by_its_end((config.get("architectures") or [""])[0], config.get("is_encoder_decoder", False))
+    config = config_json(folder)
+    told = _by_its_end(_first_name(config.get("architectures")), config.get("is_encoder_decoder", False))
     if (told or settings.get("family", "auto") != "auto") and not settings.get("trust_remote_code"):
         os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"  # that it is not there
         sys.modules.setdefault("torch", None)  # type: ignore[arg-type]  # "import torch" then fails, which transformers takes as its absence
+
+
+def _first_name(architectures: Any) -> str:
+    name = architectures[0] if isinstance(architectures, list) and architectures else None
+    return name if isinstance(name, str) else ""
 
 
 def _by_its_end(architecture: str, is_encoder_decoder: bool) -> str | None:
@@ -95,11 +112,11 @@ def in_low_precision(folder: Path | str, dtype: str) -> bool:
 
     Told from its files alone, without the seconds that transformers takes to come.
     """
-    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
-    text = config.get("text_config") or {}
-    named = (part.get(name) for part in (text, config) for name in ("dtype", "torch_dtype"))
-    saved = next((name for name in named if name), None) or _dtype_of_weights(Path(folder))
-    return (saved if dtype == "auto" else dtype) not in ("float32", "float64") or "quantization_config" in config
+    config = config_json(folder)
+    named = (part.get(name) for part in (config.get("text_config") or {}, config) for name in ("dtype", "torch_dtype"))
+    saved = next((str(name) for name in named if name), None) or _dtype_of_weights(Path(folder))
+    computed = saved.removeprefix("torch.") if dtype == "auto" else dtype
+    return computed not in ("float32", "float64") or bool(config.get("quantization_config"))
 
 
 def _dtype_of_weights(folder: Path) -> str:
@@ -110,11 +127,23 @@ def _dtype_of_weights(folder: Path) -> str:
 
 
 def tensors(file: Path) -> dict[str, dict[str, Any]]:
-    """The header of a safetensors file: dtype, shape and place of each tensor (github.com/huggingface/safetensors#format)."""
-    with file.open("rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        header = json.loads(stream.read(length))
-    return {name: tensor for name, tensor in header.items() if name != "__metadata__"}
+    """The header of a safetensors file: dtype, shape and place of each tensor (github.com/huggingface/safetensors#format).
+
+    Raises UserError where there is none, or the file ends before the last tensor does.
+    """
+    size = file.stat().st_size
+    try:
+        with file.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            header = json.loads(stream.read(min(length, size)))
+        found = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
+        end = 8 + length + max((tensor["data_offsets"][1] for tensor in found.values()), default=0)
+        whole = size >= end and all({"dtype", "shape"} <= tensor.keys() for tensor in found.values())
+    except (struct.error, ValueError, AttributeError, LookupError, TypeError):
+        whole = False
+    if not whole:
+        raise UserError(f"{file}: not whole, or no safetensors file; fetch the model again")
+    return found
 
 
 def max_length(config: Any, tokenizer: Any, family: str) -> int:

@@ -250,6 +250,8 @@ def check(values: Mapping[str, Any], where: str) -> Config:
             )
         if model.tensor_parallel > 1 and model.device_map is not None:
             raise UserError(f"{where}: models.{name}.device_map: lays whole layers over GPUs; remove it where tensor_parallel slices them")
+        if model.kv_cache_dtype != "auto" and model.path == "padded":
+            raise UserError(f"{where}: models.{name}.kv_cache_dtype: {model.kv_cache_dtype} is for the packed path; remove `path: padded`")
         if not recorded and model.answers is not None:
             raise UserError(f"{where}: models.{name}.answers: only a model with `source: recorded:FILE` has answers")
     ids = [task.id or task.name for task in config.tasks]

@@ -56,6 +56,10 @@ def load_here(folder: Path, chosen: dict[str, Any]) -> Engine:
         "classifier": transformers.AutoModelForSequenceClassification,
         "extractive": transformers.AutoModelForQuestionAnswering,
     }[family]
+    if family != "causal" and chosen["kv_cache_dtype"] != "auto":
+        raise UserError(
+            f"engine settings: kv_cache_dtype is {chosen['kv_cache_dtype']!r}, which is for causal models; this one is {family}"
+        )
     model = _from_pretrained(loader, folder, chosen)
     tokenizer = transformers.AutoTokenizer.from_pretrained(
         chosen["tokenizer"] or folder, trust_remote_code=chosen["trust_remote_code"], local_files_only=True
@@ -108,8 +112,10 @@ def _from_pretrained(loader: Any, folder: Path, settings: dict[str, Any]) -> Any
         model = loader.from_pretrained(
             folder, dtype=dtype, trust_remote_code=settings["trust_remote_code"], local_files_only=True, **placement
         )
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: transformers cannot load it: {' '.join(str(error).split())}") from error
+    except (torch.OutOfMemoryError, MemoryError):
+        raise
+    except Exception as error:  # the files may hold anything
+        raise UserError(f"{folder}: transformers cannot load it: {type(error).__name__}: {' '.join(str(error).split())}") from error
     return (model if placement else model.to(device)).eval()
 
 

@@ -5,7 +5,6 @@ all weights for each token of 64 answers at once, at 10¹² bytes a second. Answ
 faster. Loading, and what the store knows already, are not counted; shards share the time.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -79,7 +78,7 @@ def _parameters(folder: Path) -> int | None:
 
 def _cache_numbers(folder: Path) -> int | None:
     """Numbers that attention keeps per token: a key and a value for each layer and key-value head; None where the model does not say."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = architecture.config_json(folder)
     config = config.get("text_config") or config
     layers, heads, width = (
         next((config[name] for name in names if config.get(name)), None)

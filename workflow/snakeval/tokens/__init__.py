@@ -47,8 +47,9 @@ def load_encoder(model_files: pa.Table, settings: Mapping[str, Any]) -> Encoder:
     options = {} if settings.get("add_bos") is None else {"add_bos_token": settings["add_bos"]}
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted, local_files_only=True, **options)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{model}: {folder}: no tokenizer that transformers can load: {' '.join(str(error).split())}") from error
+    except Exception as error:  # the files may hold anything
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise UserError(f"{model}: {folder}: no tokenizer that transformers can load: {reason}") from error
     family = settings.get("family", "auto")
     family = architecture.family(config) if family == "auto" else family
     return Encoder(
