@@ -138,7 +138,8 @@ def safetensors(tensors, data=32):
 def test_low_precision_is_told_from_files(tmp_path, config, weights, asked, low):
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").write_bytes(safetensors({"ids": ("I64", [1], [0, 8]), "w": (weights, [2, 3], [8, 32])}))
-    assert in_low_precision(tmp_path, asked) == low
+    assert in_low_precision(tmp_path, {"dtype": asked, "kv_cache_dtype": "auto"}) == low
+    assert in_low_precision(tmp_path, {"dtype": asked, "kv_cache_dtype": "int8"})
 
 
 WHOLE = safetensors({"w": ("F32", [2, 3], [0, 24])}, data=24)
@@ -162,7 +163,11 @@ def test_weights_that_are_not_whole_are_told(tmp_path, content):
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"text_config": [1]}'])
 def test_a_configuration_that_is_none_is_told(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
-    for ask in (lambda: configuration(tmp_path), lambda: leave_out_torch(tmp_path, {}), lambda: in_low_precision(tmp_path, "auto")):
+    for ask in (
+        lambda: configuration(tmp_path),
+        lambda: leave_out_torch(tmp_path, {}),
+        lambda: in_low_precision(tmp_path, {"dtype": "auto"}),
+    ):
         with pytest.raises(UserError, match=r"config\.json: no (JSON|configuration of a model)"):
             ask()
 

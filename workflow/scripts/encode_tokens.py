@@ -9,11 +9,9 @@ from snakeval import architecture, entry_files, identity, job, parquet, schemas,
 from snakeval.preflight import findings, forecast, prompts
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-model, folder = snakemake.wildcards.model, Path(snakemake.params.results, "tokens", snakemake.wildcards.model)
-requests = snakemake.input.requests
+model, requests = snakemake.wildcards.model, snakemake.input.requests
 files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
 of_model = [{key: value for key, value in settings.items() if key != "preflight"}, identity.content(files)]
-DOCUMENTS_AT_ONCE = 10_000
 
 
 @cache
@@ -23,18 +21,17 @@ def load_encoder():
 
 
 def encode(entry):
-    parts = entry_files.scan(requests, entry, schemas.REQUESTS, DOCUMENTS_AT_ONCE, tokens.COLUMNS)
+    parts = entry_files.scan(requests, entry, schemas.REQUESTS, tokens.COLUMNS)
     return (tokens.encode(part, load_encoder(), model=model) for part in parts)
 
 
 fingerprints = {entry: parquet.fingerprint_of(of_model, digest) for entry, digest in entry_files.digests(requests).items()}
-index = snakemake.output.tokens
-entry_files.refresh(index, folder, fingerprints, encode, schemas.TOKENS)
+entry_files.refresh(snakemake.output.tokens, Path(snakemake.params.results, "tokens", model), fingerprints, encode, schemas.TOKENS)
 
 found, loads = [], []
 for entry in fingerprints:
-    asked = entry_files.scan(requests, entry, schemas.REQUESTS, DOCUMENTS_AT_ONCE, prompts.REQUEST_COLUMNS)
-    encoded = entry_files.scan(index, entry, schemas.TOKENS, DOCUMENTS_AT_ONCE, prompts.TOKEN_COLUMNS)
+    asked = entry_files.scan(requests, entry, schemas.REQUESTS, prompts.REQUEST_COLUMNS)
+    encoded = entry_files.scan(snakemake.output.tokens, entry, schemas.TOKENS, prompts.TOKEN_COLUMNS)
     parts = [(prompts.observe(part, its, load_encoder()), forecast.count(its)) for part, its in zip(asked, encoded, strict=True)]
     seen, counts = zip(*parts, strict=True)
     found += prompts.check(pa.concat_tables(seen), load_encoder(), model=model, entry=entry)

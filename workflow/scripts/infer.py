@@ -10,9 +10,11 @@ from snakeval.preflight import findings
 from snakeval.store import Store
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-model, shard, params, results = snakemake.wildcards.model, snakemake.wildcards.shard, snakemake.params, Path(snakemake.params.results)
+model, shard, params = snakemake.wildcards.model, snakemake.wildcards.shard, snakemake.params
 number, shards = map(int, shard.split("-of-"))
 files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
+weights = identity.folder(files, snakemake.input.model)
+alone = settings["numerics"] if architecture.in_low_precision(weights, settings) else 0
 devices = []  # their locks, held until the process ends
 found = findings.stop_on_errors([snakemake.input.preflight, *snakemake.input.tasks])
 for line in findings.lines(found.filter(pc.equal(found["model"], model))) if number == 1 else []:
@@ -28,15 +30,11 @@ def load_engine():
 
     torch.set_num_threads(snakemake.threads)
     how = gpus.placement(params.gpus, params.device, params.device_map, params.tensor_parallel)
-    how |= {"static_kv_cache": params.static_kv_cache, "tokens_per_batch": params.tokens_per_batch}
-    determines = {key: value for key, value in settings.items() if key not in ("code", "numerics")}
-    return engine.load(identity.folder(files, snakemake.input.model), determines | how)
+    how |= {name: params[name] for name in ("static_kv_cache", "tokens_per_batch")}
+    return engine.load(weights, {key: value for key, value in settings.items() if key not in ("code", "numerics")} | how)
 
 
-low = architecture.in_low_precision(identity.folder(files, snakemake.input.model), settings["dtype"])
-low |= settings["kv_cache_dtype"] != "auto"
-who = {"model": model, "shard": (number, shards), "alone": settings["numerics"] if low else 0, "terminal": terminal}
-made_from = [settings, identity.content(files)]
-with Store(results / "store", identity.identity(files, settings), identity.tokenizer_identity(files)) as store:
-    folder = results / "asked" / model / shard
-    infer.ask_entries(snakemake.input.tokens, snakemake.output[0], folder, made_from, load_engine, store, **who)
+who = {"model": model, "shard": (number, shards), "alone": alone, "terminal": terminal}
+with Store(Path(params.results, "store"), identity.identity(files, settings), identity.tokenizer_identity(files)) as store:
+    output = (snakemake.output[0], Path(params.results, "asked", model, shard))
+    infer.ask_entries(snakemake.input.tokens, *output, [settings, identity.content(files)], load_engine, store, **who)

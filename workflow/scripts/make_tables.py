@@ -11,20 +11,13 @@ settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 inputs, output, entries = snakemake.input, snakemake.output, snakemake.params.entries
 asked = settings["asked"]
 recorded = [model for model in settings["models"] if model not in asked]
-
-
-def files(models, indices):
-    """(model, entry) -> file, of a stage with one index per model."""
-    of_model = dict(zip(models, indices, strict=True))
-    return {(model, entry): entry_files.path(of_model[model], entry) for model, entry in product(models, entries)}
-
-
 requests = {entry: entry_files.path(inputs.requests, entry) for entry in entries}
 shards = {model: [index for index in inputs.asked if Path(index).parent.name == model] for model in asked}
 timings = [
     infer.summed([entry_files.read(index, entry, schemas.TIMINGS) for index in shards[model]]) for model, entry in product(asked, entries)
 ]
-scored, matched = files(settings["models"], inputs.scores), files(recorded, inputs.recorded)
+scored = entry_files.paths(settings["models"], inputs.scores, entries)
+matched = entry_files.paths(recorded, inputs.recorded, entries)
 scores, comparisons = leaderboard.build(scored, requests, settings)
 figures = targets.compare(settings["targets"], scores.to_pylist(), settings["models"], health.reasons(matched))
 scores = leaderboard.with_targets(scores, targets.in_score_units(figures))
@@ -32,8 +25,9 @@ published = pa.Table.from_pylist(figures, schemas.TARGETS)
 parquet.write(scores, output.scores, schemas.SCORE_TABLE)
 parquet.write(comparisons, output.comparisons, schemas.COMPARISONS)
 parquet.write(published, output.targets, schemas.TARGETS)
-answered = files(settings["models"], inputs.responses)
-parquet.write(health.build(files(asked, inputs.tokens), answered, scored, matched), output.health, schemas.HEALTH)
+answered = entry_files.paths(settings["models"], inputs.responses, entries)
+encoded = entry_files.paths(asked, inputs.tokens, entries)
+parquet.write(health.build(encoded, answered, scored, matched), output.health, schemas.HEALTH)
 numerics = [schemas.NUMERICS.empty_table(), *(parquet.read(file, schemas.NUMERICS) for file in inputs.numerics)]
 parquet.write(pa.concat_tables(numerics), output.numerics, schemas.NUMERICS)
 parquet.write(pa.concat_tables([schemas.TIMINGS.empty_table(), *timings]), output.efficiency, schemas.TIMINGS)

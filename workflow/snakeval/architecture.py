@@ -107,16 +107,17 @@ def _listed(architecture: str) -> str | None:
     return None
 
 
-def in_low_precision(folder: Path | str, dtype: str) -> bool:
-    """Whether a model computes in less than float32 when asked for `dtype` (auto: as it was saved), or is quantised.
+def in_low_precision(folder: Path | str, settings: Mapping[str, Any]) -> bool:
+    """Whether a model computes in less than float32 under its settings (dtype auto: as it was saved), or is quantised, or its cache is.
 
     Told from its files alone, without the seconds that transformers takes to come.
     """
-    config = config_json(folder)
+    config, dtype = config_json(folder), settings["dtype"]
     named = (part.get(name) for part in (config.get("text_config") or {}, config) for name in ("dtype", "torch_dtype"))
     saved = next((str(name) for name in named if name), None) or _dtype_of_weights(Path(folder))
     computed = saved.removeprefix("torch.") if dtype == "auto" else dtype
-    return computed not in ("float32", "float64") or bool(config.get("quantization_config"))
+    quantised = bool(config.get("quantization_config")) or settings["kv_cache_dtype"] != "auto"
+    return quantised or computed not in ("float32", "float64")
 
 
 def _dtype_of_weights(folder: Path) -> str:

@@ -8,6 +8,7 @@ copied before every run of the job, brought back to their old state when it fail
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +16,8 @@ import pyarrow as pa
 from snakeval import parquet
 from snakeval.errors import UserError
 from snakeval.schemas import ENTRY_FILES
+
+DOCUMENTS_AT_ONCE = 10_000  # bounds the memory of a job that reads a file part by part
 
 
 def refresh(
@@ -69,10 +72,16 @@ def read(index: str | Path, entry: str, schema: pa.Schema, columns: list[str] | 
         return parquet.read(path(index, entry), schema, columns)
 
 
-def scan(index: str | Path, entry: str, schema: pa.Schema, rows: int, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """The same, at most `rows` rows at a time."""
+def scan(index: str | Path, entry: str, schema: pa.Schema, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The same, at most DOCUMENTS_AT_ONCE rows at a time."""
     with _mending(index):
-        yield from parquet.scan(path(index, entry), schema, rows, columns)
+        yield from parquet.scan(path(index, entry), schema, DOCUMENTS_AT_ONCE, columns)
+
+
+def paths(models: Iterable[str], indices: Iterable[str | Path], entries: Iterable[str]) -> dict[tuple[str, str], Path]:
+    """(model, entry) -> file, of a stage with one index per model, given in the same order. Errors as `path`."""
+    of_model = dict(zip(models, indices, strict=True))
+    return {(model, entry): path(of_model[model], entry) for model, entry in product(of_model, entries)}
 
 
 @contextmanager

@@ -180,8 +180,9 @@ def batches_against_alone(tokens: pa.Table, store: Store, *, model: str, entry: 
 
 def _sampled(tokens: pa.Table, store: Store, count: int) -> tuple[pa.Table, pa.Table]:
     """The requests of some documents of an entry, and the sample of them that is asked alone."""
-    if len(tokens) > _DOCUMENTS_AT_ONCE:  # the sample of all is that of the samples of parts
-        parts = [tokens.slice(start, _DOCUMENTS_AT_ONCE) for start in range(0, len(tokens), _DOCUMENTS_AT_ONCE)]
+    at_once = entry_files.DOCUMENTS_AT_ONCE
+    if len(tokens) > at_once:  # the sample of all is that of the samples of parts
+        parts = [tokens.slice(start, at_once) for start in range(0, len(tokens), at_once)]
         tokens = pa.concat_tables(part.take(pc.unique(_sample(part, store, count)[1]["document"])) for part in parts)
     return _sample(tokens, store, count)
 
@@ -226,7 +227,7 @@ def assemble(tokens: pa.Table, store: Store, *, asked: str) -> pa.Table:
 
 def scan(tokens: str | Path, entry: str) -> Iterator[pa.Table]:
     """The TOKENS rows of an entry that the index `tokens` lists, as many at a time as fit in memory as requests."""
-    return entry_files.scan(tokens, entry, TOKENS, _DOCUMENTS_AT_ONCE, ASKED)
+    return entry_files.scan(tokens, entry, TOKENS, ASKED)
 
 
 def summed(timings: Sequence[pa.Table]) -> pa.Table:
@@ -246,7 +247,6 @@ def keys(tokens: pa.Table, store: Store) -> pa.Array:
 
 MAXIMA = ("peak_bytes", "peak_flops")  # of TIMINGS: shards do not add up
 ASKED = ["model", "task", "doc_id", "kind", "contexts", "continuations", "token_types", "offsets", "passage", "generation"]  # of TOKENS
-_DOCUMENTS_AT_ONCE = 10_000
 _NOTHING_ASKED: dict[str, Any] = {
     "engine": None,
     "device": None,

@@ -80,10 +80,10 @@ def _cache_numbers(folder: Path) -> int | None:
     """Numbers that attention keeps per token: a key and a value for each layer and key-value head; None where the model does not say."""
     config = architecture.config_json(folder)
     config = config.get("text_config") or config
-    layers, heads, width = (
-        next((config[name] for name in names if config.get(name)), None)
-        for names in (("num_hidden_layers", "n_layer"), ("num_attention_heads", "n_head"), ("hidden_size", "n_embd"))
-    )
-    if not layers or not heads or not width:
-        return None
-    return 2 * layers * (config.get("num_key_value_heads") or heads) * (config.get("head_dim") or width // heads)
+
+    def number(*names: str) -> int:
+        return next((config[name] for name in names if isinstance(config.get(name), int)), 0)
+
+    layers, heads = number("num_hidden_layers", "n_layer"), number("num_attention_heads", "n_head")
+    width = number("head_dim") or number("hidden_size", "n_embd") // max(heads, 1)
+    return 2 * layers * (number("num_key_value_heads") or heads) * width or None
