@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from snakeval.engine.decode import FEWEST
 from snakeval.engine.kv_cache import LEVELS, PRECISIONS, Rounded, States
 from snakeval.engine.protocol import TableEngine
 from snakeval.errors import UserError
@@ -44,6 +45,21 @@ def test_8_bits_take_a_quarter_of_float32():
     like = torch.ones(1, 2, 1, 64)
     size = {of: sum(x.nelement() * x.element_size() for x in vars(of(like, 8, 100)).values()) for of in (States, Rounded)}
     assert size[Rounded] / size[States] == pytest.approx(1 / 4 + 1 / 64)
+    assert size == {of: 8 * 100 * of.token_bytes(like) for of in size}
+
+
+@pytest.mark.parametrize(("rows", "memory", "width"), [(20, None, 20), (60, None, 50), (60, 40.5, 40), (60, 1.0, FEWEST), (60, 999.0, 50)])
+def test_as_many_texts_at_a_time_as_memory_is_meant_for(monkeypatch, rows, memory, width):
+    asks = prompts(count=50, new=3)
+    longest = max(len(context) for context in asks["context"].to_pylist()) - 40 + 3  # the header is kept once for all
+    config = tiny.causal("llama").config
+    row = longest * config.num_hidden_layers * 2 * config.num_key_value_heads * config.head_dim * 4
+    expected = tiny.answers(tiny.engine("llama", path="padded"), asks)
+    widths, make = set(), States.__init__
+    monkeypatch.setattr(States, "__init__", lambda self, like, slots, capacity: widths.add(slots) or make(self, like, slots, capacity))
+    engine = tiny.engine("llama", path="packed", rows=rows, memory=memory and int(memory * row))
+    assert tiny.answers(engine, asks) == expected
+    assert widths == {2, width}  # of the check, and of the run
 
 
 @pytest.mark.parametrize("static", [True, False])

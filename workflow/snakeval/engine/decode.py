@@ -1,8 +1,8 @@
 """Texts generated in one wide batch: whenever rows end, others take their place.
 
 A row's own keys and values lie in a slot; those of headers above it are met once for all rows below (`attention.Layout.pasts`). A step of
-64 rows takes hardly longer than one of 16, so the batch is kept full: rows wait in line, and enter together when a quarter of the slots
-is free.
+256 rows takes less than twice as long as one of 64, so the batch is as wide as memory allows and is kept full: rows wait in line, and
+enter together when a quarter of the slots is free.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,21 +21,26 @@ from snakeval.engine.sampling import Row
 from snakeval.errors import UserError
 
 GROWTH = 128  # tokens by which slots grow
+FEWEST = 32  # slots, whatever memory they take
 
 
 @dataclass
 class Slots:
     """The rows being written, and per layer their keys and values. Row i lies in slot i."""
 
-    width: int  # rows at most
-    states: type[States]
-    capacity: int = 0  # tokens for which a slot has room from the start; it grows beyond that
+    room: Room
+    most: int  # rows
+    longest: int  # tokens that a slot may come to hold
+    width: int = field(init=False)  # slots; once the first row shows what a token takes, as many as memory is meant for
     rows: list[Row] = field(default_factory=list)
     pasts: list[tuple[Past, ...]] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)  # position of a slot's first token
     lengths: list[int] = field(default_factory=list)  # tokens in a slot
     keys: list[States] = field(default_factory=list)
     values: list[States] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.width = min(self.most, FEWEST)
 
     def admit(self, row: Row, segment: Segment, past: Past, rows: slice) -> None:
         """Put a row, whose own prompt's keys and values are `rows` of `past`, into the next slot."""
@@ -62,7 +67,8 @@ class Slots:
 
     def halve(self) -> list[Row]:
         """Half the slots. Gives the rows that lose theirs; those without a token were entering and are not among them."""
-        self.width = max(1, min(self.width, len(self.rows) or self.width) // 2)
+        self.most = max(1, min(self.most, len(self.rows) or self.most) // 2)
+        self.width = min(self.most, max(1, self.width // 2))
         lost = []
         for slot in reversed(range(len(self.rows))):
             if slot >= self.width or not self.rows[slot].tokens:
@@ -79,8 +85,12 @@ class Slots:
 
     def _reserve(self, past: Past, capacity: int) -> None:
         if not self.keys:
-            room = max(self.capacity, capacity)
-            self.keys, self.values = ([self.states(state, self.width, room) for state in states] for states in (past.keys, past.values))
+            states = PRECISIONS[self.room.dtype]
+            per_row = self.longest * sum(states.token_bytes(state) for state in (*past.keys, *past.values))
+            fitting = self.most if self.room.memory is None else self.room.memory // per_row
+            self.width = min(self.most, max(self.width, fitting))
+            capacity = max(capacity, self.longest if self.room.static else 0)
+            self.keys, self.values = ([states(state, self.width, capacity) for state in kept] for kept in (past.keys, past.values))
         self._grow(capacity)
 
     def _grow(self, capacity: int) -> None:
@@ -122,7 +132,7 @@ def generate(
     if empty := ending.of(rows):  # no token was asked for
         yield empty
     waiting = [row for row in reversed(rows) if not row.ended]
-    slots = Slots(min(room.rows, len(waiting)), PRECISIONS[room.dtype], longest if room.static else 0)
+    slots = Slots(room, min(room.rows, len(waiting)), longest)
     while waiting or slots.rows:
         free = slots.width - len(slots.rows)
         entering: list[Row] = []
@@ -136,7 +146,7 @@ def generate(
             else:
                 _advance(slots, passes)
         except torch.OutOfMemoryError as error:
-            if slots.width == 1:
+            if slots.most == 1:
                 remedies = "lower tokens_per_batch, set kv_cache_dtype to int8, or use more GPUs (tensor_parallel)"
                 raise UserError(f"engine: out of memory for a single text; {remedies}") from error
             back = [row for row in entering if not row.tokens] + slots.halve()

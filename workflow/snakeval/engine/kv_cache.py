@@ -14,6 +14,11 @@ class States:
         """`like`: states [1, key-value heads, tokens, width]."""
         self._data = like.new_zeros(slots, like.shape[1], capacity, like.shape[3])
 
+    @staticmethod
+    def token_bytes(like: torch.Tensor) -> int:
+        """What a token in one slot takes."""
+        return like.shape[1] * like.shape[3] * like.element_size()
+
     @property
     def capacity(self) -> int:
         return self._data.shape[2]
@@ -52,6 +57,10 @@ class Rounded(States):
         self._data = torch.zeros(slots, like.shape[1], capacity, like.shape[3], dtype=torch.int8, device=like.device)
         self._unit = like.new_zeros(slots, like.shape[1], capacity, 1)
 
+    @staticmethod
+    def token_bytes(like: torch.Tensor) -> int:
+        return like.shape[1] * (like.shape[3] + like.element_size())
+
     def write(self, slots: int | torch.Tensor, tokens: slice | torch.Tensor, states: torch.Tensor) -> None:
         unit = states.abs().amax(-1, keepdim=True) / LEVELS
         self._data[slots, :, tokens] = (states / unit.clamp(min=torch.finfo(unit.dtype).tiny)).round().to(torch.int8)
@@ -80,7 +89,8 @@ PRECISIONS: dict[str, type[States]] = {"auto": States, "int8": Rounded}
 class Room:
     """What texts get while they are written."""
 
-    rows: int  # texts at a time
+    rows: int  # texts at a time, at most
+    memory: int | None = None  # bytes for their keys and values; None: until memory runs out, which only a GPU survives
     dtype: str = "auto"  # one of PRECISIONS
     static: bool = False  # room for the longest text from the start, so that memory runs out then or never
 

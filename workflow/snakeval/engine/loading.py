@@ -29,9 +29,11 @@ DEFAULTS: dict[str, Any] = {
     "tokens_per_batch": None,  # new tokens of one forward pass; null: 1,024 on a CPU, from free memory on a GPU
     "kv_cache_dtype": "auto",  # auto (as computed), int8: of texts being written
     "static_kv_cache": False,  # room for the longest text from the start
-    "rows": None,  # texts generated at a time; null: 64 on a CPU, 256 on a GPU, fewer where memory runs out
+    "rows": 256,  # texts generated at a time, at most; fewer where memory is short
     "tokenizer": None,  # folder; null: the model's own
 }
+
+KV_CACHE_BYTES = 2**31  # on a CPU, of texts being written
 
 
 def load(folder: str | Path, settings: dict[str, Any] | None = None) -> Engine:
@@ -67,8 +69,8 @@ def load_here(folder: Path, chosen: dict[str, Any]) -> Engine:
     max_length = chosen["max_length"] or architecture.max_length(configuration, tokenizer, family)
     counters = Counters()
     budget = agreed(chosen["tokens_per_batch"] or _tokens_per_batch(model))
-    rows = chosen["rows"] or (256 if model.device.type == "cuda" else 64)
-    room = Room(rows, chosen["kv_cache_dtype"], chosen["static_kv_cache"])
+    memory = None if model.device.type == "cuda" else KV_CACHE_BYTES
+    room = Room(chosen["rows"], memory, chosen["kv_cache_dtype"], chosen["static_kv_cache"])
     path: Answering
     if family == "causal":
         path = Causal(model, Ending.of_model(model, tokenizer), counters, budget, room, chosen["path"])
