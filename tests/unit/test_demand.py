@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from snakeval import demand, parquet
+from snakeval.engine import loading
 from snakeval.schemas import ENTRY_FILES, MODEL_FILES
 
 
@@ -21,10 +22,16 @@ def made(tmp_path):
 
 
 def test_memory(made):
-    once = demand.memory_mb(*made, gpus=1, attempt=1)
+    how = {"gpus": 1, "processes": 1, "attempt": 1}
+    once = demand.memory_mb(*made, **how)
     assert 19_000 <= once < 22_000
-    assert demand.memory_mb(*made, gpus=1, attempt=3) == pytest.approx(3 * once, abs=3)
-    assert demand.memory_mb(*made, gpus=0, attempt=1) > once
+    assert demand.memory_mb(*made, **how | {"attempt": 3}) == pytest.approx(3 * once, abs=3)
+    assert demand.memory_mb(*made, **how | {"processes": 4, "gpus": 4}) == pytest.approx(once + 3 * demand.PROGRAM_MB, rel=0.01)
+    assert demand.memory_mb(*made, **how | {"gpus": 0}) == pytest.approx(once + 32_000 + demand.TEXTS_MB, abs=3)
+
+
+def test_texts_on_a_cpu_get_the_memory_that_the_engine_allows_them():
+    assert pytest.approx(loading.KV_CACHE_BYTES, rel=0.01) == demand.TEXTS_MB * 1e6
 
 
 def test_minutes(made):
@@ -37,4 +44,4 @@ def test_minutes(made):
 
 def test_nothing_is_known_before_the_tables_are_made(made, tmp_path):
     with pytest.raises(FileNotFoundError):
-        demand.memory_mb(tmp_path / "absent.parquet", made[1], gpus=1, attempt=1)
+        demand.memory_mb(tmp_path / "absent.parquet", made[1], gpus=1, processes=1, attempt=1)

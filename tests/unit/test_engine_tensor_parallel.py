@@ -60,8 +60,8 @@ def program(folder: Path, settings: dict, then: str = "") -> list[str]:
     return [sys.executable, "-c", textwrap.dedent(PROGRAM.format(**names, then=then))]
 
 
-def run(folder: Path, **settings) -> subprocess.CompletedProcess:
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+def run(folder: Path, code: str = "", **settings) -> subprocess.CompletedProcess:
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "PYTHONPATH": code}
     return subprocess.run(program(folder, settings), capture_output=True, text=True, timeout=300, env=environment, check=False)
 
 
@@ -85,7 +85,33 @@ def test_two_processes_answer_as_one(folder, path):
 def test_an_architecture_that_cannot_be_cut_is_an_error(folder):
     done = run(folder / "gpt2", dtype="float32", tensor_parallel=2)
     assert done.returncode == 1
-    assert "UserError" in done.stderr and "tensor" in done.stderr.lower()
+    assert "transformers cannot load it (tensor_parallel: 2): ValueError" in done.stderr and "Traceback" not in done.stderr
+
+
+SMALL_MEMORY = """
+import sys
+sys.path.insert(0, {workflow!r})
+import torch
+from snakeval.engine.passes import Passes
+
+if ("snakeval.engine.tensor_parallel" in sys.orig_argv) == {follower}:
+    forward = Passes.forward
+
+    def with_little(self, tokens, positions, layout):
+        if len(tokens) > 50:  # more than the check of the engine asks for
+            raise torch.OutOfMemoryError("no more")
+        return forward(self, tokens, positions, layout)
+
+    Passes.forward = with_little
+"""
+
+
+@pytest.mark.parametrize("follower", [False, True])
+def test_one_of_them_without_memory_ends_all_instead_of_trying_alone(folder, tmp_path, follower):
+    (tmp_path / "sitecustomize.py").write_text(SMALL_MEMORY.format(workflow=str(HERE.parents[1] / "workflow"), follower=follower))
+    done = run(folder / "llama", str(tmp_path), dtype="float32", path="packed", tensor_parallel=2)
+    assert done.returncode == 1
+    assert "out of memory on one GPU of several" in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("victim", ["leader", "follower"])

@@ -150,7 +150,8 @@ def memory_of_model(wildcards, input, attempt):
     """Resources function: MB of host memory for asking a model."""
     from snakeval import demand  # imports what plans and most jobs do without
 
-    return demand.memory_mb(input.model, input.tokens, gpus=RUN.config.models[wildcards.model].gpus, attempt=attempt)
+    model = RUN.config.models[wildcards.model]
+    return demand.memory_mb(input.model, input.tokens, gpus=model.gpus, processes=model.tensor_parallel, attempt=attempt)
 
 
 def minutes_of_model(wildcards, input, attempt):

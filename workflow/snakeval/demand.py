@@ -13,13 +13,14 @@ import pyarrow.parquet as pq
 from snakeval import parquet
 from snakeval.schemas import ENTRY_FILES, MODEL_FILES
 
-PROGRAM_MB = 3000  # Python with torch and CUDA's share of the host's memory
+PROGRAM_MB = 3000  # a process: Python with torch, and CUDA's share of the host's memory or, on a CPU, activations
+TEXTS_MB = 2150  # on a CPU: keys and values of texts being written, as `engine.loading` limits them
 START_MINUTES = 15.0  # environment, weights from a shared file system, check of the engine
 SECONDS_ON_GPU, SECONDS_ON_CORE = 0.02, 20.0  # per document and gigabyte of weights
 
 
-def memory_mb(model_files: str | Path, tokens: str | Path, *, gpus: int, attempt: int) -> int:
-    """Host memory of one job in MB. `model_files`: a MODEL_FILES table; `tokens`: the index of the token files.
+def memory_mb(model_files: str | Path, tokens: str | Path, *, gpus: int, processes: int, attempt: int) -> int:
+    """Host memory of one job in MB. `model_files`: a MODEL_FILES table; `tokens`: the index of the token files; `processes`: of the model.
 
     Weights pass through the host's memory on their way to a GPU; on a CPU they may also be held in another precision. Raises
     FileNotFoundError while one of the tables is not made yet.
@@ -27,7 +28,8 @@ def memory_mb(model_files: str | Path, tokens: str | Path, *, gpus: int, attempt
     files = _files(tokens)
     weights = _bytes(model_files) * (1 if gpus else 3)
     largest = max((path.stat().st_size for path in files), default=0)  # compressed; token ids take about ten times that in memory
-    return int((PROGRAM_MB + (weights + 20 * largest) / 1e6) * attempt)
+    own = PROGRAM_MB + (0 if gpus else TEXTS_MB) + 20 * largest / 1e6
+    return int((processes * own + weights / 1e6) * attempt)
 
 
 def minutes(model_files: str | Path, tokens: str | Path, *, gpus: int, threads: int, shards: int, attempt: int) -> int:

@@ -16,6 +16,7 @@ from snakeval.engine.asks import Answer, Ask
 from snakeval.engine.attention import Layout, Part, Past, Score, Window, additive, partial
 from snakeval.engine.ending import Ending
 from snakeval.engine.kv_cache import PRECISIONS, Room, States
+from snakeval.engine.memory import before_retry
 from snakeval.engine.passes import Passes, Segment
 from snakeval.engine.sampling import Row
 from snakeval.errors import UserError
@@ -151,7 +152,7 @@ def generate(
                 raise UserError(f"engine: out of memory for a single text; {remedies}") from error
             back = [row for row in entering if not row.tokens] + slots.halve()
             waiting += [sampling.start(row.ask, row.ask.context) for row in reversed(back)]
-            torch.cuda.empty_cache()
+            before_retry(error)
             continue
         if answers := ending.of(slots.rows):
             for slot in reversed([slot for slot, row in enumerate(slots.rows) if row.ended]):

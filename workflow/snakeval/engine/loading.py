@@ -117,7 +117,8 @@ def _from_pretrained(loader: Any, folder: Path, settings: dict[str, Any]) -> Any
     except (torch.OutOfMemoryError, MemoryError):
         raise
     except Exception as error:  # the files may hold anything
-        raise UserError(f"{folder}: transformers cannot load it: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        how = f" (tensor_parallel: {settings['tensor_parallel']})" if settings["tensor_parallel"] > 1 else ""
+        raise UserError(f"{folder}: transformers cannot load it{how}: {type(error).__name__}: {' '.join(str(error).split())}") from error
     return (model if placement else model.to(device)).eval()
 
 

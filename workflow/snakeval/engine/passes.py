@@ -14,6 +14,7 @@ import torch
 
 from snakeval.engine import last_layer
 from snakeval.engine.attention import Group, Layout, Past, Prefill
+from snakeval.engine.memory import before_retry
 from snakeval.engine.protocol import Counters
 from snakeval.engine.trie import common_length
 
@@ -76,10 +77,10 @@ class Passes:
             return self._in_pieces(segments[0], self.budget, read, keep)
         try:
             return self._run(segments, read, keep)
-        except torch.OutOfMemoryError:
+        except torch.OutOfMemoryError as error:
             if len(segments) > 1 or segments[0].allowed is not None or len(segments[0].tokens) < 2 * SMALLEST_PIECE:
                 raise
-        torch.cuda.empty_cache()
+            before_retry(error)
         return self._in_pieces(segments[0], len(segments[0].tokens) // 2, read, keep)
 
     def _run(self, segments: list[Segment], read: np.ndarray, keep: bool) -> tuple[torch.Tensor, Past | None]:

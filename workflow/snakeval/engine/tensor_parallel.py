@@ -26,10 +26,11 @@ import torch
 import torch.distributed
 
 from snakeval.engine.protocol import Counters, Engine
+from snakeval.errors import UserError
 
 _LENGTH = 8  # bytes that tell how long a message is
 _PATIENCE = timedelta(hours=2)  # of a process that waits for the others; weights on a slow disk take long to load
-_GRACE = 30.0  # seconds that a failing follower leaves its leader, whom the same befalls, to say so
+_GRACE = 10.0  # seconds that a failing follower leaves its leader, whom the same befalls, to say so
 
 
 class Leader:
@@ -113,8 +114,11 @@ def follow(told: IO[bytes]) -> None:
             what, asks = messages.get()
             for _ in {"plan": engine.plan, "answer": engine.answer, "alone": engine.alone}[what](asks):
                 pass
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        if isinstance(error, UserError):
+            print(f"error: {error}", file=sys.stderr)
+        else:
+            traceback.print_exc()
         time.sleep(_GRACE)
         os._exit(1)
 
@@ -154,9 +158,12 @@ def _path() -> str:
 
 def _send(pipe: IO[bytes] | None, message: bytes | pa.Buffer) -> None:
     assert pipe is not None
-    pipe.write(len(message).to_bytes(_LENGTH, "little"))
-    pipe.write(message)
-    pipe.flush()
+    try:
+        pipe.write(len(message).to_bytes(_LENGTH, "little"))
+        pipe.write(message)
+        pipe.flush()
+    except BrokenPipeError:
+        raise UserError("engine: a process of the model has ended; its own message is above") from None
 
 
 def _receive(pipe: IO[bytes]) -> bytes:
