@@ -1,7 +1,8 @@
 """The engine beside lm-evaluation-harness's `hf` backend: the same model, the same requests, in one process, turn and turn about.
 
     python benchmarks/engine.py                            # the whole table, about ten minutes on two cores
-    python benchmarks/engine.py --documents 100            # shortened
+    python benchmarks/engine.py --documents 100            # of each work
+    python benchmarks/engine.py --small --documents 100 1000 10000 --theirs-up-to 1000 --only mmlu   # how the ratio grows
     python benchmarks/engine.py --only mmlu gsm8k --dtype bfloat16
 
 Tokenising and planning count on both sides; loading the model does not. Checks that both give the same answers and prints a table:
@@ -94,7 +95,10 @@ def agreement(work: Work, reference: list, found: list) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--documents", type=int, help="of each work; by default " + ", ".join(map(str, SIZES.values())))
+    parser.add_argument("--documents", type=int, nargs="*", default=[None], help=f"of each work; by default {[*SIZES.values()]}")
+    parser.add_argument(
+        "--theirs-up-to", type=int, default=10**9, help="documents; of more, lm-evaluation-harness is taken to need as long each"
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--dtype", default="float32")
@@ -110,7 +114,8 @@ def main() -> None:
         make_model(Path(folder), small=options.small)
         loaded = engine.load(folder, {"dtype": options.dtype})
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        chosen = [w for w in works(options.documents) if not options.only or any(part.lower() in w.name.lower() for part in options.only)]
+        every = [work for together in zip(*map(works, options.documents), strict=True) for work in together]
+        chosen = [w for w in every if not options.only or any(part.lower() in w.name.lower() for part in options.only)]
         runs: dict[str, Callable[[Work], list]] = {"ours": lambda work: ours(loaded, tokenizer, work)}
         if not options.ours_only:
             from lm_eval.models.huggingface import HFLM
@@ -122,21 +127,24 @@ def main() -> None:
         print(f"{options.dtype}, {options.threads} threads, {loaded.peak_flops / 1e9:.0f} GFLOP/s at most, {loaded.description}\n")
         print("| work | documents | lm-eval s | ours s | ratio | tokens | tokens/s | share of peak | agreement |")
         print("|---|---|---|---|---|---|---|---|---|", flush=True)
+        each: dict[str, float] = {}  # seconds of a document there, of the most documents tried
         for work in chosen:
-            times: dict[str, list[float]] = {side: [] for side in runs}
+            times: dict[str, list[float]] = {side: [] for side in runs if side == "ours" or work.documents <= options.theirs_up_to}
             answers: dict[str, list] = {}
             for _ in range(options.repeats):
-                for side, run in runs.items():
+                for side in times:
                     before = loaded.counters.computed_tokens + loaded.counters.generated_tokens
                     started = time.perf_counter()
-                    answers[side] = run(work)
+                    answers[side] = runs[side](work)
                     times[side].append(time.perf_counter() - started)
                     tokens = loaded.counters.computed_tokens + loaded.counters.generated_tokens - before
             mine = statistics.median(times["ours"])
-            base = statistics.median(times["lm_eval"]) if "lm_eval" in times else float("nan")
+            if "lm_eval" in times:
+                each[work.name] = statistics.median(times["lm_eval"]) / work.documents
+            base, about = each.get(work.name, float("nan")) * work.documents, "" if "lm_eval" in times else "≈ "
             share = loaded.flops_per_token * tokens / mine / loaded.peak_flops
             verdict = agreement(work, answers["lm_eval"], answers["ours"]) if "lm_eval" in answers else ""
-            cells = f"{base:.2f} | {mine:.2f} | {base / mine:.1f} | {tokens} | {tokens / mine:.0f} | {share:.0%} | {verdict}"
+            cells = f"{about}{base:.2f} | {mine:.2f} | {about}{base / mine:.1f} | {tokens} | {tokens / mine:.0f} | {share:.0%} | {verdict}"
             print(f"| {work.name} | {work.documents} | {cells} |", flush=True)
 
 
