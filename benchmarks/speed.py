@@ -14,16 +14,18 @@ SECTIONS = {
     "Inference": (
         "The inference phase alone, tokenising and planning included, loading the model not; model of 34 M parameters, float32. Both sides "
         "take turns in one process; medians. *Share of peak*: the layers' matrix products over the tokens computed, against a large matrix "
-        "product of the same machine; attention and the head come on top. Nothing is shared in rolling perplexity: there both sides do the same products and the "
-        "same attention, and what is left to save is padding and the head's passes over memory.",
+        "product of the same machine; attention and the head come on top. Nothing is shared in rolling perplexity: there both sides do the "
+        "same products and the same attention, and what is left to save is padding and the head's passes over memory.",
         [["engine.py"]],
     ),
     "More documents": (
         "The same with a model of 2 M parameters, so that it ends: what documents share is paid once, so the ratio grows with their number "
         "until the shared part no longer counts. ≈: lm-eval taken to need as long for each document as with 1,000 of them.",
         [
-            ["engine.py", "--small", "--repeats", "1", "--documents", "100", "1000", "10000"]
-            + ["--theirs-up-to", "1000", "--only", "MMLU", "HellaSwag", "GSM8K"]
+            [
+                *("engine.py", "--small", "--repeats", "1", "--documents", "100", "1000", "10000"),
+                *("--theirs-up-to", "1000", "--only", "MMLU", "HellaSwag", "GSM8K"),
+            ]
         ],
     ),
     "The whole command": (

@@ -24,7 +24,7 @@ def definition(query, key, value, score, allowed):
 
 
 @pytest.mark.parametrize("softcap", [None, 2.0])
-@pytest.mark.parametrize("how", ["all", "causal", "mask"])
+@pytest.mark.parametrize("how", ["all", "causal", "mask", "keys"])
 @pytest.mark.parametrize("heads", [(4, 4), (4, 2), (4, 1)])
 def test_a_part_gives_output_and_log_sum_exp(softcap, how, heads):
     query, key, value = states(2, heads[0], 7, 16), states(2, heads[1], 7, 16, seed=1), states(2, heads[1], 7, 16, seed=2)
@@ -33,8 +33,10 @@ def test_a_part_gives_output_and_log_sum_exp(softcap, how, heads):
         allowed = allowed.tril()
     if how == "mask":
         allowed = (states(2, 1, 7, 7, seed=3) > 0) | torch.eye(7, dtype=torch.bool)
+    if how == "keys":  # the same for every query of a sequence
+        allowed = (states(2, 1, 1, 7, seed=3) > 0) | (torch.arange(7) == 2)
     score = Score(0.3, softcap)
-    mask = attention.additive(allowed, query.dtype) if how == "mask" else None
+    mask = attention.additive(allowed, query.dtype) if how in ("mask", "keys") else None
     found = attention.partial(query, key, value, score, mask, causal=how == "causal")
     for a, b in zip(found, definition(query, key, value, score, allowed), strict=True):
         torch.testing.assert_close(a.double(), b, atol=1e-5, rtol=1e-5)

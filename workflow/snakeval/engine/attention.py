@@ -172,6 +172,8 @@ def partial(
     query [batch, heads, queries, width]; key and value [batch, key-value heads, keys, width]; `mask` is added to the scores. A query that
     sees no key at all gives an arbitrary result.
     """
+    if query.shape[1] > key.shape[1] and not causal and (mask is None or mask.shape[-2] == 1):
+        return _grouped(query, key, value, score, mask)
     if score.softcap is not None or query.shape[-1] != value.shape[-1]:
         return _plain(query, key, value, score, mask, causal)
     if query.device.type == "cpu":
@@ -189,6 +191,16 @@ def partial(
     else:
         return _plain(query, key, value, score, mask, causal)
     return output.transpose(1, 2), lse[..., : query.shape[2]].transpose(1, 2)
+
+
+def _grouped(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, score: Score, mask: torch.Tensor | None) -> Part:
+    """Where all queries see the same keys, the heads that share a key-value head are to it but more queries: its keys are read once, and
+    copied for no kernel."""
+    batch, heads, queries, width = query.shape
+    shared = key.shape[1]
+    output, lse = partial(query.reshape(batch, shared, heads // shared * queries, width), key, value, score, mask)
+    output = output.unflatten(1, (heads // shared, queries)).permute(0, 2, 3, 1, 4).flatten(2, 3)
+    return output, lse.unflatten(1, (heads // shared, queries)).permute(0, 2, 3, 1).flatten(2, 3)
 
 
 def additive(allowed: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -44,7 +44,7 @@ class Cost:
 
 
 def summed(timings: list[dict], standings: list[Standing], provenance: dict) -> dict:
-    """{"models": Cost per model in the order of `standings`, "csv": per entry, "csv_models": per model}."""
+    """{"models": Cost per model in the order of `standings`, "csv": text, a line per model and entry}."""
     configured = {line["model"]: line.get("settings", {}).get("dtype", "") for line in provenance.get("models", [])}
     lines = []
     for standing in standings:
