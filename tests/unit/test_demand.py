@@ -27,7 +27,7 @@ def test_memory(made):
     assert 19_000 <= once < 22_000
     assert demand.memory_mb(*made, **how | {"attempt": 3}) == pytest.approx(3 * once, abs=3)
     assert demand.memory_mb(*made, **how | {"processes": 4, "gpus": 4}) == pytest.approx(once + 3 * demand.PROGRAM_MB, rel=0.01)
-    assert demand.memory_mb(*made, **how | {"gpus": 0}) == pytest.approx(once + 32_000 + demand.TEXTS_MB, abs=3)
+    assert demand.memory_mb(*made, **how | {"gpus": 0}) == pytest.approx(once + 64_000 + demand.TEXTS_MB, abs=3)
 
 
 def test_texts_on_a_cpu_get_the_memory_that_the_engine_allows_them():

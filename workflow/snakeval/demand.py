@@ -22,11 +22,11 @@ SECONDS_ON_GPU, SECONDS_ON_CORE = 0.02, 20.0  # per document and gigabyte of wei
 def memory_mb(model_files: str | Path, tokens: str | Path, *, gpus: int, processes: int, attempt: int) -> int:
     """Host memory of one job in MB. `model_files`: a MODEL_FILES table; `tokens`: the index of the token files; `processes`: of the model.
 
-    Weights pass through the host's memory on their way to a GPU; on a CPU they may also be held in another precision. Raises
-    FileNotFoundError while one of the tables is not made yet.
+    Weights pass through the host's memory on their way to a GPU; on a CPU they may be held in another precision, and laid out a second
+    time. Raises FileNotFoundError while one of the tables is not made yet.
     """
     files = _files(tokens)
-    weights = _bytes(model_files) * (1 if gpus else 3)
+    weights = _bytes(model_files) * (1 if gpus else 5)
     largest = max((path.stat().st_size for path in files), default=0)  # compressed; token ids take about ten times that in memory
     own = PROGRAM_MB + (0 if gpus else TEXTS_MB) + 20 * largest / 1e6
     return int((processes * own + weights / 1e6) * attempt)

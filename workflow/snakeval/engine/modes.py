@@ -5,7 +5,7 @@ from typing import Any
 
 from transformers import AttentionInterface
 
-from snakeval.engine import elementwise, last_layer
+from snakeval.engine import elementwise, last_layer, linear
 from snakeval.engine.attention import attend
 
 PACKED = "snakeval"
@@ -23,10 +23,11 @@ class Modes:
 
     def __post_init__(self) -> None:
         self.own_attention = self.model.config._attn_implementation
-        self.replacements = [*elementwise.replacements(self.model), *last_layer.replacements(self.model)]
+        # Where two replace the same module, the later one stands.
+        self.replacements = [*elementwise.replacements(self.model), *linear.replacements(self.model), *last_layer.replacements(self.model)]
 
     def packed(self) -> None:
-        """Attention in parts, fewer passes over memory, and of the last layer what is read."""
+        """Attention in parts, fewer passes over memory, faster products, and of the last layer what is read."""
         if self.model.config._attn_implementation != PACKED:
             self.model.set_attn_implementation(PACKED)
             elementwise.install(self.replacements)
