@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+import textwrap
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,8 +20,8 @@ SECTIONS = {
         [["engine.py"]],
     ),
     "More documents": (
-        "The same with a model of 2 M parameters, so that it ends: what documents share is paid once, so the ratio grows with their number "
-        "until the shared part no longer counts. ≈: lm-eval taken to need as long for each document as with 1,000 of them.",
+        "The same with a model of 2 M parameters, so that it ends. What documents share is paid once; from about 100 of them on that hardly "
+        "counts, and both sides take time in proportion. ≈: lm-eval taken to need as long for each document as with 1,000 of them.",
         [
             [
                 *("engine.py", "--small", "--repeats", "1", "--documents", "100", "1000", "10000"),
@@ -54,7 +55,7 @@ def main() -> None:
         SECTIONS["Inference"][1].append(["engine.py", "--dtype", "bfloat16"])
     parts = ["# Speed beside lm-evaluation-harness", f"`make bench` writes this page. {machine()}"]
     for title, (text, commands) in SECTIONS.items():
-        parts += [f"## {title}", text]
+        parts += [f"## {title}", textwrap.fill(text, 140)]
         for command in commands:
             print("python benchmarks/" + " ".join(command), file=sys.stderr, flush=True)
             done = subprocess.run([sys.executable, str(HERE / command[0]), *command[1:]], stdout=subprocess.PIPE, text=True, check=True)
