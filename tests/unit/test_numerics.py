@@ -9,7 +9,7 @@ import pytest
 import torch
 from engine_models import VOCABULARY, causal, engine_of
 
-from snakeval import infer
+from snakeval import entry_files, infer
 from snakeval.infer import ask, ask_alone, batches_against_alone
 from snakeval.schemas import NUMERICS, TOKENS
 from snakeval.store import Store
@@ -73,7 +73,7 @@ def test_a_sample_of_whole_documents_whatever_their_order_and_the_shards(tmp_pat
 def test_the_sample_of_a_large_entry_is_found_in_parts(tmp_path, monkeypatch):
     tokens, store = _tokens(), Store(tmp_path, "model")
     whole = infer._sampled(tokens, store, 8)[1]
-    monkeypatch.setattr(infer, "_DOCUMENTS_AT_ONCE", 40)
+    monkeypatch.setattr(entry_files, "DOCUMENTS_AT_ONCE", 40)
     asks, parts = infer._sampled(tokens, store, 8)
     assert parts["key"].equals(whole["key"]) and parts["decides"].equals(whole["decides"])
     assert len(asks) < len(tokens)
