@@ -20,7 +20,7 @@ SECTIONS = {
         [["engine.py"]],
     ),
     "More documents": (
-        "The same with a model of 2 M parameters, so that it ends. What documents share is paid once; from about 100 of them on that hardly "
+        "The same with a model of 2 M parameters, so that it ends. What documents share is paid once; from about 100 on that hardly "
         "counts, and both sides take time in proportion. ≈: lm-eval taken to need as long for each document as with 1,000 of them.",
         [
             [
