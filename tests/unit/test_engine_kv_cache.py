@@ -57,8 +57,11 @@ def test_as_many_texts_at_a_time_as_memory_is_meant_for(monkeypatch, rows, memor
     expected = tiny.answers(tiny.engine("llama", path="padded"), asks)
     widths, make = set(), States.__init__
     monkeypatch.setattr(States, "__init__", lambda self, like, slots, capacity: widths.add(slots) or make(self, like, slots, capacity))
+    capacities, grow = [], States.grow
+    monkeypatch.setattr(States, "grow", lambda self, capacity: capacities.append(capacity) or grow(self, capacity))
     engine = tiny.engine("llama", path="packed", rows=rows, memory=memory and int(memory * row))
     assert tiny.answers(engine, asks) == expected
+    assert capacities[-1] == longest  # what came before is of the check
     assert widths == {2, width}  # of the check, and of the run
 
 

@@ -96,8 +96,9 @@ class Slots:
 
     def _grow(self, capacity: int) -> None:
         if capacity > self.keys[0].capacity:
+            room = max(capacity, min(-(-capacity // GROWTH) * GROWTH, self.longest))
             for states in (*self.keys, *self.values):
-                states.grow(-(-capacity // GROWTH) * GROWTH)
+                states.grow(room)
 
 
 @dataclass
