@@ -95,7 +95,7 @@ def agreement(work: Work, reference: list, found: list) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--documents", type=int, nargs="*", default=[None], help=f"of each work; by default {[*SIZES.values()]}")
+    parser.add_argument("--documents", type=int, nargs="+", default=[None], help=f"of each work; by default {[*SIZES.values()]}")
     parser.add_argument(
         "--theirs-up-to", type=int, default=10**9, help="documents; of more, lm-evaluation-harness is taken to need as long each"
     )

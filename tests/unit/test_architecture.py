@@ -152,7 +152,10 @@ def test_the_header_of_weights(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", WHOLE[:5], WHOLE[:20], WHOLE[:-1], b"\xff" * 40, (2).to_bytes(8, "little") + b"[]", safetensors({"w": ("F32", [2], 7)})],
+    [
+        *(b"", WHOLE[:5], WHOLE[:20], WHOLE[:-1], b"\xff" * 40, (2).to_bytes(8, "little") + b"[]"),
+        *(safetensors({"w": told}) for told in (("F32", [2], 7), ("F32", 6, [0, 24]), (["F32"], [6], [0, 24]), ("F32", ["6"], [0, 24]))),
+    ],
 )
 def test_weights_that_are_not_whole_are_told(tmp_path, content):
     (tmp_path / "w").write_bytes(content)
@@ -160,7 +163,7 @@ def test_weights_that_are_not_whole_are_told(tmp_path, content):
         tensors(tmp_path / "w")
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"text_config": [1]}'])
+@pytest.mark.parametrize("content", ["", "[]", "{", "[" * 100_000, '{"text_config": [1]}'])
 def test_a_configuration_that_is_none_is_told(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
     for ask in (

@@ -23,6 +23,9 @@ _SUFFIXES = {
 }
 
 
+HEADER_BYTES = 100_000_000  # of a safetensors file at most, as its format says
+
+
 def configuration(folder: Path | str, trust_remote_code: bool = False) -> Any:
     """The model's transformers configuration. Raises UserError when there is none or it cannot be used."""
     from transformers import AutoConfig
@@ -43,7 +46,7 @@ def config_json(folder: Path | str) -> dict[str, Any]:
         config = json.loads(file.read_bytes())
     except FileNotFoundError:
         raise UserError(f"{folder}: no config.json; give a folder in the Hugging Face layout") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{file}: no JSON ({error}); fetch the model again") from None
     if not isinstance(config, dict) or not isinstance(config.get("text_config") or {}, dict):
         raise UserError(f"{file}: no configuration of a model; fetch the model again")
@@ -136,15 +139,19 @@ def tensors(file: Path) -> dict[str, dict[str, Any]]:
     try:
         with file.open("rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
-            header = json.loads(stream.read(min(length, size)))
+            header = json.loads(stream.read(min(length, HEADER_BYTES)))
         found = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
         end = 8 + length + max((tensor["data_offsets"][1] for tensor in found.values()), default=0)
-        whole = size >= end and all({"dtype", "shape"} <= tensor.keys() for tensor in found.values())
-    except (struct.error, ValueError, AttributeError, LookupError, TypeError):
+        whole = size >= end and all(_is_dtype_and_shape(tensor["dtype"], tensor["shape"]) for tensor in found.values())
+    except (struct.error, ValueError, AttributeError, LookupError, TypeError, RecursionError):
         whole = False
     if not whole:
         raise UserError(f"{file}: not whole, or no safetensors file; fetch the model again")
     return found
+
+
+def _is_dtype_and_shape(dtype: Any, shape: Any) -> bool:
+    return isinstance(dtype, str) and isinstance(shape, list) and all(isinstance(size, int) for size in shape)
 
 
 def max_length(config: Any, tokenizer: Any, family: str) -> int:
