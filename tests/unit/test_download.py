@@ -453,6 +453,21 @@ def test_loaders_of_plain_files(tmp_path, monkeypatch):
     assert child.returncode == 0, child.stderr
 
 
+def test_a_plain_file_without_documents_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    (tmp_path / "x.jsonl").touch()
+    code = textwrap.dedent(
+        """
+        import sys
+        from snakeval import download
+        subsets = {"x": {"name": None, "kwargs": {"data_files": {"test": sys.argv[1]}}, "splits": ["test"]}}
+        list(download.dataset({"source": "hf:json", "revision": None, "subsets": subsets}))
+        """
+    )
+    child = subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.jsonl")], capture_output=True, text=True)
+    assert "UserError: datasets: hf:json cannot be loaded (a file without documents)" in child.stderr
+
+
 def test_a_full_disk_is_not_tried_again():
     repository = hub.Repository("model", "org/tiny", None, "models.tiny.source")
     wrapped = RuntimeError("while writing")

@@ -115,8 +115,10 @@ def documents(
     options: dict[str, Any] = {key: value for key, value in kwargs.items() if key not in _NOT_PASSED_ON} | {"revision": at}
 
     def diagnose_loading(error: Exception) -> Trouble | None:
-        known = isinstance(error, datasets.exceptions.DatasetsError | ValueError | RuntimeError | FileNotFoundError)
+        known = isinstance(error, datasets.exceptions.DatasetsError | ValueError | RuntimeError | FileNotFoundError | StopIteration)
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if isinstance(error, StopIteration):  # its loaders look at the first line of a file without asking whether there is one
+            reason = "a file without documents"
         line = f"{repository.where}: {repository} cannot be loaded ({reason}); correct the task's subset, split or dataset_kwargs"
         return diagnose(error, repository) or (Trouble(line, passing=False) if known else None)
 
