@@ -1,5 +1,6 @@
 """Device leases: two jobs never share a device, and nobody gets less than was asked."""
 
+import io
 import os
 import subprocess
 import sys
@@ -34,8 +35,16 @@ def test_a_job_of_two_gets_both(machine):
 
 
 def test_no_gpu_wanted_hides_all(machine):
-    assert gpus.claim(0, 0, environment=machine) == []
+    told = io.StringIO()
+    assert gpus.claim(0, 0, told, environment=machine) == []
     assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
+    assert "on the CPU, though this machine shows 2 GPUs; `gpus: 1` takes one" in told.getvalue()
+
+
+def test_nothing_is_told_where_there_is_no_gpu_to_take(machine):
+    told = io.StringIO()
+    assert gpus.claim(0, 0, told, environment=machine | {"CUDA_VISIBLE_DEVICES": ""}) == []
+    assert not told.getvalue()
 
 
 def test_more_than_the_machine_has(machine):

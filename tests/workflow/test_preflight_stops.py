@@ -1,6 +1,7 @@
 """Before a model is asked: what is found stops the run or is listed, and costs no answer."""
 
 import pyarrow.parquet as pq
+import pytest
 
 
 def edit(project, name, old, new):
@@ -31,6 +32,16 @@ def test_preflight_asks_nothing_and_forecasts(unstarted):
     assert "| model | entry " in shown
     forecast = pq.read_table(unstarted.results / "tables/forecast.parquet")
     assert sorted(forecast["entry"].to_pylist()) == ["arithmetic", "boolean_expressions", "stories"]
+
+
+def test_models_on_the_cpu_share_the_cores_unless_told(unstarted):
+    tiny = {"source": "demo:tiny", "dtype": "float32"}
+    unstarted.configure(models={"a": tiny, "b": tiny | {"shards": 2}, "c": tiny | {"threads": 1}}, tasks=["boolean_expressions"])
+    unstarted.snakemake("preflight", cores=12)
+    forecast = pq.read_table(unstarted.results / "tables/forecast.parquet").to_pylist()
+    seconds = {row["model"]: row["seconds"] for row in forecast}
+    assert seconds["c"] / seconds["a"] == pytest.approx(12 // 4)
+    assert seconds["b"] == seconds["a"]
 
 
 def test_a_warning_is_shown_when_the_model_is_asked(unstarted):

@@ -146,6 +146,14 @@ def model_setting(name):
     return lambda wildcards: getattr(RUN.config.models[wildcards.model], name)
 
 
+def threads_of(name):
+    """Cores of a job that asks a model: all such jobs that compute on this machine's CPU share its cores equally, unless told otherwise."""
+    model, cores = RUN.config.models[name], workflow.resource_settings.cores
+    if model.threads or model.gpus or not cores:  # a cluster's jobs are not limited by the cores of this machine
+        return model.threads or 1
+    return max(1, cores // sum(RUN.config.models[other].shards for other in ASKED if not RUN.config.models[other].gpus))
+
+
 def memory_of_model(wildcards, input, attempt):
     """Resources function: MB of host memory for asking a model."""
     from snakeval import demand  # imports what plans and most jobs do without
@@ -154,12 +162,12 @@ def memory_of_model(wildcards, input, attempt):
     return demand.memory_mb(input.model, input.tokens, gpus=model.gpus, processes=model.tensor_parallel, attempt=attempt)
 
 
-def minutes_of_model(wildcards, input, attempt):
+def minutes_of_model(wildcards, input, threads, attempt):
     """Resources function: minutes for asking a model."""
     from snakeval import demand
 
     model = RUN.config.models[wildcards.model]
-    how = {"gpus": model.gpus, "threads": model.threads, "shards": model.shards}
+    how = {"gpus": model.gpus, "threads": threads, "shards": model.shards}
     return demand.minutes(input.model, input.tokens, attempt=attempt, **how)
 
 

@@ -59,7 +59,7 @@ rule infer:
         model=one_of(ASKED),
     conda:
         "../../envs/model.yaml"
-    threads: model_setting("threads")
+    threads: lambda wildcards: threads_of(wildcards.model)
     resources:
         gpu=model_setting("gpus"),
         mem_mb=memory_of_model,

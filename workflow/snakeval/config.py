@@ -86,8 +86,8 @@ class Model(_Section):
     """Devices one job of this model needs; 0: it runs on the CPU."""
     device: Literal["auto", "cuda", "cpu"] = "auto"
     """Where it computes; auto: on its GPUs, or on the CPU where `gpus` is 0. A device that is not there is an error."""
-    threads: Annotated[int, Field(ge=1)] = 1
-    """CPU cores one job of this model uses."""
+    threads: Annotated[int, Field(ge=1)] | None = None
+    """CPU cores one job of this model uses; null: an equal share of `--cores` where it computes on the CPU, 1 with GPUs or on a cluster."""
     shards: Annotated[int, Field(ge=1)] = 1
     """Jobs that share this model's requests, each with GPUs of its own, on any machines. Changes speed, not answers."""
     tensor_parallel: Annotated[int, Field(ge=1)] = 1

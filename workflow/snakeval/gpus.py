@@ -21,9 +21,11 @@ def claim(wanted: int, granted: int, terminal: TextIO | None = None, environment
     """Locks on `wanted` devices, whose names are put into CUDA_VISIBLE_DEVICES; keep them referenced while the devices are used.
 
     Waits while other jobs hold the devices. `granted` is what Snakemake gave the job: it silently gives less than was asked when the run's
-    limit is smaller. With `wanted` 0 every device is hidden. Raises UserError when the machine has too few.
+    limit is smaller. With `wanted` 0 every device is hidden, and `terminal` is told which. Raises UserError when the machine has too few.
     """
     if wanted == 0:
+        if terminal and (idle := _shown(environment)):
+            print(f"asked on the CPU, though this machine shows {len(idle)} GPUs; `gpus: 1` takes one", file=terminal)
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         return []
     if granted < wanted:
@@ -64,6 +66,14 @@ def visible(environment: Mapping[str, str] = os.environ) -> list[str]:
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise UserError(f"gpus: nvidia-smi fails ({error}); mend the driver, or name the devices in CUDA_VISIBLE_DEVICES") from None
     return [str(i) for i in range(sum(line.startswith("GPU ") for line in listed.splitlines()))]
+
+
+def _shown(environment: Mapping[str, str]) -> list[str]:
+    """What is visible, or nothing where the driver fails: for who needs no GPU that is no error."""
+    try:
+        return visible(environment)
+    except UserError:
+        return []
 
 
 def _lock_folder(environment: Mapping[str, str]) -> Path:
