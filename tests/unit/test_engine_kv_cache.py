@@ -24,10 +24,10 @@ def test_slots_hold_what_was_written_whatever_is_moved_and_grown(precision):
     states = torch.randn(3, 2, 9, 8)  # of three slots
     kept = precision(states[:1], 4, 10)
     for slot in range(3):
-        kept.write(slot, slice(8), states[slot, :, :8])
+        kept.write(torch.full((8,), slot), torch.arange(8), states[slot, :, :8].transpose(0, 1))
     kept.write(torch.arange(3), torch.full((3,), 8), states[:, :, 8])
     kept.grow(20)
-    kept.move(2, 1, 9)
+    kept.move(torch.tensor([2]), torch.tensor([1]), 9)
     kept.narrow(2)
     found = kept.read(2, 9)
     assert kept.capacity == 20
@@ -37,8 +37,19 @@ def test_slots_hold_what_was_written_whatever_is_moved_and_grown(precision):
 
 def test_zeros_stay_zeros_in_8_bits():
     kept = Rounded(torch.ones(1, 1, 1, 4), 1, 2)
-    kept.write(0, slice(2), torch.zeros(1, 2, 4))
+    kept.write(torch.zeros(2, dtype=torch.long), torch.arange(2), torch.zeros(2, 1, 4))
     assert not kept.read(1, 2).any()
+
+
+@pytest.mark.parametrize("size", [1e-4, 1e-2, 1.0, 100.0])
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 0.004), (torch.bfloat16, 0.01), (torch.float16, 0.02)])
+def test_8_bits_in_every_precision(dtype, error, size):
+    """In bfloat16 a unit that is rounded down makes more than 127 of the largest number; in float16 a unit may be subnormal."""
+    states = (size * torch.randn(500, 2, 128, generator=torch.Generator().manual_seed(0))).to(dtype)
+    kept = Rounded(states[:1, :, None], 500, 1)
+    kept.write(torch.arange(500), torch.zeros(500, dtype=torch.long), states)
+    found = kept.read(500, 1)[:, :, 0].float()
+    assert ((found - states.float()).abs() <= error * states.float().abs().amax(-1, keepdim=True)).all()
 
 
 def test_8_bits_take_a_quarter_of_float32():

@@ -6,7 +6,7 @@ import pytest
 import torch
 import transformers
 
-from snakeval.engine import check, decode
+from snakeval.engine import check, decode, kv_cache
 from snakeval.errors import UserError
 
 FALLS_BACK = {"bloom": "does not use the attention interface"}
@@ -199,6 +199,30 @@ def test_out_of_memory_while_decoding_narrows_the_batch(monkeypatch, limit):
     monkeypatch.setattr(Passes, "forward", small_memory)
     found = {row["key"]: row for table in engine.answer(asks.take(batch)) for row in table.to_pylist()}
     assert found == expected
+
+
+@pytest.mark.parametrize("precision", ["auto", "int8"])
+def test_memory_that_runs_out_while_slots_grow_loses_nothing(monkeypatch, precision):
+    """Wherever it does: between two layers, or between keys and values."""
+    rng = np.random.default_rng(12)
+    asks = tiny.table([tiny.ask(f"{index}", tiny.tokens(rng, 12), max_new_tokens=20) for index in range(4)])
+    monkeypatch.setattr(decode, "GROWTH", 8)
+    grown, left = kv_cache._grown, 0
+
+    def small_memory(data, capacity):
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise torch.OutOfMemoryError("no more")
+        return grown(data, capacity)
+
+    monkeypatch.setattr(kv_cache, "_grown", small_memory)
+    expected = tiny.answers(tiny.engine("llama", rows=4, dtype=precision), asks)
+    calls = -left
+    assert calls > 8
+    for call in range(1, calls + 1):
+        left = call
+        assert tiny.answers(tiny.engine("llama", rows=4, dtype=precision), asks) == expected
 
 
 def test_a_model_that_packing_does_not_suit_falls_back_and_says_why(monkeypatch):

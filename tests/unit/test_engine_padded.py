@@ -22,6 +22,24 @@ def test_loglikelihoods_are_those_of_one_sequence_alone(name):
         assert found[row["key"]]["n_tokens"] == len(row["continuation"])
 
 
+def test_layers_on_several_devices_answer_as_on_one(monkeypatch):
+    """There the positions that are scored are cut from the rows' ends, not picked by a mask that lies on the first device."""
+    rows = tiny.mixture()
+    expected = tiny.answers(padded("llama"), tiny.table(rows))
+    monkeypatch.setattr(tiny.causal("llama"), "hf_device_map", {"model.layers.0": 0, "model.layers.1": 1}, raising=False)
+    forward, kept = type(tiny.causal("llama")).forward, []
+    monkeypatch.setattr(
+        type(tiny.causal("llama")), "forward", lambda *args, **how: kept.append(how.get("logits_to_keep")) or forward(*args, **how)
+    )
+    spread = padded("llama")
+    spread.path._padded._accepted = {"logits_to_keep", "position_ids"}  # what the patched forward no longer shows
+    found = tiny.answers(spread, tiny.table(rows))
+    assert kept and all(isinstance(keep, int) for keep in kept)
+    for key, answer in expected.items():
+        assert found[key]["text"] == answer["text"]
+        assert found[key]["loglikelihood"] == (answer["loglikelihood"] and pytest.approx(answer["loglikelihood"], abs=1e-4))
+
+
 def test_a_path_that_is_asked_for_is_named():
     assert padded("llama").description == "causal/padded (asked for)"
 

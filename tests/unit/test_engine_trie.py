@@ -6,12 +6,14 @@ from hypothesis import strategies as st
 from snakeval.engine import trie
 from snakeval.engine.passes import segment
 
+PER_HEADER = 16
+
 sequences = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), min_size=1, max_size=12)
 
 
 def cut(texts, shareable=None, budget=1000, pairs_per_token=2000.0, together=True):
     arrays = [np.array(text, np.int32) for text in texts]
-    return trie.units(arrays, shareable or [len(text) - 1 for text in texts], budget, pairs_per_token, together)
+    return trie.units(arrays, shareable or [len(text) - 1 for text in texts], budget, pairs_per_token, PER_HEADER, together)
 
 
 def whole(unit, texts, sequence):
@@ -77,6 +79,15 @@ def test_short_common_starts_are_not_worth_a_header():
     assert [(len(unit.sequences), unit.header) for unit in units] == [(1, None)] * 3
 
 
+def test_what_a_header_costs_decides():
+    rng = np.random.default_rng(0)
+    header = rng.integers(0, 999, 300).tolist()
+    texts = [np.array([*header, *rng.integers(0, 999, 40)], np.int32) for _ in range(8)]
+    for per_header, shared in ((16, True), (2000, True), (2200, False)):  # seven times 300 tokens are saved
+        (first, *_) = trie.units(texts, [339] * 8, 1000, 1e9, per_header, together=False)
+        assert (first.header is not None) == shared
+
+
 @given(st.lists(st.integers(1, 50), max_size=20), st.integers(1, 100))
 def test_runs_keep_order_and_budget(sizes, budget):
     found = trie.runs(sizes, budget)
@@ -88,12 +99,12 @@ def test_many_sequences_are_cut_fast():
     rng = np.random.default_rng(0)
     header = rng.integers(0, 999, 300)
     texts = [np.concatenate([header, rng.integers(0, 999, 40), [choice]]).astype(np.int32) for _ in range(3000) for choice in range(4)]
-    units = trie.units(texts, [340] * len(texts), 1000, 2000.0)
+    units = trie.units(texts, [340] * len(texts), 1000, 2000.0, PER_HEADER)
     assert sum(len(unit.sequences) for unit in units) == 12_000
 
 
 def test_nothing_to_cut():
-    assert trie.units([], [], 10, 10.0) == []
+    assert trie.units([], [], 10, 10.0, PER_HEADER) == []
     assert trie.batches([], 10) == []
 
 

@@ -1,4 +1,4 @@
-"""Attention in parts: what a token attends to is split, each part is computed by the fastest kernel, the results are merged exactly.
+"""Attention in parts: what a token attends to is split, each part is computed by a fused kernel, the results are merged exactly.
 
 A part gives its output and the logarithm of its softmax's denominator (log-sum-exp). Two parts merge as a weighted mean whose weights
 are those denominators' shares: exact, since softmax over a union is that mean (Juravsky et al. 2024, arXiv:2402.05099; Ye et al. 2025,
@@ -8,12 +8,19 @@ arXiv:2501.01005). So a shared header's keys meet all queries below it in one de
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 import torch
 
 Part = tuple[torch.Tensor, torch.Tensor]  # output [tokens, heads, width], log-sum-exp [tokens, heads] float32
+CPU = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+FLASH = torch.ops.aten._scaled_dot_product_flash_attention
+EFFICIENT = torch.ops.aten._scaled_dot_product_efficient_attention
+MANY_QUERIES = 128  # of each head
+
 Window = int | None  # a token sees the last `window` tokens, itself included; None: all before it
 
 
@@ -172,25 +179,64 @@ def partial(
     query [batch, heads, queries, width]; key and value [batch, key-value heads, keys, width]; `mask` is added to the scores. A query that
     sees no key at all gives an arbitrary result.
     """
-    if query.shape[1] > key.shape[1] and not causal and (mask is None or mask.shape[-2] == 1):
+    if query.shape[1] > key.shape[1] and not causal and (mask is None or mask.shape[-2] == 1) and not _takes_groups(query, mask):
         return _grouped(query, key, value, score, mask)
-    if score.softcap is not None or query.shape[-1] != value.shape[-1]:
-        return _plain(query, key, value, score, mask, causal)
-    if query.device.type == "cpu":
-        output, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-            query, key, value, 0.0, causal, attn_mask=mask, scale=score.scale
-        )
-    elif query.device.type == "cuda" and mask is None and query.dtype in (torch.float16, torch.bfloat16):
-        output, lse = torch.ops.aten._scaled_dot_product_flash_attention(query, key, value, 0.0, causal, False, scale=score.scale)[:2]
-    elif query.device.type == "cuda":
-        key, value = (state.repeat_interleave(query.shape[1] // key.shape[1], 1) for state in (key, value))
-        bias = None if mask is None else mask.expand(query.shape[0], query.shape[1], -1, -1)
-        output, lse = torch.ops.aten._scaled_dot_product_efficient_attention(query, key, value, bias, True, 0.0, causal, scale=score.scale)[
-            :2
-        ]
-    else:
-        return _plain(query, key, value, score, mask, causal)
+    kernel = _plain if score.softcap is not None else _kernel(query, value, mask)
+    return kernel(query, key, value, score, mask, causal)
+
+
+def _kernel(query: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None) -> Callable[..., Part]:
+    """The fastest kernel that gives a log-sum-exp and takes these; what else it would refuse with an error (torch's flash_api.cpp and
+    attention.cu). `scaled_dot_product_attention`, which chooses by itself, gives no log-sum-exp."""
+    width, device = query.shape[-1], device_type(query)
+    half = query.dtype in (torch.float16, torch.bfloat16)
+    if device == "cpu" and value.shape[-1] == width:
+        return _cpu
+    if device == "cuda" and mask is None and half and value.shape[-1] == width and width % 8 == 0 and width <= 256 and ampere(query.device):
+        return _flash
+    aligned = 8 if half else 4
+    return _efficient if device == "cuda" and width % aligned == 0 and value.shape[-1] % aligned == 0 else _plain
+
+
+def _takes_groups(query: torch.Tensor, mask: torch.Tensor | None) -> bool:
+    """Whether many queries would be copied for a kernel that reads a group's keys once anyway."""
+    return device_type(query) == "cuda" and mask is None and query.shape[2] >= MANY_QUERIES
+
+
+def device_type(state: torch.Tensor) -> str:
+    return state.device.type
+
+
+@cache
+def ampere(device: torch.device) -> bool:
+    """Whether a GPU is of the Ampere generation or newer, which flash attention needs."""
+    return torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def _cpu(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, score: Score, mask: torch.Tensor | None, causal: bool) -> Part:
+    return _turned(query, CPU(query, key, value, 0.0, causal, attn_mask=mask, scale=score.scale))
+
+
+def _flash(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, score: Score, mask: torch.Tensor | None, causal: bool) -> Part:
+    return _turned(query, FLASH(query, key, value, 0.0, causal, False, scale=score.scale))
+
+
+def _efficient(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, score: Score, mask: torch.Tensor | None, causal: bool) -> Part:
+    """The memory-efficient kernel: as many heads of keys as of queries, and a mask of the scores' whole shape."""
+    bias = None if mask is None else mask.expand(*query.shape[:3], -1)
+    return _turned(query, EFFICIENT(query, *_repeated(query, key, value), bias, True, 0.0, causal, scale=score.scale))
+
+
+def _turned(query: torch.Tensor, found: Sequence[torch.Tensor]) -> Part:
+    """A kernel's output [batch, heads, queries, width] and log-sum-exp [batch, heads, at least queries] as a part."""
+    output, lse = found[:2]
     return output.transpose(1, 2), lse[..., : query.shape[2]].transpose(1, 2)
+
+
+def _repeated(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keys and values with a head for every head of queries; copied only where there are fewer."""
+    times = query.shape[1] // key.shape[1]
+    return (key, value) if times == 1 else (key.repeat_interleave(times, 1), value.repeat_interleave(times, 1))
 
 
 def _grouped(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, score: Score, mask: torch.Tensor | None) -> Part:
@@ -218,9 +264,9 @@ def _plain(
     mask: torch.Tensor | None,
     causal: bool,
 ) -> Part:
-    """The definition, in float32, for what the kernels do not cover."""
-    key, value = (state.repeat_interleave(query.shape[1] // state.shape[1], 1) for state in (key, value))
-    scores = torch.matmul(query, key.transpose(-1, -2)).float() * score.scale
+    """The definition, its softmax in float32, for what the kernels do not cover."""
+    key, value = _repeated(query, key, value)
+    scores = torch.matmul(query * score.scale, key.transpose(-1, -2)).float()  # scaled before, lest float16 overflows
     if score.softcap is not None:
         scores = torch.tanh(scores / score.softcap) * score.softcap
     if causal:

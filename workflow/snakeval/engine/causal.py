@@ -11,7 +11,7 @@ from snakeval.engine.check import Check
 from snakeval.engine.ending import Ending
 from snakeval.engine.kv_cache import Room
 from snakeval.engine.modes import Modes
-from snakeval.engine.packed import Packed
+from snakeval.engine.packed import HEADERS_ON_CPU, HEADERS_ON_GPU, Packed
 from snakeval.engine.padded import Padded
 from snakeval.engine.protocol import Counters
 from snakeval.errors import UserError
@@ -29,7 +29,8 @@ class Causal:
         self._wanted = path
         self._modes = Modes(model)
         self._padded = Padded(model, ending, counters, budget)
-        self._packed = Packed(model, ending, counters, budget, room)
+        headers = HEADERS_ON_GPU if model.device.type == "cuda" else HEADERS_ON_CPU
+        self._packed = Packed(model, ending, counters, budget, room, headers)
         self._check = Check(model, self._modes, self._packed, self._padded)
 
     def plan(self, asks: list[Ask]) -> list[np.ndarray]:

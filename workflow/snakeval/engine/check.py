@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from snakeval.engine import asks as rows_of
-from snakeval.engine import sampling
+from snakeval.engine import sampling, trie
 from snakeval.engine.asks import Answer, Ask
 from snakeval.engine.attention import Unsupported
 from snakeval.engine.kv_cache import Room
@@ -93,24 +93,30 @@ class Check:
         return max(abs(found[key] - expected[key]) for key in expected)
 
     def _decoding_loss(self, packed: Packed, padded: Padded, asks: list[Ask]) -> float:
-        """By how much, per token, texts of the packed path are less likely than those of the padded path, at most; both greedy.
+        """By how much less likely a text of the packed path is than that of the padded path, at most, over DECODED tokens; both greedy.
 
-        Texts may differ where two tokens are about equally likely, and in lower precision they do.
+        Texts may part where two tokens are about equally likely, and in lower precision they do. What follows depends on which was taken,
+        so they are compared up to there.
         """
         settings: dict[str, Any] = dict.fromkeys(("temperature", "top_p", "top_k", "repetition_penalty", "seed"))
         settings |= {"max_new_tokens": DECODED, "do_sample": False, "until": []}
         prompts = [replace(ask, kind=rows_of.GENERATE, generation=settings) for ask in asks]
         packed.plan(prompts)
-        likelihoods = []
+        written = []
         for engine, mode in ((packed, self.modes.packed), (padded, self.modes.plain)):
             mode()
             rows = [sampling.start(ask, ask.context) for ask in prompts]
             for _ in engine.continued(rows):
                 pass
-            self.modes.plain()
-            texts = [replace(ask, continuation=np.array(row.tokens, np.int32)) for ask, row in zip(asks, rows, strict=True)]
-            likelihoods.append([_per_token(answer) for ask in texts for answer in padded.scores([ask])])
-        return max(plain - fast for fast, plain in zip(*likelihoods, strict=True))
+            written.append([np.array(row.tokens, np.int32) for row in rows])
+        self.modes.plain()
+        losses = [0.0]
+        for ask, *texts in zip(asks, *written, strict=True):
+            parted = trie.common_length(*texts) + 1
+            fast, plain = (padded.scores([replace(ask, continuation=text[:parted])])[0].loglikelihood for text in texts)
+            assert fast is not None and plain is not None
+            losses.append((plain - fast) / DECODED)
+        return max(losses)
 
 
 def _distance_matters(model: Any) -> bool:

@@ -5,7 +5,8 @@ A row's own keys and values lie in a slot; those of headers above it are met onc
 enter together when a quarter of the slots is free.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,40 +44,44 @@ class Slots:
     def __post_init__(self) -> None:
         self.width = min(self.most, FEWEST)
 
-    def admit(self, row: Row, segment: Segment, past: Past, rows: slice) -> None:
-        """Put a row, whose own prompt's keys and values are `rows` of `past`, into the next slot."""
-        slot, length = len(self.rows), rows.stop - rows.start
-        self._reserve(past, length + 1)
-        for layer, (key, value) in enumerate(zip(past.keys, past.values, strict=True)):
-            self.keys[layer].write(slot, slice(length), key[0, :, rows])
-            self.values[layer].write(slot, slice(length), value[0, :, rows])
-        self.rows.append(row)
-        self.pasts.append(segment.pasts)
-        self.starts.append(int(segment.positions[0]))
-        self.lengths.append(length)
+    def admit(self, rows: list[Row], segments: list[Segment], past: Past) -> None:
+        """Put rows into the next slots; `past` holds the keys and values of their own prompts, one after the other."""
+        lengths = [len(part.tokens) for part in segments]
+        self._reserve(past, max(lengths) + 1)
+        slots = torch.arange(len(self.rows), len(self.rows) + len(rows)).repeat_interleave(torch.tensor(lengths))
+        tokens = torch.cat([torch.arange(length) for length in lengths])
+        for states, of_layer in zip((*self.keys, *self.values), (*past.keys, *past.values), strict=True):
+            states.write(slots.to(states.device), tokens.to(states.device), of_layer[0].transpose(0, 1))
+        self.rows += rows
+        self.pasts += [part.pasts for part in segments]
+        self.starts += [int(part.positions[0]) for part in segments]
+        self.lengths += lengths
 
-    def drop(self, slot: int) -> None:
-        """Free a slot; the last row moves into it."""
-        last = len(self.rows) - 1
-        if slot != last:
+    def drop(self, slots: Collection[int]) -> None:
+        """Free slots; the last rows move into them."""
+        left = len(self.rows) - len(slots)
+        holes = sorted(slot for slot in slots if slot < left)
+        sources = [slot for slot in range(left, len(self.rows)) if slot not in slots]
+        if holes:
+            longest = max(self.lengths[slot] for slot in sources)
             for states in (*self.keys, *self.values):
-                states.move(last, slot, self.lengths[last])
+                states.move(torch.tensor(sources, device=states.device), torch.tensor(holes, device=states.device), longest)
         columns: tuple[list, ...] = (self.rows, self.pasts, self.starts, self.lengths)
         for column in columns:
-            column[slot] = column[last]
-            column.pop()
+            for source, hole in zip(sources, holes, strict=True):
+                column[hole] = column[source]
+            del column[left:]
 
     def halve(self) -> list[Row]:
         """Half the slots. Gives the rows that lose theirs; those without a token were entering and are not among them."""
         self.most = max(1, min(self.most, len(self.rows) or self.most) // 2)
         self.width = min(self.most, max(1, self.width // 2))
-        lost = []
-        for slot in reversed(range(len(self.rows))):
-            if slot >= self.width or not self.rows[slot].tokens:
-                lost += [self.rows[slot]] if self.rows[slot].tokens else []
-                self.drop(slot)
-        for states in (*self.keys, *self.values):
-            states.narrow(self.width)
+        dropped = {slot for slot, row in enumerate(self.rows) if slot >= self.width or not row.tokens}
+        lost = [self.rows[slot] for slot in sorted(dropped, reverse=True) if self.rows[slot].tokens]
+        self.drop(dropped)
+        with suppress(torch.OutOfMemoryError):  # the wider ones serve as well, and take what memory there is until none is left for a row
+            for states in (*self.keys, *self.values):
+                states.narrow(self.width)
         return lost
 
     def reserve_step(self) -> None:
@@ -95,9 +100,9 @@ class Slots:
         self._grow(capacity)
 
     def _grow(self, capacity: int) -> None:
-        if capacity > self.keys[0].capacity:
-            room = max(capacity, min(-(-capacity // GROWTH) * GROWTH, self.longest))
-            for states in (*self.keys, *self.values):
+        room = max(capacity, min(-(-capacity // GROWTH) * GROWTH, self.longest))
+        for states in (*self.keys, *self.values):  # each by itself: memory may have run out between two
+            if capacity > states.capacity:
                 states.grow(room)
 
 
@@ -119,7 +124,8 @@ class Step:
         if (window, key.device) not in self.masks:
             before = lengths[:, None] - torch.arange(longest, device=query.device)[None]
             allowed = (before >= 0) if window is None else (before >= 0) & (before < window)
-            self.masks[window, key.device] = None if bool(allowed.all()) else additive(allowed[:, None, None], query.dtype)
+            full = min(self.slots.lengths) + 1 == longest and (window is None or longest <= window)
+            self.masks[window, key.device] = None if full else additive(allowed[:, None, None], query.dtype)
         one = query[0].transpose(0, 1)[:, :, None]
         output, lse = partial(one, keys.read(rows, longest), values.read(rows, longest), score, self.masks[window, key.device])
         return output[:, 0], lse[:, 0]
@@ -138,6 +144,7 @@ def generate(
     while waiting or slots.rows:
         free = slots.width - len(slots.rows)
         entering: list[Row] = []
+        lacking = False
         try:
             if waiting and (free >= max(1, slots.width // 4) or not slots.rows):
                 entering = [waiting.pop() for _ in range(min(free, len(waiting)))]
@@ -151,13 +158,13 @@ def generate(
             if slots.most == 1:
                 remedies = "lower tokens_per_batch, set kv_cache_dtype to int8, or use more GPUs (tensor_parallel)"
                 raise UserError(f"engine: out of memory for a single text; {remedies}") from error
+            before_retry(error)
+            lacking = True
+        if lacking:  # here the error no longer holds what the failed pass had made
             back = [row for row in entering if not row.tokens] + slots.halve()
             waiting += [sampling.start(row.ask, row.ask.context) for row in reversed(back)]
-            before_retry(error)
-            continue
-        if answers := ending.of(slots.rows):
-            for slot in reversed([slot for slot, row in enumerate(slots.rows) if row.ended]):
-                slots.drop(slot)
+        elif answers := ending.of(slots.rows):
+            slots.drop({slot for slot, row in enumerate(slots.rows) if row.ended})
             yield answers
 
 
@@ -166,8 +173,7 @@ def _enter(slots: Slots, rows: list[Row], segments: list[Segment], passes: Passe
     ends = np.cumsum([len(part.tokens) for part in segments])
     hidden, kept = passes.run(segments, ends - 1, keep=True)
     assert kept is not None
-    for row, part, end in zip(rows, segments, ends.tolist(), strict=True):
-        slots.admit(row, part, kept, slice(end - len(part.tokens), end))
+    slots.admit(rows, segments, kept)
     logits = passes.logits(hidden[torch.from_numpy(ends - 1).to(hidden.device)])
     for row, token in zip(rows, sampling.choose(logits, rows), strict=True):
         row.take(token)

@@ -27,17 +27,17 @@ class States:
     def device(self) -> torch.device:
         return self._data.device
 
-    def write(self, slots: int | torch.Tensor, tokens: slice | torch.Tensor, states: torch.Tensor) -> None:
-        """`states`: [heads, tokens, width] for one slot, or [slots, heads, width] for one token in each of several."""
+    def write(self, slots: torch.Tensor, tokens: torch.Tensor, states: torch.Tensor) -> None:
+        """`states` [n, heads, width]: of token `tokens[i]` of slot `slots[i]`."""
         self._data[slots, :, tokens] = states
 
     def read(self, slots: int, tokens: int) -> torch.Tensor:
         """The first tokens of the first slots."""
         return self._data[:slots, :, :tokens]
 
-    def move(self, source: int, target: int, tokens: int) -> None:
-        """Copy a slot's first tokens to another slot."""
-        self._data[target, :, :tokens] = self._data[source, :, :tokens]
+    def move(self, sources: torch.Tensor, targets: torch.Tensor, tokens: int) -> None:
+        """Copy the first tokens of some slots to others."""
+        self._data[targets, :, :tokens] = self._data[sources, :, :tokens]
 
     def grow(self, capacity: int) -> None:
         self._data = _grown(self._data, capacity)
@@ -50,7 +50,7 @@ class States:
 class Rounded(States):
     """The same in 8 bits: of each token and head, numbers between -127 and 127 and what they are multiples of.
 
-    The largest number of a token's head is kept as it is, the others to 1/254 of it.
+    Numbers are kept to 1/254 of the largest of their token's head, in lower precision than float32 to that and a rounding of the unit.
     """
 
     def __init__(self, like: torch.Tensor, slots: int, capacity: int):
@@ -61,21 +61,22 @@ class Rounded(States):
     def token_bytes(like: torch.Tensor) -> int:
         return like.shape[1] * (like.shape[3] + like.element_size())
 
-    def write(self, slots: int | torch.Tensor, tokens: slice | torch.Tensor, states: torch.Tensor) -> None:
-        unit = states.abs().amax(-1, keepdim=True) / LEVELS
-        self._data[slots, :, tokens] = (states / unit.clamp(min=torch.finfo(unit.dtype).tiny)).round().to(torch.int8)
+    def write(self, slots: torch.Tensor, tokens: torch.Tensor, states: torch.Tensor) -> None:
+        unit = (states.float().abs().amax(-1, keepdim=True) / LEVELS).to(states.dtype)
+        levels = (states.float() / torch.where(unit > 0, unit, 1).float()).round()  # a unit rounded down makes too many of them
+        self._data[slots, :, tokens] = levels.clamp(-LEVELS, LEVELS).to(torch.int8)
         self._unit[slots, :, tokens] = unit
 
     def read(self, slots: int, tokens: int) -> torch.Tensor:
         return self._data[:slots, :, :tokens] * self._unit[:slots, :, :tokens]
 
-    def move(self, source: int, target: int, tokens: int) -> None:
-        super().move(source, target, tokens)
-        self._unit[target, :, :tokens] = self._unit[source, :, :tokens]
+    def move(self, sources: torch.Tensor, targets: torch.Tensor, tokens: int) -> None:
+        super().move(sources, targets, tokens)
+        self._unit[targets, :, :tokens] = self._unit[sources, :, :tokens]
 
     def grow(self, capacity: int) -> None:
-        super().grow(capacity)
-        self._unit = _grown(self._unit, capacity)
+        # Both or none: memory may run out in between.
+        self._data, self._unit = _grown(self._data, capacity), _grown(self._unit, capacity)
 
     def narrow(self, slots: int) -> None:
         super().narrow(slots)

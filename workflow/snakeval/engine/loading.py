@@ -69,8 +69,7 @@ def load_here(folder: Path, chosen: dict[str, Any]) -> Engine:
     max_length = chosen["max_length"] or architecture.max_length(configuration, tokenizer, family)
     counters = Counters()
     budget = agreed(chosen["tokens_per_batch"] or _tokens_per_batch(model))
-    memory = None if model.device.type == "cuda" else KV_CACHE_BYTES
-    room = Room(chosen["rows"], memory, chosen["kv_cache_dtype"], chosen["static_kv_cache"])
+    room = Room(chosen["rows"], _texts_memory(model, chosen["tensor_parallel"]), chosen["kv_cache_dtype"], chosen["static_kv_cache"])
     path: Answering
     if family == "causal":
         path = Causal(model, Ending.of_model(model, tokenizer), counters, budget, room, chosen["path"])
@@ -120,6 +119,14 @@ def _from_pretrained(loader: Any, folder: Path, settings: dict[str, Any]) -> Any
         how = f" (tensor_parallel: {settings['tensor_parallel']})" if settings["tensor_parallel"] > 1 else ""
         raise UserError(f"{folder}: transformers cannot load it{how}: {type(error).__name__}: {' '.join(str(error).split())}") from error
     return (model if placement else model.to(device)).eval()
+
+
+def _texts_memory(model: Any, processes: int) -> int | None:
+    """Bytes for keys and values of texts. One process can run out of a GPU's memory and go on with fewer texts; several, which wait for
+    one another, cannot: they take what a forward pass leaves."""
+    if model.device.type != "cuda":
+        return KV_CACHE_BYTES
+    return agreed(int(0.6 * torch.cuda.mem_get_info(model.device)[0])) if processes > 1 else None
 
 
 def _tokens_per_batch(model: Any) -> int:

@@ -33,18 +33,33 @@ class _Place:
     header: Header | None
 
 
+@dataclass(frozen=True)
+class HeaderCosts:
+    """What a header costs beyond its tokens, in tokens: in every pass below it, and each layer, its keys take calls of their own."""
+
+    scoring: int
+    writing: int  # of texts: the passes are many, one for every token
+
+
+HEADERS_ON_CPU = HeaderCosts(16, 16)
+# Calls that take a GPU longer to start than to run. Estimated, not measured: 10 to 15 calls of 6 µs, in which a model of 8 billion
+# parameters computes some 200 tokens, or, while texts are written, reads the keys and values of some thousands.
+HEADERS_ON_GPU = HeaderCosts(200, 4096)
+
+
 class Packed:
     """Remembers the latest plan, since what a batch shares with the others is not seen from its own asks."""
 
     kinds = (rows_of.LOGLIKELIHOOD, rows_of.GENERATE)
     description = "packed"
 
-    def __init__(self, model: Any, ending: Ending, counters: Counters, budget: int, room: Room):
+    def __init__(self, model: Any, ending: Ending, counters: Counters, budget: int, room: Room, headers: HeaderCosts = HEADERS_ON_CPU):
         """`budget`: tokens of a forward pass."""
         self.counters = counters
         self.ending = ending
         self.passes = Passes(model, counters, budget)
         self.room = room
+        self.headers = headers
         self._places: dict[str, _Place] = {}
         self._kept: dict[Header, Past] = {}
 
@@ -83,7 +98,9 @@ class Packed:
         shareable = [min(len(asks[row].context) - 1 for row in rows) for rows in sharing.values()]
         order = sorted(range(len(inputs)), key=lambda sequence: inputs[sequence].tobytes())
         members = list(sharing.values())
-        cut = trie.units([inputs[s] for s in order], [shareable[s] for s in order], self.passes.budget, self._pairs_per_token())
+        cut = trie.units(
+            [inputs[s] for s in order], [shareable[s] for s in order], self.passes.budget, self._pairs_per_token(), self.headers.scoring
+        )
         found = []
         for number, units in enumerate(trie.batches(cut, self.passes.budget)):
             found.append([row for unit in units for sequence in unit.sequences for row in members[order[sequence]]])
@@ -95,7 +112,8 @@ class Packed:
     def _plan_texts(self, asks: list[Ask], chosen: list[int], batch: int) -> list[int]:
         order = sorted(chosen, key=lambda row: (asks[row].context.tobytes(), asks[row].key, asks[row].sample))
         contexts = [asks[row].context for row in order]
-        cut = trie.units(contexts, [len(context) - 1 for context in contexts], self.passes.budget, self._pairs_per_token(), together=False)
+        shareable = [len(context) - 1 for context in contexts]
+        cut = trie.units(contexts, shareable, self.passes.budget, self._pairs_per_token(), self.headers.writing, together=False)
         for number, unit in enumerate(cut):
             self._places[asks[order[unit.sequences[0]]].key] = _Place(batch, number, unit.header)
         return [order[unit.sequences[0]] for unit in cut]

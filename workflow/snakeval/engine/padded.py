@@ -29,6 +29,7 @@ class Padded(Batched):
         super().__init__(model, counters, budget)
         self.ending = ending
         self._accepted = set(inspect.signature(model.forward).parameters)
+        self._spread = len(set((getattr(model, "hf_device_map", None) or {}).values())) > 1
 
     def plan(self, asks: list[Ask]) -> list[np.ndarray]:
         """Batches of log-likelihoods, longest first, then of texts."""
@@ -46,7 +47,7 @@ class Padded(Batched):
         needed = torch.zeros(ids.shape, dtype=torch.bool)
         for ask, row in zip(asks, place, strict=True):
             needed[row, len(ask.context) - 1 : ask.length] = len(ask.continuation) > 0
-        logits = self._logits(ids, mask, needed.to(ids.device))
+        logits = self._logits(ids, mask, needed)
         index = torch.full(ids.shape, -1)
         index[needed] = torch.arange(int(needed.sum()))
         best, normaliser = logits.argmax(-1), logits.logsumexp(-1)
@@ -83,18 +84,21 @@ class Padded(Batched):
 
         def keep(rows: torch.Tensor) -> None:
             nonlocal mask
-            mask = mask[rows.to(mask.device)]
-            cache.batch_select_indices(rows.to(mask.device))
+            mask = mask[rows]
+            cache.batch_select_indices(rows)  # indices on the CPU fit layers on any device
 
         self.counters.prompt_tokens += sum(len(row.ask.context) for row in rows)
         self.counters.computed_tokens += ids.numel()
         yield from static.generate(rows, self.ending, self._next(ids, mask, cache), step, keep)
 
     def _logits(self, ids: torch.Tensor, mask: torch.Tensor, needed: torch.Tensor) -> torch.Tensor:
-        """Logits [needed positions, vocabulary] float32, row by row."""
+        """Logits [needed positions, vocabulary] float32, row by row. `needed` [rows, longest] bool on the CPU."""
         arguments = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
-        if "logits_to_keep" in self._accepted:
-            return self.model(**arguments, logits_to_keep=needed).logits.float().flatten(0, -2)
+        if "logits_to_keep" in self._accepted and not self._spread:
+            return self.model(**arguments, logits_to_keep=needed.to(ids.device)).logits.float().flatten(0, -2)
+        if "logits_to_keep" in self._accepted:  # accelerate moves a mask to the first GPU, and what it would pick from ends on the last
+            last = needed.shape[1] - int(needed.any(0).long().argmax())
+            return self.model(**arguments, logits_to_keep=last).logits[needed[:, -last:]].float()
         return self.model(**arguments).logits[needed].float()
 
     def _next(self, ids: torch.Tensor, mask: torch.Tensor, cache: Any) -> torch.Tensor:

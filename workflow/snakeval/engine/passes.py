@@ -117,8 +117,8 @@ class Passes:
         for low in range(0, len(needed), chunk):
             part = order[slice(*np.searchsorted(place[order], [low, low + chunk]))]
             logits = self.logits(hidden[torch.from_numpy(needed[low : low + chunk]).to(hidden.device)])
-            local = torch.from_numpy(place[part] - low).to(hidden.device)
-            wanted = torch.from_numpy(tokens[part].astype(np.int64)).to(hidden.device)
+            local = torch.from_numpy(place[part] - low).to(logits.device)
+            wanted = torch.from_numpy(tokens[part].astype(np.int64)).to(logits.device)
             found, best = logits[local, wanted], logits.amax(-1)
             attained = found == best[local]
             # Several tokens may attain the maximum; the most likely one is then the first of them.

@@ -60,17 +60,24 @@ def start(ask: Ask, prompt: list[int] | np.ndarray) -> Row:
 
 def choose(logits: torch.Tensor, rows: list[Row]) -> list[int]:
     """The next token of every row. `logits` [rows, vocabulary] float32; changed in place."""
-    for index, row in enumerate(rows):
-        if row.penalty != 1:
-            seen = torch.tensor(sorted(set(row.seen)), device=logits.device)
-            scores = logits[index, seen]
-            logits[index, seen] = torch.where(scores < 0, scores * row.penalty, scores / row.penalty)
+    _penalise(logits, rows)
     tokens = logits.argmax(-1).tolist()
     drawn = [index for index, row in enumerate(rows) if not row.greedy]
     if drawn:
         for index, token in zip(drawn, _draw(logits[drawn], [rows[index] for index in drawn]), strict=True):
             tokens[index] = token
     return tokens
+
+
+def _penalise(logits: torch.Tensor, rows: list[Row]) -> None:
+    """The repetition penalty of every row that has one, in place."""
+    seen = {index: np.unique(row.seen) for index, row in enumerate(rows) if row.penalty != 1}
+    if seen:
+        where = np.repeat([*seen], [len(tokens) for tokens in seen.values()])
+        penalty = torch.from_numpy(np.array([row.penalty for row in rows], np.float32)[where]).to(logits.device)
+        place = torch.from_numpy(where).to(logits.device), torch.from_numpy(np.concatenate([*seen.values()])).to(logits.device)
+        scores = logits[place]
+        logits[place] = torch.where(scores < 0, scores * penalty, scores / penalty)
 
 
 def _draw(logits: torch.Tensor, rows: list[Row]) -> list[int]:

@@ -79,10 +79,9 @@ class Seq2Seq(Batched):
 
         def keep(rows: torch.Tensor) -> None:
             nonlocal mask
-            rows = rows.to(mask.device)
             mask = mask[rows]
             encoded.last_hidden_state = encoded.last_hidden_state[rows]
-            cache.batch_select_indices(rows)
+            cache.batch_select_indices(rows)  # indices on the CPU fit layers on any device
 
         self.counters.prompt_tokens += sum(len(row.ask.context) for row in rows)
         yield from static.generate(rows, self._ending, step(torch.full((len(rows), 1), first)), step, keep)
@@ -92,7 +91,7 @@ class Seq2Seq(Batched):
         from transformers.modeling_outputs import BaseModelOutput
 
         distinct: dict[bytes, int] = {}
-        place = torch.tensor([distinct.setdefault(ask.context.tobytes(), len(distinct)) for ask in asks], device=self.model.device)
+        place = torch.tensor([distinct.setdefault(ask.context.tobytes(), len(distinct)) for ask in asks])
         ids, mask = pad([np.frombuffer(tokens, np.int32) for tokens in distinct], self.model.device)
         hidden = self.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
         self.counters.computed_tokens += ids.numel()

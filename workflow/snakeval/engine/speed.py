@@ -33,7 +33,7 @@ def flops_per_token(model: Any) -> float:
 def peak_flops(device: torch.device, dtype: torch.dtype) -> float:
     """Operations per second of a large matrix product, the best of a few: what the device reaches, not what its maker says."""
     rows, inner, columns = (8192, 8192, 8192) if device.type == "cuda" else (512, 512, 1024)
-    inputs, weights = torch.ones(rows, inner, dtype=dtype, device=device), torch.ones(columns, inner, dtype=dtype, device=device)
+    inputs, weights = (torch.randn(size, inner, dtype=dtype, device=device) for size in (rows, columns))
     best, begun = float("inf"), _now(device)
     while best == float("inf") or _now(device) - begun < SECONDS:
         started = _now(device)

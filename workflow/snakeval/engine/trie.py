@@ -17,7 +17,6 @@ from itertools import pairwise
 
 import numpy as np
 
-HEADER_TOKENS = 16  # what a header costs beyond its tokens, in tokens: calls for its keys in every later pass
 HEADERS_PER_BATCH = 4  # tokens of headers below which one batch may lie, in budgets: their keys and values are held at once
 MERGE_SHARE = 0.02  # what merging one more partial attention costs, as a share of the tokens below it
 
@@ -66,12 +65,14 @@ class _Node:
         return max([unit.tokens for unit in self.units] + [node.largest() for node in self.below], default=0)
 
 
-def units(sequences: list[np.ndarray], shareable: list[int], budget: int, pairs_per_token: float, together: bool = True) -> list[Unit]:
+def units(
+    sequences: list[np.ndarray], shareable: list[int], budget: int, pairs_per_token: float, per_header: int, together: bool = True
+) -> list[Unit]:
     """Cut sequences into units, units of one header next to each other and longest first.
 
     `shareable[i]` tokens at the start of sequence i may lie in headers. No unit of several sequences has more than `budget` tokens; with
     `together` false every unit is one sequence (as generation needs it). `pairs_per_token`: query-key pairs of attention that cost as
-    much as one token in the layers.
+    much as one token in the layers; `per_header`: what a header costs beyond its tokens, in tokens.
     """
     if not sequences:
         return []
@@ -98,7 +99,7 @@ def units(sequences: list[np.ndarray], shareable: list[int], budget: int, pairs_
             bounds = [low, *(np.flatnonzero(shared[low : high - 1] == split_at) + low + 1).tolist(), high]
             children = list(pairwise(bounds))
             sizes = np.array([tokens_below(*child, split_at) for child in children], float)
-            choice = _cheapest(split_at - depth, sizes, total if together and total <= budget else None, pairs_per_token)
+            choice = _cheapest(split_at - depth, sizes, total if together and total <= budget else None, pairs_per_token, per_header)
             if choice != "unit":
                 if choice == "header":
                     header = Header(sequences[order[low]][depth:split_at], node.header, depth)
@@ -145,7 +146,7 @@ def runs(sizes: list[int], budget: int) -> list[list[int]]:
     return found
 
 
-def _cheapest(stem: int, sizes: np.ndarray, total: int | None, pairs_per_token: float) -> str:
+def _cheapest(stem: int, sizes: np.ndarray, total: int | None, pairs_per_token: float, per_header: int) -> str:
     """What to do with subtrees of `sizes` tokens below `stem` shared ones: one unit, a header and units below it, or units apart.
 
     `total` is the unit's size, or None where there must not be one.
@@ -153,7 +154,7 @@ def _cheapest(stem: int, sizes: np.ndarray, total: int | None, pairs_per_token: 
     below = sizes.sum()
     costs = {
         "apart": stem * len(sizes) + below + ((stem + sizes) ** 2).sum() / pairs_per_token,
-        "header": stem + below + HEADER_TOKENS + MERGE_SHARE * below + (stem**2 / 2 + (sizes * (sizes + stem)).sum()) / pairs_per_token,
+        "header": stem + below + per_header + MERGE_SHARE * below + (stem**2 / 2 + (sizes * (sizes + stem)).sum()) / pairs_per_token,
     }
     if total is not None:
         costs["unit"] = total + total**2 / pairs_per_token
