@@ -28,21 +28,22 @@ class _Encoder(Batched):
     def scores(self, asks: list[Ask]) -> list[Answer]:
         distinct: dict[bytes, int] = {}
         place = [distinct.setdefault(_text(ask).tobytes(), len(distinct)) for ask in asks]
-        output = self._read([asks[place.index(row)] for row in range(len(distinct))])
+        logits = self._read([asks[place.index(row)] for row in range(len(distinct))])
         self.counters.prompt_tokens += sum(len(ask.context) for ask in asks)
-        return [self._answer(ask, row, output) for ask, row in zip(asks, place, strict=True)]
+        return [self._answer(ask, {name: rows[row] for name, rows in logits.items()}) for ask, row in zip(asks, place, strict=True)]
 
-    def _read(self, asks: list[Ask]) -> Any:
+    def _read(self, asks: list[Ask]) -> dict[str, torch.Tensor]:
+        """The model's logits by name, [asks, …] float32 on the CPU."""
         ids, mask = pad([ask.context for ask in asks], self.model.device)
         arguments = {"input_ids": ids, "attention_mask": mask}
         if all(ask.token_types is not None for ask in asks):
             arguments["token_type_ids"], _ = pad([ask.token_types for ask in asks if ask.token_types is not None], self.model.device)
         self.counters.computed_tokens += ids.numel()
-        return self.model(**arguments)
+        return {name: rows.float().cpu() for name, rows in self.model(**arguments).items() if name.endswith("logits")}
 
     @abstractmethod
-    def _answer(self, ask: Ask, row: int, output: Any) -> Answer:
-        """The answer to an ask from its row of the model's output."""
+    def _answer(self, ask: Ask, logits: dict[str, torch.Tensor]) -> Answer:
+        """The answer to an ask from its row of the model's logits."""
 
 
 class Classifier(_Encoder):
@@ -55,11 +56,11 @@ class Classifier(_Encoder):
             raise UserError(f"{model.config.name_or_path}: num_labels is {model.config.num_labels}; a classifier needs two or more labels")
         super().__init__(model, counters, budget)
 
-    def _answer(self, ask: Ask, row: int, output: Any) -> Answer:
+    def _answer(self, ask: Ask, logits: dict[str, torch.Tensor]) -> Answer:
         if len(ask.continuation) != 1 or not 0 <= ask.continuation[0] < self.model.config.num_labels:
             raise ValueError(f"ask {ask.key}: label {ask.continuation.tolist()} is not one of {self.model.config.num_labels}")
         label = int(ask.continuation[0])
-        scores = output.logits[row].float().log_softmax(-1)
+        scores = logits["logits"].log_softmax(-1)
         return Answer(ask.key, 1, scores[label].item(), int(scores.argmax()) == label)
 
 
@@ -68,7 +69,7 @@ class Extractive(_Encoder):
 
     kinds = (rows_of.EXTRACT,)
 
-    def _answer(self, ask: Ask, row: int, output: Any) -> Answer:
+    def _answer(self, ask: Ask, logits: dict[str, torch.Tensor]) -> Answer:
         if ask.offsets is None or ask.passage is None or len(ask.offsets) != 2 * len(ask.context):
             raise ValueError(f"ask {ask.key}: offsets (start and end per token) and passage are needed")
         offsets = ask.offsets.reshape(-1, 2)
@@ -76,13 +77,12 @@ class Extractive(_Encoder):
         if not inside.any():
             return Answer(ask.key, 0, -float("inf"), text="", finish_reason="eos")
         length = len(ask.context)
-        start = output.start_logits[row, :length].float().cpu().log_softmax(-1).masked_fill(~inside, -torch.inf)
-        end = output.end_logits[row, :length].float().cpu().log_softmax(-1).masked_fill(~inside, -torch.inf)
-        spans = (start[:, None] + end[None, :]).triu().masked_fill(torch.ones(length, length).tril(-1).bool(), -torch.inf)
-        spans = spans.masked_fill(torch.ones(length, length).triu(LONGEST_SPAN).bool(), -torch.inf)
-        first, last = divmod(int(spans.argmax()), length)
-        text = ask.passage[offsets[first, 0] : offsets[last, 1]]
-        return Answer(ask.key, last - first + 1, spans[first, last].item(), text=text, finish_reason="eos")
+        start, end = (logits[name][:length].log_softmax(-1).masked_fill(~inside, -torch.inf) for name in ("start_logits", "end_logits"))
+        ends = torch.nn.functional.pad(end, (0, LONGEST_SPAN - 1), value=-torch.inf).unfold(0, LONGEST_SPAN, 1)  # [length, tokens more]
+        spans = start[:, None] + ends
+        first, more = divmod(int(spans.argmax()), LONGEST_SPAN)
+        text = ask.passage[offsets[first, 0] : offsets[first + more, 1]]
+        return Answer(ask.key, more + 1, spans[first, more].item(), text=text, finish_reason="eos")
 
 
 def _text(ask: Ask) -> np.ndarray:

@@ -50,16 +50,15 @@ class Padded(Batched):
         logits = self._logits(ids, mask, needed)
         index = torch.full(ids.shape, -1)
         index[needed] = torch.arange(int(needed.sum()))
-        best, normaliser = logits.argmax(-1), logits.logsumexp(-1)
-        answers = []
-        for ask, row in zip(asks, place, strict=True):
-            at = index[row, len(ask.context) - 1 : ask.length][: len(ask.continuation)].to(ids.device)
-            targets = torch.from_numpy(ask.continuation.astype(np.int64)).to(ids.device)
-            loglikelihood = (logits[at, targets] - normaliser[at]).double().sum().item()
-            answers.append(Answer(ask.key, len(targets), loglikelihood, bool((best[at] == targets).all())))
+        starts = [len(ask.context) - 1 for ask in asks]
+        spans = [index[row, start : start + len(ask.continuation)] for ask, row, start in zip(asks, place, starts, strict=True)]
+        at = torch.cat(spans).to(logits.device)
+        targets = torch.from_numpy(np.concatenate([ask.continuation for ask in asks]).astype(np.int64)).to(logits.device)
+        found = (logits[at, targets] - logits.logsumexp(-1)[at]).double().cpu().split([len(span) for span in spans])
+        greedy = (logits.argmax(-1)[at] == targets).cpu().split([len(span) for span in spans])
         self.counters.prompt_tokens += sum(ask.length for ask in asks)
         self.counters.computed_tokens += ids.numel()
-        return answers
+        return [Answer(ask.key, len(its), its.sum().item(), bool(best.all())) for ask, its, best in zip(asks, found, greedy, strict=True)]
 
     def texts(self, asks: list[Ask]) -> Iterator[list[Answer]]:
         return self.continued([sampling.start(ask, ask.context) for ask in asks])

@@ -47,11 +47,13 @@ class Seq2Seq(Batched):
             first = np.array([self._first_token()], np.int32)
             ids, _ = pad([np.concatenate([first, ask.continuation[:-1]]) for ask in asks_], self.model.device)
             out = self.model(encoder_outputs=encoded, attention_mask=mask, decoder_input_ids=ids, use_cache=False)
-            for ask, logits in zip(asks_, out.logits, strict=True):
-                targets = torch.from_numpy(ask.continuation.astype(np.int64)).to(logits.device)
-                scores = logits[: len(targets)].float().log_softmax(-1)
-                loglikelihood = scores.gather(1, targets[:, None]).double().sum().item()
-                answers.append(Answer(ask.key, len(targets), loglikelihood, bool((scores.argmax(-1) == targets).all())))
+            targets, _ = pad([ask.continuation for ask in asks_], out.logits.device)
+            found = []
+            for ask, logits, its in zip(asks_, out.logits, targets, strict=True):  # one after the other, for vocabularies are large
+                scores, its = logits[: len(ask.continuation)].float().log_softmax(-1), its[: len(ask.continuation)]
+                found.append(torch.stack([scores.gather(1, its[:, None]).double().sum(), (scores.argmax(-1) == its).all().double()]))
+            for ask, (loglikelihood, greedy) in zip(asks_, torch.stack(found).tolist(), strict=True):
+                answers.append(Answer(ask.key, len(ask.continuation), loglikelihood, bool(greedy)))
             self.counters.computed_tokens += ids.numel()
         self.counters.prompt_tokens += sum(len(ask.context) + len(ask.continuation) for ask in asks)
         return answers
