@@ -148,6 +148,17 @@ def test_a_group_whose_subtasks_are_at_the_ends_has_an_interval_of_some_width(sh
     assert 0.05 < found.high - found.low < 0.5
 
 
+@pytest.mark.parametrize("subtasks", [1, 3, 7, 57])
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_perfect_group_has_the_interval_of_as_many_documents(subtasks, share):
+    """Weights of 1/7 sum to 0.9999999999999998."""
+    parts = [estimate(series(RIGHT, np.full(100, share))) for _ in range(subtasks)]
+    found = group_estimate(np.full(subtasks, 1 / subtasks), parts, proportion=True)
+    assert found.value == share
+    assert [found.low, found.high] == pytest.approx([float(end) for end in intervals.wilson(share, 100 * subtasks)], abs=1e-9)
+    assert np.isnan(found.stderr)
+
+
 # Bootstrap
 
 
@@ -327,6 +338,15 @@ def test_equal_models_differ_by_zero_with_an_interval():
     assert found.value == 0
     assert found.low == pytest.approx(-found.high) and 0.02 < found.high < 0.2
     assert differences.p_values([comparison])[0][0] == 1
+
+
+@pytest.mark.parametrize("subtasks", [1, 3, 7, 57])
+@pytest.mark.parametrize("right", [0.0, 1.0])
+def test_models_that_always_differ_do_so_with_the_interval_of_as_many_documents(subtasks, right):
+    stratum = differences.matched(series(RIGHT, np.full(50, right)), series(RIGHT, np.full(50, 1 - right)), 1 / subtasks)
+    found = differences.interval([stratum] * subtasks)
+    assert [found.low, found.high] == pytest.approx([float(end) for end in comparisons.tango(right, 1 - right, 50 * subtasks)], abs=1e-9)
+    assert found.high - found.low > 0.001
 
 
 def test_paired_t_equals_scipy():

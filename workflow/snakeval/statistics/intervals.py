@@ -126,10 +126,12 @@ def weighted_proportion(
     The interval's variance is that of `stratum_variances`; where all documents are right or all are wrong, the number is Kish's,
     1 / Σ w_i²/n_i. The standard error is √(Σ w_i² se_i²), unless a stratum has one document.
     """
-    value = float(weights @ shares)
-    if not 0 < value < 1:
-        number, stderr, joint_df = 1 / float(np.sum(weights**2 / n_effective)), np.nan, float(np.min(df))
+    if np.all(shares == 0) or np.all(shares == 1):
+        # The share itself, for the weighted sum of ones may end beside 1, where the number of documents has no limit.
+        value, stderr = float(shares[0]), np.nan
+        number, joint_df = 1 / float(np.sum(weights**2 / n_effective)), float(np.min(df))
     else:
+        value = float(weights @ shares)
         variances, df = stratum_variances(weights, shares, n_effective, df, lambda share: share * (1 - share))
         number, joint_df = value * (1 - value) / variances.sum(), satterthwaite(variances, df)
         plain = (weights * np.nan_to_num(stderrs)) ** 2  # undefined at 0 % and 100 %: no spread seen
