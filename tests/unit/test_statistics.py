@@ -94,6 +94,31 @@ def test_shared_clusters_widen_an_interval():
     assert together.n_effective == pytest.approx(19)
 
 
+@pytest.mark.parametrize("values", [[0.0, 1.0], [0.0, 1.0, 1.0], [0.1, 0.2, 0.7], [0.1, 0.3]])
+def test_clusters_of_equal_sums_tell_as_much_as_documents_without_clusters(values):
+    documents, clusters = np.tile(values, 10), np.repeat(np.arange(10), len(values))
+    found, apart = intervals.proportion(documents, clusters), intervals.proportion(documents)
+    assert found.n_effective == apart.n_effective
+    assert found.low < apart.low < apart.high < found.high  # few clusters: the wider bounds of 9 degrees of freedom
+    assert np.isnan(found.stderr)
+    assert np.isnan(intervals.mean(documents, clusters).stderr)
+
+
+@pytest.mark.parametrize("values", [[0.0, 1.0], [0.2, 0.4, 0.9]])
+def test_no_variance_between_clusters_is_the_limit_of_little(values):
+    documents, clusters = np.tile(values, 10), np.repeat(np.arange(10), len(values))
+    odd = np.concatenate([documents, [1.0]])
+    limit, near = intervals.proportion(documents, clusters), intervals.proportion(odd, np.append(clusters, 0))
+    assert near.high - near.low == pytest.approx(limit.high - limit.low, rel=0.1)
+
+
+def test_clusters_in_which_both_models_win_as_often_tell_as_much_as_documents():
+    clusters = np.repeat(np.arange(10), 2)
+    a, b = np.tile([0.0, 1.0], 10), np.tile([1.0, 0.0], 10)
+    found = differences.interval([differences.matched(series(RIGHT, a, clusters), series(RIGHT, b, clusters))])
+    assert [found.low, found.high] == pytest.approx([float(end) for end in comparisons.tango(0.5, 0.5, 20, 9)])
+
+
 def test_welch_is_a_weighted_mean_with_weights_one_and_minus_one():
     a, b = rng().normal(0, 1, 9), rng().normal(0, 3, 14)
     expected = stats.ttest_ind(a, b, equal_var=False)

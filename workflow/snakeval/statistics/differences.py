@@ -170,15 +170,18 @@ def _of_shares(comparison: Comparison, value: float, confidence: float) -> Diffe
 
 
 def _effective_number(stratum: Stratum) -> tuple[float, float]:
-    """Independent documents that tell as much of the difference, and degrees of freedom; the number of clusters without discordance."""
+    """Independent documents that tell as much of the difference, at most all, and degrees of freedom.
+
+    Where all documents differ alike, or none does, it is the number of clusters.
+    """
     a, b = stratum.a, stratum.b
     if a.clusters is None:
         return float(a.n), np.inf
     variance, df = intervals.variance_of_mean(a.data - b.data, a.clusters)
     share_variance = _share_variance(np.array([np.mean(a.data > b.data), np.mean(a.data < b.data)]))
-    if variance > 0 and share_variance > 0:
-        return min(float(share_variance) / variance, float(a.n)), df
-    return float(a.units), df
+    if not share_variance > 0:
+        return float(a.units), df
+    return min(float(share_variance) / variance, float(a.n)) if variance > 0 else float(a.n), df
 
 
 def _share_variance(shares: np.ndarray) -> np.ndarray:
