@@ -263,6 +263,37 @@ def test_a_null_value_is_no_document(tmp_path):
     assert (run.build()[0][0]["n"], run.build()[0][0]["value"]) == (2, 0.5)
 
 
+@pytest.mark.parametrize("by_size", [True, False])
+def test_a_subtask_in_which_a_model_got_no_number_has_no_weight_by_size(tmp_path, by_size):
+    """As where a judge's answers could not be read; the plain mean over subtasks lacks a part then."""
+    rating = settings_of([], metric_list=[{"metric": "rating", "aggregation": "nanmean"}])
+    of_both = group("g", ["x", "y"], metric="rating", weight_by_size=by_size)
+    run = Run(tmp_path, {"x": rating, "y": rating}, [of_both])
+    numbers = {"a": [2.0, 5.0, 4.0, 3.0], "b": [1.0, 5.0, 2.0, 2.0]}
+    for model, given in numbers.items():
+        run.add(model, "x", "rating", given)
+        run.add(model, "y", "rating", [None, None] if model == "a" else [4.0, 1.0])
+    scores, comparisons = run.build()
+    found, alone = row(scores, task="g", model="a"), row(scores, task="x", model="a")
+    columns = ("value", "stderr", "ci_low", "ci_high", "n")
+    if by_size:
+        assert [found[column] for column in columns] == [alone[column] for column in columns]
+        assert found["value"] == 3.5
+        assert row(comparisons, task="g")["difference"] == row(comparisons, task="x")["difference"] == 1.0
+        assert row(comparisons, task="g")["p"] == row(comparisons, task="x")["p"] < 1
+    else:
+        assert [found[column] for column in columns] == [None] * 4 + [4]
+        assert [line["task"] for line in comparisons] == ["x"]
+
+
+def test_a_group_in_which_a_model_got_no_number_has_no_score(tmp_path):
+    rating = settings_of([], metric_list=[{"metric": "rating", "aggregation": "nanmean"}])
+    run = Run(tmp_path, {"x": rating, "y": rating}, [group("g", ["x", "y"], metric="rating")], models=["a"])
+    run.add("a", "x", "rating", [None, None])
+    run.add("a", "y", "rating", [None])
+    assert row(run.build()[0], task="g")["value"] is None
+
+
 def test_an_undefined_score_is_null(tmp_path):
     run = Run(tmp_path, {"t": settings_of(["word_perplexity"], "loglikelihood_rolling")})
     run.add("a", "t", "word_perplexity", [[-3.0, 0.0]])

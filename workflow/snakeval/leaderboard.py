@@ -51,8 +51,8 @@ class Line:
         return "log" if any(series.aggregation.log_of_sums for stratum in self.strata for series in stratum.values()) else "score"
 
     def weights(self, sizes: Sequence[int]) -> np.ndarray:
-        """Weights of the strata, which sum to 1, from their numbers of documents."""
-        weights = np.asarray(sizes, dtype=float) if self.weight_by_size else np.ones(len(sizes))
+        """Weights of the strata, which sum to 1, from their numbers of documents; equal where there are none at all."""
+        weights = np.asarray(sizes, dtype=float) if self.weight_by_size and any(sizes) else np.ones(len(sizes))
         return weights / weights.sum()
 
 
@@ -105,11 +105,10 @@ def with_targets(scores: pa.Table, targets: Mapping[tuple[str, str, str, str, st
 
 
 def compared(line: Line, model_a: str, model_b: str) -> Comparison:
-    """The two models on the documents of a line that both answered."""
+    """The two models on the documents of a line that both answered; without the strata of no weight, which have no score."""
     strata = [differences.matched(stratum[model_a], stratum[model_b]) for stratum in line.strata]
-    sizes = [stratum.a.n for stratum in strata]
-    weights = line.weights(sizes) if any(sizes) else np.ones(len(sizes))
-    return [replace(stratum, weight=float(weight)) for stratum, weight in zip(strata, weights, strict=True)]
+    weights = line.weights([stratum.a.n for stratum in strata])
+    return [replace(stratum, weight=float(weight)) for stratum, weight in zip(strata, weights, strict=True) if weight > 0]
 
 
 def _read(files: Mapping[str, Path], tasks: Mapping[str, Settings], seed: int) -> dict[str, dict[Key, dict[str, Series]]]:
@@ -294,7 +293,8 @@ def _estimate(line: Line, model: str) -> Estimate:
     if not line.is_group:
         return estimate(parts[0])
     weights = line.weights([part.n for part in parts])
-    return group_estimate(weights, [estimate(part) for part in parts], all(part.aggregation.proportion for part in parts))
+    parts = [part for part, weight in zip(parts, weights, strict=True) if weight > 0]  # a subtask without documents has no score
+    return group_estimate(weights[weights > 0], [estimate(part) for part in parts], all(part.aggregation.proportion for part in parts))
 
 
 def _compare(line: Line, values: Mapping[str, float]) -> tuple[dict[str, tuple[int, int]], list[dict[str, Any]]]:
