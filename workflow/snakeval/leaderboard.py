@@ -82,9 +82,12 @@ def build(scores: Mapping[tuple[str, str], Path], requests: Mapping[str, Path], 
 def lines(
     entry: str, files: Mapping[str, Path], requests: Path, settings: Settings, among: Mapping[str, np.ndarray] | None = None
 ) -> Iterator[Line]:
-    """The lines of one entry. `files`: SCORES of each model; `settings`: as for `build`; `among`: task -> the documents that count."""
+    """The lines of one entry. `files`: SCORES of each model; `settings`: as for `build`; `among`: task -> the documents that count.
+
+    With `among` tasks that are not in the configuration are left out, as an earlier run may have had; else they are a UserError.
+    """
     tasks = settings["entries"][entry]
-    series = _read(files, tasks, settings["seed"])
+    series = _read(files, tasks, settings["seed"], strict=among is None)
     if among is not None:
         series = {
             task: {key: {model: one.among(among[task]) for model, one in by_model.items()} for key, by_model in by_key.items()}
@@ -111,12 +114,14 @@ def compared(line: Line, model_a: str, model_b: str) -> Comparison:
     return [replace(stratum, weight=float(weight)) for stratum, weight in zip(strata, weights, strict=True) if weight > 0]
 
 
-def _read(files: Mapping[str, Path], tasks: Mapping[str, Settings], seed: int) -> dict[str, dict[Key, dict[str, Series]]]:
+def _read(files: Mapping[str, Path], tasks: Mapping[str, Settings], seed: int, strict: bool) -> dict[str, dict[Key, dict[str, Series]]]:
     """Task -> (filter, metric) -> model -> series, from the score files of an entry."""
     found: dict[str, dict[Key, dict[str, Series]]] = {task: {} for task in tasks}
     columns = ["task", "doc_id", "filter", "metric", "value", "statistics", "item", "cluster"]
     for model, path in files.items():
         for (task, name, metric), rows in _split(parquet.read(path, SCORES, columns), ["task", "filter", "metric"]):
+            if task not in tasks and not strict:
+                continue
             if task not in tasks:
                 raise UserError(f"{path}: scores of {task}, which is not in the configuration; delete the file and run again")
             aggregation = metrics.aggregation_of(metric, tasks[task])

@@ -25,7 +25,8 @@ def write(results: Path, settings: dict, output: Path) -> None:
 
     `settings`: {"title": str, "models": names in the order of the configuration, "tasks": entries in that order,
     "targets": {task: score to reach}, "baseline": a model that the others are held against, "history": [{"label", "results"}] of earlier
-    runs, oldest first (these three may be left out), "provenance": what `snakeval.provenance.collect` gives}.
+    runs, oldest first (these three may be left out; with the last also what `leaderboard.build` takes), "provenance": what
+    `snakeval.provenance.collect` gives}.
 
     The page is a function of the tables and the settings. Raises UserError when a table is missing or damaged.
     """
@@ -75,7 +76,7 @@ def write(results: Path, settings: dict, output: Path) -> None:
         variety=variety.measure(results, entries, models, rows),
         published=published,
         counted=summary.counted,
-        history=history.courses(settings.get("history", []), results, leading),
+        history=history.courses(settings.get("history", []), results, leading, settings),
         graph=rule_graph.layout(settings["provenance"]["rules"]),
         figures=figures,
         measures=quality,
