@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from itertools import combinations
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,8 @@ from scipy import stats
 from snakeval import health, leaderboard, parquet, summary
 from snakeval.errors import UserError
 from snakeval.schemas import COMPARISONS, HEALTH, REQUESTS, RESPONSES, SCORE_TABLE, SCORES, TOKENS
+from snakeval.statistics.comparisons import mcnemar
+from snakeval.statistics.multiplicity import holm
 
 SCORE = {"doc_id": 0, "filter": "none", "statistics": None, "item": None, "prediction": None, "extracted": True, "cluster": None}
 
@@ -206,6 +209,29 @@ def test_of_many_models_each_is_listed_against_the_best(tmp_path):
     assert all("m07" in (r["model_a"], r["model_b"]) for r in comparisons)
     assert row(scores, model="m07")["rank_high"] == 1
     assert row(scores, model="m00")["rank_low"] > 2  # by pairs that are not listed
+
+
+def test_the_family_of_many_models_is_all_their_pairs_listed_or_not(tmp_path):
+    """The listed ones are those of the best, whose score is the largest by selection."""
+    models = [f"m{i:02}" for i in range(leaderboard.ALL_PAIRS + 1)]
+    run = Run(tmp_path, {"t": settings_of(["acc"]), "u": settings_of(["acc"])}, models=models)
+    generator, given = np.random.default_rng(0), {}
+    for task in ("t", "u"):
+        for model in models:
+            given[task, model] = generator.integers(0, 2, 60).astype(float)
+            run.add(model, task, "acc", given[task, model].tolist())
+    _, comparisons = run.build()
+    pairs = [
+        (task, a, b, mcnemar(*([np.sum(given[task, x] > given[task, y])] for x, y in ((a, b), (b, a))))[0][0])
+        for task in ("t", "u")
+        for a, b in combinations(models, 2)
+    ]
+    p = np.array([p for *_, p in pairs])
+    expected = dict(zip([pair[:3] for pair in pairs], zip(holm(p), stats.false_discovery_control(p), strict=True), strict=True))
+    assert len(comparisons) == 40 and len(pairs) == 420
+    for line in comparisons:
+        assert (line["p_holm"], line["p_bh"]) == pytest.approx(expected[line["task"], line["model_a"], line["model_b"]])
+    assert min(line["p"] for line in comparisons) * 40 < 0.05 < min(line["p_holm"] for line in comparisons)
 
 
 def test_the_primary_metric_can_be_named(tmp_path):

@@ -65,17 +65,22 @@ def build(scores: Mapping[tuple[str, str], Path], requests: Mapping[str, Path], 
     """
     score_rows: list[dict[str, Any]] = []
     comparison_rows: list[dict[str, Any]] = []
+    tested: list[float] = []  # p of every pair of models, also of those that are not listed
+    listed: list[int] = []  # the place in it of each row
     for entry in settings["entries"]:
         for line in lines(entry, {model: scores[model, entry] for model in settings["models"]}, requests[entry], settings):
             estimates = {model: _estimate(line, model) for model in settings["models"] if all(model in s for s in line.strata)}
             ranks: dict[str, tuple[int, int]] = {}
             if line.primary and len(settings["models"]) > 1:
-                ranks, pairs = _compare(line, {model: found.value for model, found in estimates.items() if np.isfinite(found.value)})
-                comparison_rows += [{"entry": entry, **row} for row in pairs]
+                ranks, p, rows = _compare(line, {model: found.value for model, found in estimates.items() if np.isfinite(found.value)})
+                comparison_rows += [{"entry": entry, **row} for row in rows.values()]
+                listed += [len(tested) + place for place in rows]
+                tested += p.tolist()
             score_rows += [_score_row(entry, line, model, found, ranks.get(model)) for model, found in estimates.items()]
-    p = np.array([np.nan if row["p"] is None else row["p"] for row in comparison_rows])
-    for row, holm, bh in zip(comparison_rows, multiplicity.holm(p), multiplicity.benjamini_hochberg(p), strict=True):
-        row |= {"p_holm": _known(holm), "p_bh": _known(bh)}
+    # Which pairs are listed follows from the scores, so that adjustment for these alone would bound nothing.
+    holm, bh = multiplicity.holm(np.array(tested)), multiplicity.benjamini_hochberg(np.array(tested))
+    for row, place in zip(comparison_rows, listed, strict=True):
+        row |= {"p_holm": _known(holm[place]), "p_bh": _known(bh[place])}
     return pa.Table.from_pylist(score_rows, SCORE_TABLE), pa.Table.from_pylist(comparison_rows, COMPARISONS)
 
 
@@ -302,8 +307,8 @@ def _estimate(line: Line, model: str) -> Estimate:
     return group_estimate(weights[weights > 0], [estimate(part) for part in parts], all(part.aggregation.proportion for part in parts))
 
 
-def _compare(line: Line, values: Mapping[str, float]) -> tuple[dict[str, tuple[int, int]], list[dict[str, Any]]]:
-    """Ranks of the models that have a value, and rows of COMPARISONS.
+def _compare(line: Line, values: Mapping[str, float]) -> tuple[dict[str, tuple[int, int]], np.ndarray, dict[int, dict[str, Any]]]:
+    """Ranks of the models that have a value, p of all their pairs, and rows of COMPARISONS by their place in these.
 
     Ranks rest on all pairs, adjusted within the line (Holm, 5 %).
     """
@@ -321,7 +326,7 @@ def _compare(line: Line, values: Mapping[str, float]) -> tuple[dict[str, tuple[i
     ranks = {model: (int(low), int(high)) for model, low, high in zip(models, lows, highs, strict=True)}
     best = int(np.argmax([direction * value for value in values.values()])) if models else 0
     listed = [index for index, pair in enumerate(pairs) if len(models) <= ALL_PAIRS or best in pair]
-    return ranks, [_comparison_row(line, models, pairs[index], comparisons[index], p[index], tests[index]) for index in listed]
+    return ranks, p, {index: _comparison_row(line, models, pairs[index], comparisons[index], p[index], tests[index]) for index in listed}
 
 
 def _score_row(entry: str, line: Line, model: str, found: Estimate, ranks: tuple[int, int] | None) -> dict[str, Any]:
