@@ -98,8 +98,16 @@ def test_mean_of_a_score_that_does_not_vary_has_an_interval():
 def test_record_turns_where_lower_is_better():
     table = [_line(model, "ppl", 3.0 if model == "a" else 4.0, higher=False) for model in "ab"]
     found = board.pairs([_comparison("ppl", -1.0, 0.2)])
-    assert board.record(found, board.top(board.rows(table, ["a", "b"], ["e"])), "a", "b") == (["ppl"], [], [])
+    assert board.record(found, board.top(board.rows(table, ["a", "b"], ["e"])), "a", "b") == (["ppl"], [], [], [])
     assert board.averaged(board.top(board.rows(table, ["a", "b"], ["e"]))) == []
+
+
+def test_what_was_not_compared_is_not_undecided():
+    table = [_line(model, task, 0.5) for model in "ab" for task in ("won", "open", "apart")]
+    found = board.pairs([_comparison("won", 0.1, 0.05), _comparison("open", 0.1, 0.2) | {"p_holm": 0.9}])
+    leading = board.top(board.rows(table, ["a", "b"], ["e"]))
+    assert board.record(found, leading, "a", "b") == (["won"], [], ["open"], ["apart"])
+    assert board.record(found, leading, "b", "a") == ([], ["won"], ["open"], ["apart"])
 
 
 def test_rows_stand_below_their_group_and_further_metrics_below_the_leading_one():

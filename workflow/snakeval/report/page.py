@@ -11,7 +11,7 @@ import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from snakeval import parquet, schemas, summary
+from snakeval import leaderboard, parquet, schemas, summary
 from snakeval.report import board, cost, figures, health, history, quality, rule_graph, samples, text, variety
 
 _HERE = Path(__file__).parent
@@ -67,6 +67,8 @@ def write(results: Path, settings: dict, output: Path) -> None:
         standings=standings,
         gaps=gaps,
         tied=[other for other, gap in gaps.items() if gap and gap.low is not None and gap.low <= 0],
+        apart=[other for other, gap in gaps.items() if gap is None],
+        all_pairs=leaderboard.ALL_PAIRS,
         record=board.record(found, leading, models[0], models[1]) if len(models) > 1 else None,
         averaged=board.averaged(leading),
         tables=tables,
