@@ -224,6 +224,22 @@ def test_target_is_offered_where_one_is_set(tmp_path):
     assert '<option value="target">' in page and '"target":0.9' in page
 
 
+def test_an_infinite_score_leaves_the_page_s_data_readable(tmp_path):
+    settings = report_fixture.make(tmp_path, tasks=5, documents=4)
+    path = tmp_path / "tables/scores.parquet"
+    lines = parquet.read(path, schemas.SCORE_TABLE).to_pylist()
+    for line in lines:
+        if (line["model"], line["task"]) == ("small", "unseen_text"):
+            line |= {"value": math.inf, "ci_low": None, "ci_high": None, "stderr": None}
+    parquet.write(pa.Table.from_pylist(lines, schemas.SCORE_TABLE), path, schemas.SCORE_TABLE)
+    report.write(tmp_path, settings, tmp_path / "report/index.html")
+    page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    run = json.loads(re.search(r'<script type="application/json" id="run">(.*?)</script>', page, re.S)[1], parse_constant=pytest.fail)
+    (row,) = [row for row in run["rows"] if row["task"] == "unseen_text"]
+    assert run["models"] == ["large", "small"] and row["values"][1] is None and row["values"][0] > 1
+    assert ">∞<" in page
+
+
 def test_missing_table_is_named(tmp_path):
     settings = report_fixture.make(tmp_path, models=1, tasks=1, documents=2)
     (tmp_path / "tables/health.parquet").unlink()

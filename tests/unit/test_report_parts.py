@@ -56,7 +56,8 @@ def test_shortened_keeps_both_ends_within_the_width():
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(0.12345, "0.123"), (-1.5, "−1.500"), (12.3456, "12.35"), (1234.5, "1 234"), (None, "–"), (2.5e7, "2.5e07")]
+    ("value", "shown"),
+    [(0.12345, "0.123"), (-1.5, "−1.500"), (12.3456, "12.35"), (1234.5, "1 234"), (None, "–"), (2.5e7, "2.5e07"), (math.inf, "∞")],
 )
 def test_number(value, shown):
     assert text.number(value) == shown

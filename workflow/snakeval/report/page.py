@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -186,14 +187,15 @@ def _comparisons(comparisons: list[dict], models: list[str]) -> str:
         name: [_short(line[name]) for line in comparisons]
         for name in ("difference", "ci_low", "ci_high", "p_holm", "p_bh", "effect", "detectable")
     }
-    return json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(columns, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _short(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.5g}")
+    """Five significant digits; null for what JSON cannot hold, as an infinite perplexity."""
+    return float(f"{value:.5g}") if value is not None and math.isfinite(value) else None
 
 
 def _json_block(data: dict) -> Markup:
     """JSON for a <script type="application/json">: no < or & that HTML could read as markup."""
-    content = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    content = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return Markup(content.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
