@@ -91,7 +91,10 @@ def _scoring(leaves: list[tuple[str, str, str | None]]) -> dict[str, dict]:
         task: shared
         | {
             "output_type": outputs.get(kind, "generate_until"),
-            "metric_list": [{"metric": metric} for metric in dict.fromkeys(metric for _, metric, *_ in METRICS[kind])],
+            "metric_list": [
+                {"metric": metric} | ({} if metric.endswith("perplexity") else {"aggregation": "mean"})
+                for metric in dict.fromkeys(metric for _, metric, *_ in METRICS[kind])
+            ],
             "filter_list": [{"name": name, "filter": []} for name in dict.fromkeys(name for name, *_ in METRICS[kind])],
             "primary_metric": next(metric for _, metric, _, _, primary in METRICS[kind] if primary),
         }
