@@ -23,6 +23,7 @@ from snakeval.statistics.series import Series, estimate, from_scores, group_esti
 
 ALL_PAIRS = 20  # up to so many models all pairs are listed; of more, each model against the best one of the task
 GUESSED = ("acc", "acc_norm", "acc_bytes", "acc_tokens", "acc_mutual_info")  # where guessing is right in gold / choices of the documents
+OF_KIND = {"sums": "statistics", "items": "item"}  # the column of SCORES that an aggregation reads
 
 Settings = Mapping[str, Any]
 Key = tuple[str, str]  # filter, metric
@@ -89,7 +90,8 @@ def lines(
 ) -> Iterator[Line]:
     """The lines of one entry. `files`: SCORES of each model; `settings`: as for `build`; `among`: task -> the documents that count.
 
-    With `among` tasks that are not in the configuration are left out, as an earlier run may have had; else they are a UserError.
+    With `among` what an earlier run may have had is left out: tasks that are not in the configuration, which else are a UserError, and
+    scores of another kind than their metric has now.
     """
     tasks = settings["entries"][entry]
     series = _read(files, tasks, settings["seed"], strict=among is None)
@@ -130,6 +132,8 @@ def _read(files: Mapping[str, Path], tasks: Mapping[str, Settings], seed: int, s
             if task not in tasks:
                 raise UserError(f"{path}: scores of {task}, which is not in the configuration; delete the file and run again")
             aggregation = metrics.aggregation_of(metric, tasks[task])
+            if not strict and aggregation.kind != "mean" and rows[OF_KIND[aggregation.kind]].null_count == rows.num_rows:
+                continue
             series = from_scores(rows, aggregation, bootstrap.seed_of(seed, task))
             by_model = found[task].setdefault((name, metric), {})
             first = next(iter(by_model.values()), series)
