@@ -65,7 +65,8 @@ def make(folder: Path, *, models: int = 2, tasks: int = 7, documents: int = 40, 
     _write([_numerics(line) for line in timings if line["model"] != names[0]], folder / "tables/numerics.parquet", schemas.NUMERICS)
     _write([_forecast(line) for line in timings], folder / "tables/forecast.parquet", schemas.FORECAST)
     _write(_published(scores), folder / "tables/targets.parquet", schemas.TARGETS)
-    return {"title": "A synthetic run", "models": names, "tasks": list(_entries(tasks)), "provenance": _provenance(names)}
+    scoring = {"seed": seed, "entries": {entry: _scoring(leaves) for entry, leaves in _entries(tasks).items()}, "groups": _groups(tasks)}
+    return scoring | {"title": "A synthetic run", "models": names, "tasks": list(_entries(tasks)), "provenance": _provenance(names)}
 
 
 def _entries(tasks: int) -> dict[str, list[tuple[str, str, str | None]]]:
@@ -80,6 +81,40 @@ def _entries(tasks: int) -> dict[str, list[tuple[str, str, str | None]]]:
         areas = ["subjects"] if subjects < 20 else ["humanities", "social_sciences", "stem", "other"]
         plan["subjects"] = [(f"subjects_{i:02d}", "choice", areas[i % len(areas)]) for i in range(subjects)]
     return plan
+
+
+def _scoring(leaves: list[tuple[str, str, str | None]]) -> dict[str, dict]:
+    """Task -> its settings as far as the tables need them."""
+    shared = {"process_results": None, "num_fewshot": 2, "version": "1"}
+    outputs = {"choice": "multiple_choice", "last_word": "loglikelihood", "perplexity": "loglikelihood_rolling"}
+    return {
+        task: shared
+        | {
+            "output_type": outputs.get(kind, "generate_until"),
+            "metric_list": [
+                {"metric": metric} | ({} if metric.endswith("perplexity") else {"aggregation": "mean"})
+                for metric in dict.fromkeys(metric for _, metric, *_ in METRICS[kind])
+            ],
+            "filter_list": [{"name": name, "filter": []} for name in dict.fromkeys(name for name, *_ in METRICS[kind])],
+            "primary_metric": next(metric for _, metric, _, _, primary in METRICS[kind] if primary),
+        }
+        for task, kind, _ in leaves
+    }
+
+
+def _groups(tasks: int) -> dict[str, list[dict]]:
+    """Entry -> its groups, outer before inner."""
+    metrics = [{"metric": "acc", "filter_list": None, "aggregation": "mean", "weight_by_size": True}]
+    groups = {}
+    for entry, leaves in _entries(tasks).items():
+        members: dict[str, list[str]] = {}
+        for task, _, parent in leaves:
+            if parent is not None:
+                members.setdefault(parent, []).append(task)
+        if len(members) > 1:
+            members = {entry: list(members), **members}
+        groups[entry] = [{"name": name, "members": inside, "metrics": metrics} for name, inside in members.items()]
+    return groups
 
 
 def _requests(task: str, kind: str, documents: int, rng: np.random.Generator, hostile: bool) -> pa.Table:

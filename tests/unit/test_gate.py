@@ -73,6 +73,15 @@ def test_a_model_that_lost_much_is_worse(tmp_path):
     }  # fmt: skip
 
 
+def test_scores_of_another_kind_than_now_are_not_compared(tmp_path):
+    """The baseline scored a mean over documents by the name that now is a perplexity."""
+    tasks = {"t": settings_of(["word_perplexity"], "loglikelihood_rolling")}
+    earlier = folder_of(tmp_path / "before", {"m": {"t": [3.0, 4.0]}}, metric="word_perplexity")
+    results = folder_of(tmp_path / "now", {"m": {"t": [[-3.0, 2.0], [-4.0, 2.0]]}}, metric="word_perplexity")
+    (row,) = gate.build(results, settings(earlier, tasks=tasks))[0].to_pylist()
+    assert row["verdict"] == "new"
+
+
 def test_a_model_that_is_better_passes(tmp_path):
     row, flips = compared(tmp_path, answers(110, 200), answers(150, 200))
     assert (row["verdict"], row["reason"]) == ("passed", None)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from itertools import combinations
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,8 @@ from scipy import stats
 from snakeval import health, leaderboard, parquet, summary
 from snakeval.errors import UserError
 from snakeval.schemas import COMPARISONS, HEALTH, REQUESTS, RESPONSES, SCORE_TABLE, SCORES, TOKENS
+from snakeval.statistics.comparisons import mcnemar
+from snakeval.statistics.multiplicity import holm
 
 SCORE = {"doc_id": 0, "filter": "none", "statistics": None, "item": None, "prediction": None, "extracted": True, "cluster": None}
 
@@ -208,6 +211,29 @@ def test_of_many_models_each_is_listed_against_the_best(tmp_path):
     assert row(scores, model="m00")["rank_low"] > 2  # by pairs that are not listed
 
 
+def test_the_family_of_many_models_is_all_their_pairs_listed_or_not(tmp_path):
+    """The listed ones are those of the best, whose score is the largest by selection."""
+    models = [f"m{i:02}" for i in range(leaderboard.ALL_PAIRS + 1)]
+    run = Run(tmp_path, {"t": settings_of(["acc"]), "u": settings_of(["acc"])}, models=models)
+    generator, given = np.random.default_rng(0), {}
+    for task in ("t", "u"):
+        for model in models:
+            given[task, model] = generator.integers(0, 2, 60).astype(float)
+            run.add(model, task, "acc", given[task, model].tolist())
+    _, comparisons = run.build()
+    pairs = [
+        (task, a, b, mcnemar(*([np.sum(given[task, x] > given[task, y])] for x, y in ((a, b), (b, a))))[0][0])
+        for task in ("t", "u")
+        for a, b in combinations(models, 2)
+    ]
+    p = np.array([p for *_, p in pairs])
+    expected = dict(zip([pair[:3] for pair in pairs], zip(holm(p), stats.false_discovery_control(p), strict=True), strict=True))
+    assert len(comparisons) == 40 and len(pairs) == 420
+    for line in comparisons:
+        assert (line["p_holm"], line["p_bh"]) == pytest.approx(expected[line["task"], line["model_a"], line["model_b"]])
+    assert min(line["p"] for line in comparisons) * 40 < 0.05 < min(line["p_holm"] for line in comparisons)
+
+
 def test_the_primary_metric_can_be_named(tmp_path):
     filters = [{"name": "strict", "filter": []}, {"name": "flexible", "filter": []}]
     tasks = {"t": settings_of(["exact_match", "token_f1"], "generate_until", filter_list=filters, primary_metric="token_f1", chance=0.1)}
@@ -261,6 +287,37 @@ def test_a_null_value_is_no_document(tmp_path):
     run = Run(tmp_path, {"t": settings_of([], metric_list=[{"metric": "acc", "aggregation": "nanmean"}])}, models=["a"])
     run.add("a", "t", "acc", [1.0, None, 0.0, None])
     assert (run.build()[0][0]["n"], run.build()[0][0]["value"]) == (2, 0.5)
+
+
+@pytest.mark.parametrize("by_size", [True, False])
+def test_a_subtask_in_which_a_model_got_no_number_has_no_weight_by_size(tmp_path, by_size):
+    """As where a judge's answers could not be read; the plain mean over subtasks lacks a part then."""
+    rating = settings_of([], metric_list=[{"metric": "rating", "aggregation": "nanmean"}])
+    of_both = group("g", ["x", "y"], metric="rating", weight_by_size=by_size)
+    run = Run(tmp_path, {"x": rating, "y": rating}, [of_both])
+    numbers = {"a": [2.0, 5.0, 4.0, 3.0], "b": [1.0, 5.0, 2.0, 2.0]}
+    for model, given in numbers.items():
+        run.add(model, "x", "rating", given)
+        run.add(model, "y", "rating", [None, None] if model == "a" else [4.0, 1.0])
+    scores, comparisons = run.build()
+    found, alone = row(scores, task="g", model="a"), row(scores, task="x", model="a")
+    columns = ("value", "stderr", "ci_low", "ci_high", "n")
+    if by_size:
+        assert [found[column] for column in columns] == [alone[column] for column in columns]
+        assert found["value"] == 3.5
+        assert row(comparisons, task="g")["difference"] == row(comparisons, task="x")["difference"] == 1.0
+        assert row(comparisons, task="g")["p"] == row(comparisons, task="x")["p"] < 1
+    else:
+        assert [found[column] for column in columns] == [None] * 4 + [4]
+        assert [line["task"] for line in comparisons] == ["x"]
+
+
+def test_a_group_in_which_a_model_got_no_number_has_no_score(tmp_path):
+    rating = settings_of([], metric_list=[{"metric": "rating", "aggregation": "nanmean"}])
+    run = Run(tmp_path, {"x": rating, "y": rating}, [group("g", ["x", "y"], metric="rating")], models=["a"])
+    run.add("a", "x", "rating", [None, None])
+    run.add("a", "y", "rating", [None])
+    assert row(run.build()[0], task="g")["value"] is None
 
 
 def test_an_undefined_score_is_null(tmp_path):

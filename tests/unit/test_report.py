@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 import report_fixture
 
-from snakeval import parquet, report, schemas
+from snakeval import leaderboard, parquet, report, schemas
 from snakeval.errors import UserError
 from snakeval.report import board, cost, samples, text, variety
 
@@ -146,6 +146,43 @@ def test_any_size_of_run(tmp_path, models, tasks):
     assert ("compare" in structure.ids) == (models > 1)
 
 
+@pytest.mark.parametrize("second_is_compared", [True, False])
+def test_of_many_models_those_not_compared_are_told_apart_from_those_undecided(tmp_path, second_is_compared):
+    """model-20 leads, and is the best but on passages: there it was compared with the best alone, model-19, the second, or model-18."""
+    settings = report_fixture.make(tmp_path, models=leaderboard.ALL_PAIRS + 1, tasks=3, documents=4)
+    best = dict.fromkeys(settings["tasks"], "model-20") | {"passages": "model-19" if second_is_compared else "model-18"}
+    known = {"model-20": 0.9, "model-19": 0.5}
+
+    def score(task, model):
+        return 0.98 if model == best[task] else known.get(model, 0.1)
+
+    path = tmp_path / "tables/scores.parquet"
+    lines = parquet.read(path, schemas.SCORE_TABLE).to_pylist()
+    for line in lines:
+        value = score(line["task"], line["model"])
+        line |= {"value": value, "ci_low": value - 0.01, "ci_high": value + 0.01}
+    parquet.write(pa.Table.from_pylist(lines, schemas.SCORE_TABLE), path, schemas.SCORE_TABLE)
+    path = tmp_path / "tables/comparisons.parquet"
+    lines = [
+        line for line in parquet.read(path, schemas.COMPARISONS).to_pylist() if best[line["task"]] in (line["model_a"], line["model_b"])
+    ]
+    for line in lines:
+        gap = score(line["task"], line["model_a"]) - score(line["task"], line["model_b"])
+        line |= {"difference": gap, "ci_low": gap - 0.02, "ci_high": gap + 0.02, "p_holm": 0.001}
+    parquet.write(pa.Table.from_pylist(lines, schemas.COMPARISONS), path, schemas.COMPARISONS)
+    report.write(tmp_path, settings, tmp_path / "report/index.html")
+    page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    told = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", page[page.index('<p class="verdict">') : page.index("<figure")]))
+    assert "every other model" not in told
+    if second_is_compared:
+        assert "model-20 is better than model-19" in told
+        assert re.search(r"It was not compared with model-\d\d, model-\d\d, model-\d\d and 16 more on every task\.", told)
+        assert "ahead of model-19 on 2 of 3 tasks, behind on 1 (passages)." in told
+    else:
+        assert "ahead of model-19 on 2 of 3 tasks, behind on none; not compared: passages." in told
+    assert "Of more than 20 models each is compared with the best one of a task alone" in page
+
+
 def test_a_model_without_an_entry_is_left_out_of_it(tmp_path):
     settings = report_fixture.make(tmp_path, models=3, tasks=2, documents=4)
     entry = settings["tasks"][0]
@@ -185,6 +222,22 @@ def test_target_is_offered_where_one_is_set(tmp_path):
     report.write(tmp_path, settings, tmp_path / "report/index.html")
     page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
     assert '<option value="target">' in page and '"target":0.9' in page
+
+
+def test_an_infinite_score_leaves_the_page_s_data_readable(tmp_path):
+    settings = report_fixture.make(tmp_path, tasks=5, documents=4)
+    path = tmp_path / "tables/scores.parquet"
+    lines = parquet.read(path, schemas.SCORE_TABLE).to_pylist()
+    for line in lines:
+        if (line["model"], line["task"]) == ("small", "unseen_text"):
+            line |= {"value": math.inf, "ci_low": None, "ci_high": None, "stderr": None}
+    parquet.write(pa.Table.from_pylist(lines, schemas.SCORE_TABLE), path, schemas.SCORE_TABLE)
+    report.write(tmp_path, settings, tmp_path / "report/index.html")
+    page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    run = json.loads(re.search(r'<script type="application/json" id="run">(.*?)</script>', page, re.S)[1], parse_constant=pytest.fail)
+    (row,) = [row for row in run["rows"] if row["task"] == "unseen_text"]
+    assert run["models"] == ["large", "small"] and row["values"][1] is None and row["values"][0] > 1
+    assert ">∞<" in page
 
 
 def test_missing_table_is_named(tmp_path):

@@ -10,9 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import report_fixture
+from test_gate import folder_of
+from test_gate import settings as gate_settings
+from test_leaderboard import group, settings_of
 
-from snakeval import parquet, report, schemas
+from snakeval import entry_files, gate, leaderboard, parquet, report, schemas
 from snakeval.report import board, charts, history, quality, rule_graph, text, variety
+from snakeval.statistics.comparisons import tango
 
 
 @pytest.mark.parametrize(
@@ -52,7 +56,8 @@ def test_shortened_keeps_both_ends_within_the_width():
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(0.12345, "0.123"), (-1.5, "−1.500"), (12.3456, "12.35"), (1234.5, "1 234"), (None, "–"), (2.5e7, "2.5e07")]
+    ("value", "shown"),
+    [(0.12345, "0.123"), (-1.5, "−1.500"), (12.3456, "12.35"), (1234.5, "1 234"), (None, "–"), (2.5e7, "2.5e07"), (math.inf, "∞")],
 )
 def test_number(value, shown):
     assert text.number(value) == shown
@@ -94,8 +99,16 @@ def test_mean_of_a_score_that_does_not_vary_has_an_interval():
 def test_record_turns_where_lower_is_better():
     table = [_line(model, "ppl", 3.0 if model == "a" else 4.0, higher=False) for model in "ab"]
     found = board.pairs([_comparison("ppl", -1.0, 0.2)])
-    assert board.record(found, board.top(board.rows(table, ["a", "b"], ["e"])), "a", "b") == (["ppl"], [], [])
+    assert board.record(found, board.top(board.rows(table, ["a", "b"], ["e"])), "a", "b") == (["ppl"], [], [], [])
     assert board.averaged(board.top(board.rows(table, ["a", "b"], ["e"]))) == []
+
+
+def test_what_was_not_compared_is_not_undecided():
+    table = [_line(model, task, 0.5) for model in "ab" for task in ("won", "open", "apart")]
+    found = board.pairs([_comparison("won", 0.1, 0.05), _comparison("open", 0.1, 0.2) | {"p_holm": 0.9}])
+    leading = board.top(board.rows(table, ["a", "b"], ["e"]))
+    assert board.record(found, leading, "a", "b") == (["won"], [], ["open"], ["apart"])
+    assert board.record(found, leading, "b", "a") == ([], ["won"], ["open"], ["apart"])
 
 
 def test_rows_stand_below_their_group_and_further_metrics_below_the_leading_one():
@@ -184,12 +197,12 @@ def test_history_pairs_documents_of_the_same_requests_and_marks_regressions(tmp_
     ]
     parquet.write(pa.Table.from_pylist(changed, schema=schemas.SCORE_TABLE), path, schemas.SCORE_TABLE)
     leading = board.top(board.rows(changed, ["small", "large"], settings["tasks"]))
-    found = history.courses([{"label": "earlier", "results": str(earlier)}], now, leading)
+    found = history.courses([{"label": "earlier", "results": str(earlier)}], now, leading, settings)
     first = found[0]
-    assert (first.model, first.task, first.verdict, first.paired) == ("large", "boolean", "regression", True)
+    assert (first.model, first.task, first.verdict, first.change.paired) == ("large", "boolean", "regression", 60)
     gaps = after - before
-    half = 1.959964 * gaps.std(ddof=1) / math.sqrt(60)
-    assert (first.change, first.low, first.high) == pytest.approx((gaps.mean(), gaps.mean() - half, gaps.mean() + half), abs=1e-6)
+    expected = [gaps.mean(), *(float(end) for end in tango(0, np.mean(gaps < 0), 60))]
+    assert [first.change.value, first.change.low, first.change.high] == pytest.approx(expected)
     assert {course.verdict for course in found[1:]} == {""}
     settings["history"] = [{"label": "earlier", "results": str(earlier)}]
     report.write(now, settings, now / "report/index.html")
@@ -198,14 +211,88 @@ def test_history_pairs_documents_of_the_same_requests_and_marks_regressions(tmp_
 
 def test_history_of_other_requests_is_not_paired(tmp_path):
     report_fixture.make(tmp_path / "earlier", models=1, tasks=1, documents=30, seed=1)
-    report_fixture.make(tmp_path / "now", models=1, tasks=1, documents=30, seed=2)
+    settings = report_fixture.make(tmp_path / "now", models=1, tasks=1, documents=30, seed=2)
     table = parquet.read(tmp_path / "now/tables/scores.parquet", schemas.SCORE_TABLE).to_pylist()
     old = parquet.read(tmp_path / "earlier/tables/scores.parquet", schemas.SCORE_TABLE).to_pylist()
     (course,) = history.courses(
-        [{"label": "x", "results": str(tmp_path / "earlier")}], tmp_path / "now", board.top(board.rows(table, ["model-00"], ["boolean"]))
+        [{"label": "x", "results": str(tmp_path / "earlier")}],
+        tmp_path / "now",
+        board.top(board.rows(table, ["model-00"], ["boolean"])),
+        settings,
     )
-    assert not course.paired
-    assert course.high - course.change == pytest.approx(1.959964 * math.hypot(table[0]["stderr"], old[0]["stderr"]))
+    assert not course.change.paired
+    assert course.change.high - course.change.value == pytest.approx(1.959964 * math.hypot(table[0]["stderr"], old[0]["stderr"]))
+
+
+def _scored(folder, metric, tasks, groups, values, clusters=None):
+    """A results folder of the model m: requests, scores and their table; gives the rows of it that lead."""
+    folder_of(folder, {"m": values}, metric=metric)
+    index = folder / "index/scores/m.parquet"
+    if clusters is not None:
+        lines = parquet.read(folder / "scores/m/e.parquet", schemas.SCORES).to_pylist()
+        lines = [line | {"cluster": str(clusters[line["doc_id"]])} for line in lines]
+        entry_files.refresh(
+            index, folder / "scores/m", {"e": "in clusters"}, lambda _: pa.Table.from_pylist(lines, schemas.SCORES), schemas.SCORES
+        )
+    how = gate_settings("", tasks=tasks, groups=groups)
+    table, _ = leaderboard.build({("m", "e"): entry_files.path(index, "e")}, {"e": folder / "requests/e.parquet"}, how)
+    parquet.write(table, folder / "tables/scores.parquet", schemas.SCORE_TABLE)
+    return board.top(board.rows(table.to_pylist(), ["m"], ["e"]))
+
+
+@pytest.mark.parametrize("case", ["clusters", "perplexity", "group"])
+def test_history_and_gate_tell_the_same_change_and_interval(tmp_path, case):
+    generator = np.random.default_rng(5)
+    metric, tasks, groups, clusters = "acc", {"t": settings_of(["acc"])}, [], None
+    if case == "clusters":  # 20 passages of 20 questions, right or wrong together
+        clusters = np.repeat(np.arange(20), 20)
+        values = [{"t": (generator.random(20)[clusters] < 0.5).astype(float)} for _ in range(2)]
+    elif case == "perplexity":  # exp(-LL) of the longest document is 10^6 times the corpus' perplexity
+        metric, tasks = "word_perplexity", {"t": settings_of(["word_perplexity"], "loglikelihood_rolling")}
+        values = [{"t": [[-float(n) * u, float(n)] for n, u in zip(range(20, 60), generator.gamma(9, 0.4, 40), strict=True)]} for _ in "ab"]
+    else:
+        tasks, groups = {"x": settings_of(["acc"]), "y": settings_of(["acc"])}, [group("g", ["x", "y"], weight_by_size=False)]
+        values = [{task: generator.integers(0, 2, n).astype(float) for task, n in (("x", 20), ("y", 60))} for _ in range(2)]
+    _scored(tmp_path / "before", metric, tasks, groups, values[0], clusters)
+    leading = _scored(tmp_path / "now", metric, tasks, groups, values[1], clusters)
+    how = gate_settings(tmp_path / "before", tasks=tasks, groups=groups, alpha=0.025)
+    (course,) = history.courses([{"label": "x", "results": str(tmp_path / "before")}], tmp_path / "now", leading, how)
+    (told,) = gate.build(tmp_path / "now", how)[0].to_pylist()
+    change = course.change
+    assert (change.scale, change.paired) == (told["scale"], told["n"])
+    turned = (-told["loss"], -told["loss_high"], -told["loss_low"])
+    of_loss = (told["loss"], told["loss_low"], told["loss_high"])
+    assert (change.value, change.low, change.high) == pytest.approx(of_loss if case == "perplexity" else turned)
+
+
+def test_history_of_questions_that_share_passages_marks_few_changes_where_there_are_none(tmp_path):
+    """With standard errors of independent documents 69 % of such changes are marked."""
+    clusters, tasks = np.repeat(np.arange(20), 20), {"t": settings_of(["acc"])}
+    marked = 0
+    for seed in range(40):
+        generator, folder = np.random.default_rng(seed), tmp_path / str(seed)
+        for name in ("before", "now"):
+            levels = generator.beta(0.5, 0.5, 20)[clusters]
+            leading = _scored(folder / name, "acc", tasks, [], {"t": (generator.random(400) < levels).astype(float)}, clusters)
+        earlier = [{"label": "x", "results": str(folder / "before")}]
+        (course,) = history.courses(earlier, folder / "now", leading, gate_settings("", tasks=tasks))
+        marked += bool(course.verdict)
+    assert marked <= 6  # of 40, at 5 %: more by a chance of 0.3 %
+
+
+def test_history_of_a_run_with_other_subtasks_takes_those_that_both_have(tmp_path):
+    tasks, groups = {"x": settings_of(["acc"]), "y": settings_of(["acc"])}, [group("g", ["x", "y"])]
+    old = {"x": [1.0, 0.0] * 20, "y": [1.0] * 10, "gone": [1.0] * 10}
+    _scored(tmp_path / "before", "acc", tasks | {"gone": settings_of(["acc"])}, [group("g", ["x", "y", "gone"])], old)
+    leading = _scored(tmp_path / "now", "acc", tasks, groups, {"x": [0.0] * 40, "y": [1.0] * 10})
+    how = gate_settings("", tasks=tasks, groups=groups)
+    (course,) = history.courses([{"label": "x", "results": str(tmp_path / "before")}], tmp_path / "now", leading, how)
+    assert (course.verdict, course.change.paired, course.change.value) == ("regression", 50, pytest.approx(-0.4))
+
+
+def test_a_change_of_perplexity_is_told_as_a_ratio():
+    assert history.Change(math.log(1.05), None, None, "log", 9).told(math.log(1.05)) == "×\u202f1.050"
+    assert history.Change(0.05, None, None, "score", 9).told(0.05) == "+0.050"
 
 
 def test_an_answer_given_to_most_documents_is_found():

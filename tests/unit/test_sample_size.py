@@ -49,7 +49,32 @@ def test_of_a_single_model_as_between_two_like_it(tmp_path):
     run.add("a", "t", "acc", [1.0] * 30 + [0.0] * 70)
     small, _ = sample_size.build(*tables(run), SETTINGS).to_pylist()
     assert small["basis"] == "two independent models of this score"
-    assert small["documents"] == power.documents_needed(0.01, 2 * 0.3 * 0.7)
+    assert small["documents"] == power.documents_needed_right_or_wrong(0.01, 2 * 0.3 * 0.7)
+
+
+def test_right_or_wrong_needs_what_mcnemars_test_needs(tmp_path):
+    """Discordant on 3 of 100 documents: a difference of 0.1 is more than that, so that models which have it are so on 10 at least."""
+    run = Run(tmp_path, {"t": settings_of(["acc"])})
+    run.add("a", "t", "acc", [1.0] * 51 + [0.0] * 49)
+    run.add("b", "t", "acc", [0.0] * 2 + [1.0] * 49 + [0.0] * 48 + [1.0])
+    small, large, beyond = sample_size.build(*tables(run), SETTINGS | {"differences": [0.01, 0.1, 2.0]}).to_pylist()
+    assert beyond["documents"] == 1  # meant for perplexities
+    assert small["documents"] == power.documents_needed_right_or_wrong(0.01, 0.03)
+    assert large["documents"] == power.documents_needed_right_or_wrong(0.1, 0.1)
+    assert large["documents"] > 2 * power.documents_needed(0.1, 0.03)
+
+
+def test_right_or_wrong_in_clusters_needs_what_their_variance_asks_for(tmp_path):
+    """McNemar's test is for independent documents."""
+    generator = np.random.default_rng(4)
+    run = Run(tmp_path, {"t": settings_of(["acc"])})
+    for model in ("a", "b"):
+        right = np.repeat(generator.integers(0, 2, 30), 4).astype(float)
+        run.add(model, "t", "acc", right.tolist(), cluster=[f"passage {i // 4}" for i in range(120)])
+    scores, comparisons = tables(run)
+    (row_,) = comparisons.to_pylist()
+    variance = (row_["detectable"] / power.detectable_difference(1.0)) ** 2 * 120
+    assert sample_size.build(scores, comparisons, SETTINGS)["documents"][0].as_py() == power.documents_needed(0.01, variance)
 
 
 def test_what_has_no_spread_is_left_out_and_the_rest_printed(tmp_path):

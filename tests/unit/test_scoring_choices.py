@@ -71,6 +71,34 @@ def test_the_first_of_equal_choices_is_chosen(documents):
         assert rows(scores, metric)["prediction"].to_pylist() == [choices[i][0] for choices, i in zip(documents, chosen, strict=True)]
 
 
+def test_an_impossible_choice_is_not_chosen_by_mutual_information():
+    """Where the difference is defined the choice is lm-eval's; -inf after nothing as well leaves nothing to choose it for."""
+    none = -math.inf
+    documents = [
+        choice_document(list("ab"), [none, -1.0], [1], unconditional=[none, -2.0]),
+        choice_document(list("ab"), [none, -1.0], [1], unconditional=[-3.0, -2.0]),
+        choice_document(list("ab"), [-3.0, -1.0], [0], unconditional=[none, -2.0]),
+        choice_document(list("ab"), [none, none], [0], unconditional=[none, -2.0]),
+    ]
+    scores = score(*tables("multiple_choice", documents), settings("multiple_choice", ["acc_mutual_info"]))
+    assert values(scores, "acc_mutual_info") == [1.0] * 4
+    for request, response in documents[1:3]:
+        results = list(zip(response["loglikelihoods"], response["greedy"], strict=True))
+        wanted = of_lm_eval("multiple_choice", {}, results, ["acc_mutual_info"], request["choices"], request["gold"][0])
+        assert wanted["acc_mutual_info"] == 1.0
+
+
+def test_choices_that_are_all_impossible_share_the_probability():
+    documents = [choice_document(list("abcd"), [-math.inf] * 4, [0]), choice_document(list("ab"), [-math.inf, -1.0], [1])]
+    scoring = settings("multiple_choice", ["brier_score", "likelihood", "nll", "ece"])
+    scores = score(*tables("multiple_choice", documents), scoring)
+    assert values(scores, "brier_score") == pytest.approx([3 / 4, 0.0])
+    assert values(scores, "likelihood") == pytest.approx([1 / 4, 1.0])
+    assert values(scores, "nll") == pytest.approx([math.log(4), 0.0])
+    found = metrics.score(metrics.aggregation_of("ece", scoring), rows(scores, "ece"))
+    assert found == pytest.approx((3 / 4 + 0) / 2)  # a quarter sure and right, wholly sure and right
+
+
 def test_normalisation_by_tokens():
     document = choice_document(["a", "b"], [-2.0, -3.0], [1], n_tokens=[1, 2])
     scores = score(*tables("multiple_choice", [document]), settings("multiple_choice", ["acc", "acc_tokens"]))

@@ -94,6 +94,31 @@ def test_shared_clusters_widen_an_interval():
     assert together.n_effective == pytest.approx(19)
 
 
+@pytest.mark.parametrize("values", [[0.0, 1.0], [0.0, 1.0, 1.0], [0.1, 0.2, 0.7], [0.1, 0.3]])
+def test_clusters_of_equal_sums_tell_as_much_as_documents_without_clusters(values):
+    documents, clusters = np.tile(values, 10), np.repeat(np.arange(10), len(values))
+    found, apart = intervals.proportion(documents, clusters), intervals.proportion(documents)
+    assert found.n_effective == apart.n_effective
+    assert found.low < apart.low < apart.high < found.high  # few clusters: the wider bounds of 9 degrees of freedom
+    assert np.isnan(found.stderr)
+    assert np.isnan(intervals.mean(documents, clusters).stderr)
+
+
+@pytest.mark.parametrize("values", [[0.0, 1.0], [0.2, 0.4, 0.9]])
+def test_no_variance_between_clusters_is_the_limit_of_little(values):
+    documents, clusters = np.tile(values, 10), np.repeat(np.arange(10), len(values))
+    odd = np.concatenate([documents, [1.0]])
+    limit, near = intervals.proportion(documents, clusters), intervals.proportion(odd, np.append(clusters, 0))
+    assert near.high - near.low == pytest.approx(limit.high - limit.low, rel=0.1)
+
+
+def test_clusters_in_which_both_models_win_as_often_tell_as_much_as_documents():
+    clusters = np.repeat(np.arange(10), 2)
+    a, b = np.tile([0.0, 1.0], 10), np.tile([1.0, 0.0], 10)
+    found = differences.interval([differences.matched(series(RIGHT, a, clusters), series(RIGHT, b, clusters))])
+    assert [found.low, found.high] == pytest.approx([float(end) for end in comparisons.tango(0.5, 0.5, 20, 9)])
+
+
 def test_welch_is_a_weighted_mean_with_weights_one_and_minus_one():
     a, b = rng().normal(0, 1, 9), rng().normal(0, 3, 14)
     expected = stats.ttest_ind(a, b, equal_var=False)
@@ -146,6 +171,17 @@ def test_a_group_whose_subtasks_are_at_the_ends_has_an_interval_of_some_width(sh
     found = group_estimate(np.array([0.5, 0.5]), parts, proportion=True)
     assert found.low <= np.mean(shares) <= found.high
     assert 0.05 < found.high - found.low < 0.5
+
+
+@pytest.mark.parametrize("subtasks", [1, 3, 7, 57])
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_perfect_group_has_the_interval_of_as_many_documents(subtasks, share):
+    """Weights of 1/7 sum to 0.9999999999999998."""
+    parts = [estimate(series(RIGHT, np.full(100, share))) for _ in range(subtasks)]
+    found = group_estimate(np.full(subtasks, 1 / subtasks), parts, proportion=True)
+    assert found.value == share
+    assert [found.low, found.high] == pytest.approx([float(end) for end in intervals.wilson(share, 100 * subtasks)], abs=1e-9)
+    assert np.isnan(found.stderr)
 
 
 # Bootstrap
@@ -327,6 +363,15 @@ def test_equal_models_differ_by_zero_with_an_interval():
     assert found.value == 0
     assert found.low == pytest.approx(-found.high) and 0.02 < found.high < 0.2
     assert differences.p_values([comparison])[0][0] == 1
+
+
+@pytest.mark.parametrize("subtasks", [1, 3, 7, 57])
+@pytest.mark.parametrize("right", [0.0, 1.0])
+def test_models_that_always_differ_do_so_with_the_interval_of_as_many_documents(subtasks, right):
+    stratum = differences.matched(series(RIGHT, np.full(50, right)), series(RIGHT, np.full(50, 1 - right)), 1 / subtasks)
+    found = differences.interval([stratum] * subtasks)
+    assert [found.low, found.high] == pytest.approx([float(end) for end in comparisons.tango(right, 1 - right, 50 * subtasks)], abs=1e-9)
+    assert found.high - found.low > 0.001
 
 
 def test_paired_t_equals_scipy():

@@ -46,7 +46,7 @@ def build(results: Path, settings: Settings) -> tuple[pa.Table, pa.Table]:
     flips: list[dict[str, Any]] = []
     for entry in settings["entries"]:
         requests = results / "requests" / f"{entry}.parquet"
-        kept, changed = _unchanged(requests, requests if earlier is None else earlier / "requests" / f"{entry}.parquet")
+        kept, changed = unchanged(requests, requests if earlier is None else earlier / "requests" / f"{entry}.parquet")
         for model in settings["models"]:
             if model == baseline:
                 continue
@@ -109,15 +109,7 @@ def summary(table: pa.Table, flips: pa.Table) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _scores(results: Path, model: str, entry: str) -> Path | None:
-    """The score file of a model and entry; None where the run has none."""
-    index = results / "index" / "scores" / f"{model}.parquet"
-    if not index.exists() or entry not in entry_files.digests(index):
-        return None
-    return entry_files.path(index, entry)
-
-
-def _unchanged(now: Path, before: Path) -> tuple[dict[str, np.ndarray] | None, dict[str, int]]:
+def unchanged(now: Path, before: Path) -> tuple[dict[str, np.ndarray] | None, dict[str, int]]:
     """Task -> numbers of the documents that are the same in both files of requests, and how many are not; None without an earlier file."""
     if not before.exists():
         return None, {}
@@ -132,6 +124,14 @@ def _unchanged(now: Path, before: Path) -> tuple[dict[str, np.ndarray] | None, d
         else:
             changed[row["task"]] = changed.get(row["task"], 0) + 1
     return {task: np.array(numbers, dtype=np.int64) for task, numbers in kept.items()}, changed
+
+
+def _scores(results: Path, model: str, entry: str) -> Path | None:
+    """The score file of a model and entry; None where the run has none."""
+    index = results / "index" / "scores" / f"{model}.parquet"
+    if not index.exists() or entry not in entry_files.digests(index):
+        return None
+    return entry_files.path(index, entry)
 
 
 def _documents(path: Path) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from snakeval.statistics.series import Series, estimate, from_scores, group_esti
 
 ALL_PAIRS = 20  # up to so many models all pairs are listed; of more, each model against the best one of the task
 GUESSED = ("acc", "acc_norm", "acc_bytes", "acc_tokens", "acc_mutual_info")  # where guessing is right in gold / choices of the documents
+OF_KIND = {"sums": "statistics", "items": "item"}  # the column of SCORES that an aggregation reads
 
 Settings = Mapping[str, Any]
 Key = tuple[str, str]  # filter, metric
@@ -51,8 +52,8 @@ class Line:
         return "log" if any(series.aggregation.log_of_sums for stratum in self.strata for series in stratum.values()) else "score"
 
     def weights(self, sizes: Sequence[int]) -> np.ndarray:
-        """Weights of the strata, which sum to 1, from their numbers of documents."""
-        weights = np.asarray(sizes, dtype=float) if self.weight_by_size else np.ones(len(sizes))
+        """Weights of the strata, which sum to 1, from their numbers of documents; equal where there are none at all."""
+        weights = np.asarray(sizes, dtype=float) if self.weight_by_size and any(sizes) else np.ones(len(sizes))
         return weights / weights.sum()
 
 
@@ -65,26 +66,35 @@ def build(scores: Mapping[tuple[str, str], Path], requests: Mapping[str, Path], 
     """
     score_rows: list[dict[str, Any]] = []
     comparison_rows: list[dict[str, Any]] = []
+    tested: list[float] = []  # p of every pair of models, also of those that are not listed
+    listed: list[int] = []  # the place in it of each row
     for entry in settings["entries"]:
         for line in lines(entry, {model: scores[model, entry] for model in settings["models"]}, requests[entry], settings):
             estimates = {model: _estimate(line, model) for model in settings["models"] if all(model in s for s in line.strata)}
             ranks: dict[str, tuple[int, int]] = {}
             if line.primary and len(settings["models"]) > 1:
-                ranks, pairs = _compare(line, {model: found.value for model, found in estimates.items() if np.isfinite(found.value)})
-                comparison_rows += [{"entry": entry, **row} for row in pairs]
+                ranks, p, rows = _compare(line, {model: found.value for model, found in estimates.items() if np.isfinite(found.value)})
+                comparison_rows += [{"entry": entry, **row} for row in rows.values()]
+                listed += [len(tested) + place for place in rows]
+                tested += p.tolist()
             score_rows += [_score_row(entry, line, model, found, ranks.get(model)) for model, found in estimates.items()]
-    p = np.array([np.nan if row["p"] is None else row["p"] for row in comparison_rows])
-    for row, holm, bh in zip(comparison_rows, multiplicity.holm(p), multiplicity.benjamini_hochberg(p), strict=True):
-        row |= {"p_holm": _known(holm), "p_bh": _known(bh)}
+    # Which pairs are listed follows from the scores, so that adjustment for these alone would bound nothing.
+    holm, bh = multiplicity.holm(np.array(tested)), multiplicity.benjamini_hochberg(np.array(tested))
+    for row, place in zip(comparison_rows, listed, strict=True):
+        row |= {"p_holm": _known(holm[place]), "p_bh": _known(bh[place])}
     return pa.Table.from_pylist(score_rows, SCORE_TABLE), pa.Table.from_pylist(comparison_rows, COMPARISONS)
 
 
 def lines(
     entry: str, files: Mapping[str, Path], requests: Path, settings: Settings, among: Mapping[str, np.ndarray] | None = None
 ) -> Iterator[Line]:
-    """The lines of one entry. `files`: SCORES of each model; `settings`: as for `build`; `among`: task -> the documents that count."""
+    """The lines of one entry. `files`: SCORES of each model; `settings`: as for `build`; `among`: task -> the documents that count.
+
+    With `among` what an earlier run may have had is left out: tasks that are not in the configuration, which else are a UserError, and
+    scores of another kind than their metric has now.
+    """
     tasks = settings["entries"][entry]
-    series = _read(files, tasks, settings["seed"])
+    series = _read(files, tasks, settings["seed"], strict=among is None)
     if among is not None:
         series = {
             task: {key: {model: one.among(among[task]) for model, one in by_model.items()} for key, by_model in by_key.items()}
@@ -105,22 +115,25 @@ def with_targets(scores: pa.Table, targets: Mapping[tuple[str, str, str, str, st
 
 
 def compared(line: Line, model_a: str, model_b: str) -> Comparison:
-    """The two models on the documents of a line that both answered."""
+    """The two models on the documents of a line that both answered; without the strata of no weight, which have no score."""
     strata = [differences.matched(stratum[model_a], stratum[model_b]) for stratum in line.strata]
-    sizes = [stratum.a.n for stratum in strata]
-    weights = line.weights(sizes) if any(sizes) else np.ones(len(sizes))
-    return [replace(stratum, weight=float(weight)) for stratum, weight in zip(strata, weights, strict=True)]
+    weights = line.weights([stratum.a.n for stratum in strata])
+    return [replace(stratum, weight=float(weight)) for stratum, weight in zip(strata, weights, strict=True) if weight > 0]
 
 
-def _read(files: Mapping[str, Path], tasks: Mapping[str, Settings], seed: int) -> dict[str, dict[Key, dict[str, Series]]]:
+def _read(files: Mapping[str, Path], tasks: Mapping[str, Settings], seed: int, strict: bool) -> dict[str, dict[Key, dict[str, Series]]]:
     """Task -> (filter, metric) -> model -> series, from the score files of an entry."""
     found: dict[str, dict[Key, dict[str, Series]]] = {task: {} for task in tasks}
     columns = ["task", "doc_id", "filter", "metric", "value", "statistics", "item", "cluster"]
     for model, path in files.items():
         for (task, name, metric), rows in _split(parquet.read(path, SCORES, columns), ["task", "filter", "metric"]):
+            if task not in tasks and not strict:
+                continue
             if task not in tasks:
                 raise UserError(f"{path}: scores of {task}, which is not in the configuration; delete the file and run again")
             aggregation = metrics.aggregation_of(metric, tasks[task])
+            if not strict and aggregation.kind != "mean" and rows[OF_KIND[aggregation.kind]].null_count == rows.num_rows:
+                continue
             series = from_scores(rows, aggregation, bootstrap.seed_of(seed, task))
             by_model = found[task].setdefault((name, metric), {})
             first = next(iter(by_model.values()), series)
@@ -294,11 +307,12 @@ def _estimate(line: Line, model: str) -> Estimate:
     if not line.is_group:
         return estimate(parts[0])
     weights = line.weights([part.n for part in parts])
-    return group_estimate(weights, [estimate(part) for part in parts], all(part.aggregation.proportion for part in parts))
+    parts = [part for part, weight in zip(parts, weights, strict=True) if weight > 0]  # a subtask without documents has no score
+    return group_estimate(weights[weights > 0], [estimate(part) for part in parts], all(part.aggregation.proportion for part in parts))
 
 
-def _compare(line: Line, values: Mapping[str, float]) -> tuple[dict[str, tuple[int, int]], list[dict[str, Any]]]:
-    """Ranks of the models that have a value, and rows of COMPARISONS.
+def _compare(line: Line, values: Mapping[str, float]) -> tuple[dict[str, tuple[int, int]], np.ndarray, dict[int, dict[str, Any]]]:
+    """Ranks of the models that have a value, p of all their pairs, and rows of COMPARISONS by their place in these.
 
     Ranks rest on all pairs, adjusted within the line (Holm, 5 %).
     """
@@ -316,7 +330,7 @@ def _compare(line: Line, values: Mapping[str, float]) -> tuple[dict[str, tuple[i
     ranks = {model: (int(low), int(high)) for model, low, high in zip(models, lows, highs, strict=True)}
     best = int(np.argmax([direction * value for value in values.values()])) if models else 0
     listed = [index for index, pair in enumerate(pairs) if len(models) <= ALL_PAIRS or best in pair]
-    return ranks, [_comparison_row(line, models, pairs[index], comparisons[index], p[index], tests[index]) for index in listed]
+    return ranks, p, {index: _comparison_row(line, models, pairs[index], comparisons[index], p[index], tests[index]) for index in listed}
 
 
 def _score_row(entry: str, line: Line, model: str, found: Estimate, ranks: tuple[int, int] | None) -> dict[str, Any]:

@@ -155,10 +155,10 @@ def _settings(
         },
         "publish": {"": {"code": code["publish"]}},
         "report": {
-            "": {
+            "": of_run
+            | {
                 "code": code["report"],
                 "title": config.title,
-                "models": names,
                 "tasks": list(entries),
                 "targets": targets.to_reach(figures),
                 "baseline": config.baseline if config.baseline in config.models else None,

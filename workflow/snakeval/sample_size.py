@@ -15,7 +15,8 @@ def build(scores: pa.Table, comparisons: pa.Table, settings: Mapping[str, Any]) 
     """POWER: one row per task or group, by its leading metric, and wanted difference.
 
     `settings`: `differences`, `power`, `alpha`. One document's difference varies as it does between the models of the run, of all pairs the
-    median; of a single model as between two that score the same and are right on documents of their own (Connor 1987).
+    median; of a single model as between two that score the same and are right on documents of their own. Right or wrong on independent
+    documents: as many as McNemar's test needs (Connor 1987), with at least the share of discordant ones that the difference implies.
     """
     pairs: dict[tuple, list[dict[str, Any]]] = {}
     for row in comparisons.to_pylist():
@@ -34,14 +35,21 @@ def build(scores: pa.Table, comparisons: pa.Table, settings: Mapping[str, Any]) 
                 f"{len(own)} pairs of models",
                 own[0]["scale"],
             )
+            counted = all(row["test"].startswith("mcnemar") for row in own)
+            discordant = float(np.median([(row["only_a"] + row["only_b"]) / row["n"] for row in own])) if counted else None
         elif line["value"] is not None and 0 < line["value"] < 1 and line["ci_method"].startswith("wilson"):
             n, scale = line["n"], "score"
             variance, basis = power.discordant_share(line["value"], line["value"]), "two independent models of this score"
+            discordant = variance if line["ci_method"] == "wilson" else None
         else:
             continue
         detectable = power.detectable_difference(float(np.sqrt(variance / n)), settings["power"], settings["alpha"])
         for difference in settings["differences"]:
-            needed = power.documents_needed(difference, variance, settings["power"], settings["alpha"])
+            if discordant is None or difference > 1:  # which is meant for other metrics: no two shares differ so much
+                needed = power.documents_needed(difference, variance, settings["power"], settings["alpha"])
+            else:
+                least = max(discordant, difference)
+                needed = power.documents_needed_right_or_wrong(difference, least, settings["power"], settings["alpha"])
             rows.append(
                 shared
                 | {"n": n, "scale": scale, "basis": basis, "detectable": detectable, "difference": float(difference), "documents": needed}

@@ -82,13 +82,6 @@ def is_evaluated(content: bytes) -> bool:
     return int.from_bytes(content[:8], "big") < EVALUATION_SHARE * 2**64
 
 
-def digest(name: str) -> str:
-    """SHA-256 over the source that determines the documents of a generator: when it changes, they may."""
-    folder = Path(__file__).parent
-    files = [folder / "__init__.py", folder / "words.py", folder / f"{name}.py"] if name in GENERATORS else [_file(name)]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
 def _number(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(json.dumps(parts).encode()).digest()[:8], "big")
 

@@ -8,7 +8,9 @@ With LL_i the log-likelihood of choice i, the chosen one is the argmax of
 - acc_mutual_info: LL_i minus the log-likelihood of the choice after nothing (Holtzman et al. 2021, aclanthology.org/2021.emnlp-main.564).
 
 Of equal choices the first is chosen. Choosing any of several right choices is right. A right index outside the choices is never chosen.
-A choice of length 0 has no normalised score and is not chosen. The definitions are lm-eval's; acc_tokens is ours.
+A choice of length 0 has no normalised score and is not chosen; nor is one of log-likelihood -inf by acc_mutual_info, also where it is as
+impossible after nothing. Where all choices are impossible, each has the same share of the probability. The definitions are lm-eval's;
+acc_tokens is ours.
 """
 
 from collections.abc import Callable
@@ -64,10 +66,11 @@ class Choices:
         return (np.minimum.reduceat(row, self.first) if len(scores) else row) - self.first
 
     def softmax(self) -> np.ndarray:
-        """Each choice's share of its document's probability, log-likelihoods unnormalised."""
+        """Each choice's share of its document's probability, log-likelihoods unnormalised; equal where all are impossible."""
         if not len(self.loglikelihoods):
             return self.loglikelihoods
-        weights = np.exp(self.loglikelihoods - np.maximum.reduceat(self.loglikelihoods, self.first)[self.document])
+        most = np.maximum.reduceat(self.loglikelihoods, self.first)[self.document]
+        weights = np.exp(np.subtract(self.loglikelihoods, most, out=np.zeros(len(most)), where=most > -np.inf))
         return weights / np.add.reduceat(weights, self.first)[self.document]
 
     def per_document(self, values: np.ndarray) -> list[np.ndarray]:
@@ -107,7 +110,8 @@ def mutual_information(choices: Choices) -> np.ndarray:
         raise UserError(
             "metric acc_mutual_info: the responses hold no log-likelihoods of the choices after nothing; make the requests again"
         )
-    return choices.loglikelihoods - choices.unconditional
+    given = choices.loglikelihoods
+    return np.subtract(given, choices.unconditional, out=np.full(len(given), -np.inf), where=given > -np.inf)
 
 
 def exact_match(choices: Choices, **_: object) -> tuple[np.ndarray, np.ndarray]:
@@ -149,7 +153,8 @@ def brier(item: Item) -> float:
 def right_probability(item: Item) -> float:
     """Share of the probability on right choices: softmax of the log-likelihoods, summed over them (TruthfulQA's MC2,
     Lin et al. 2022, aclanthology.org/2022.acl-long.229)."""
-    weights = np.exp(np.asarray(item[1]) - np.max(item[1]))
+    scores = of_choices(item)
+    weights = np.exp(scores - np.max(scores))
     return float(weights[right_choices(item)].sum() / weights.sum())
 
 
@@ -157,6 +162,12 @@ def right_choices(item: Item) -> list[int]:
     """The right ones among the choices of (right, scores)."""
     gold, scores = item
     return [g for g in ([gold] if isinstance(gold, int) else gold) if 0 <= g < len(scores)]
+
+
+def of_choices(item: Item) -> np.ndarray:
+    """The log-likelihoods of (right, log-likelihoods); equal ones where all choices are impossible."""
+    scores = np.asarray(item[1], float)
+    return scores if np.max(scores) > -np.inf else np.zeros(len(scores))
 
 
 def brier_score(**_: object) -> Aggregation:

@@ -23,7 +23,7 @@ import numpy as np
 
 from snakeval.errors import UserError
 from snakeval.metrics.aggregation import Aggregation, Item
-from snakeval.metrics.choice import Choices, loglikelihoods, right_choices
+from snakeval.metrics.choice import Choices, loglikelihoods, of_choices, right_choices
 from snakeval.metrics.metric import Metric
 
 BINS = 15
@@ -63,7 +63,7 @@ def negative_logarithm(item: Item) -> float:
 
     As a difference of logarithms, so that a right choice a thousand nats behind has a number too.
     """
-    golds, scores = right_choices(item), np.asarray(item[1], float)
+    golds, scores = right_choices(item), of_choices(item)
     return float(np.logaddexp.reduce(scores) - np.logaddexp.reduce(scores[golds])) if golds else np.inf
 
 

@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 ALPHA = 0.05
 Z95 = 1.959963984540054
@@ -64,6 +65,15 @@ class Pair:
         return self.p is not None and self.p < ALPHA and bool(self.difference)
 
 
+class Record(NamedTuple):
+    """One model against another: tasks where it is better at adjusted p < 0.05, worse, or neither, and where they were not compared."""
+
+    better: list[str]
+    worse: list[str]
+    undecided: list[str]
+    apart: list[str]
+
+
 @dataclass(frozen=True)
 class Standing:
     """One model over the tasks at the top of the tree."""
@@ -75,7 +85,7 @@ class Standing:
     best: int  # rows where it is best or cannot be told from the best
     rows: int
     ahead: list[str] = field(default_factory=list)  # tasks where it beats every other model beyond noise
-    behind: list[str] = field(default_factory=list)
+    behind: list[str] = field(default_factory=list)  # where every other beats it; unknown where it was not compared with all
     above_chance: int = 0  # rows whose interval lies above chance
     with_chance: int = 0
 
@@ -114,18 +124,18 @@ def pair_of(found: dict[tuple, Pair], row: Row, a: str, b: str) -> Pair | None:
     return found.get((row.entry, row.task, row.filter, row.metric, a, b))
 
 
-def record(found: dict[tuple, Pair], leading: list[Row], a: str, b: str) -> tuple[list[str], list[str], list[str]]:
-    """Tasks where a is better than b at adjusted p < 0.05, where it is worse, and where that is undecided."""
-    better: list[str] = []
-    worse: list[str] = []
-    open_: list[str] = []
+def record(found: dict[tuple, Pair], leading: list[Row], a: str, b: str) -> Record:
+    """What is known of a and b, task by task."""
+    tasks = Record([], [], [], [])
     for row in leading:
         pair = pair_of(found, row, a, b)
-        if pair is None or not pair.decided:
-            open_.append(row.task)
+        if pair is None:
+            tasks.apart.append(row.task)
+        elif not pair.decided:
+            tasks.undecided.append(row.task)
         else:
-            (better if (pair.difference > 0) == row.higher_is_better else worse).append(row.task)  # type: ignore[operator]
-    return better, worse, open_
+            (tasks.better if (pair.difference > 0) == row.higher_is_better else tasks.worse).append(row.task)  # type: ignore[operator]
+    return tasks
 
 
 def standings(leading: list[Row], found: dict[tuple, Pair], models: list[str]) -> list[Standing]:
@@ -150,8 +160,8 @@ def standings(leading: list[Row], found: dict[tuple, Pair], models: list[str]) -
                 high,
                 best=sum(cell.best or cell.tied for _, cell in cells),
                 rows=len(cells),
-                ahead=[row.task for row in leading if others and all(row.task in better for better, _, _ in records)],
-                behind=[row.task for row in leading if others and all(row.task in worse for _, worse, _ in records)],
+                ahead=[row.task for row in leading if others and all(row.task in each.better for each in records)],
+                behind=[row.task for row in leading if others and all(row.task in each.worse for each in records)],
                 above_chance=sum(chance),
                 with_chance=len(chance),
             )

@@ -2,23 +2,33 @@
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from snakeval import parquet, schemas
-from snakeval.report import charts
+from snakeval import gate, leaderboard, parquet, schemas
+from snakeval.leaderboard import Line
+from snakeval.report import charts, text
 from snakeval.report.board import Z95, Row
+from snakeval.statistics import differences
 
 COLUMNS = ["entry", "task", "filter", "metric", "model", "value", "ci_low", "ci_high", "stderr"]  # earlier versions may lack others
 
 
 @dataclass(frozen=True)
-class Run:
-    """Where a run's tables lie, and what to call it."""
+class Change:
+    """From one run to a later one: a difference of scores, or of their logarithms where `scale` is log."""
 
-    label: str
-    results: Path
+    value: float
+    low: float | None
+    high: float | None
+    scale: str
+    paired: int  # documents that both runs have; 0: the runs count as independent samples
+
+    def told(self, value: float) -> str:
+        """The change, or an end of its interval, as text: of logarithms the ratio of the scores."""
+        return f"×\u202f{text.number(float(np.exp(value)))}" if self.scale == "log" else text.signed(value)
 
 
 @dataclass(frozen=True)
@@ -29,48 +39,42 @@ class Course:
     metric: str
     model: str
     points: list[tuple[str, float, float | None, float | None]]  # run, score, low, high
-    change: float
-    low: float | None
-    high: float | None
-    paired: bool
+    change: Change
     higher_is_better: bool
 
     @property
     def verdict(self) -> str:
         """regression, improvement, or nothing where the interval of the change holds 0 or is unknown."""
-        if self.low is None or self.high is None or self.low <= 0 <= self.high:
+        change = self.change
+        if change.low is None or change.high is None or change.low <= 0 <= change.high:
             return ""
-        return "improvement" if (self.change > 0) == self.higher_is_better else "regression"
+        return "improvement" if (change.value > 0) == self.higher_is_better else "regression"
 
 
-def courses(earlier: list[dict], results: Path, leading: list[Row]) -> list[Course]:
+def courses(earlier: list[dict], results: Path, leading: list[Row], settings: dict) -> list[Course]:
     """`earlier`: {"label", "results"} of earlier runs, oldest first; `leading`: the rows of this run that lead the overview.
 
-    The change between runs that asked the same requests is taken document by document; otherwise its interval treats the two runs
-    as independent samples. Regressions come first. Raises UserError when an earlier folder holds no tables.
+    `settings`: as for `leaderboard.build`. The change is that of the documents that are the same in both runs, with the interval that
+    comparisons and the gate give; without such documents it treats the two runs as independent samples. Regressions come first. Raises
+    UserError when an earlier folder holds no tables.
     """
-    runs = [*(Run(run["label"], Path(run["results"])) for run in earlier), Run("this run", results)]
-    before = [_values(run.results) for run in runs[:-1]]
+    before = [(run["label"], Path(run["results"]), _values(Path(run["results"]))) for run in earlier]
+    kept = cache(lambda folder, entry: gate.unchanged(*(run / "requests" / f"{entry}.parquet" for run in (results, folder)))[0])
     found = []
-    for row in leading:
-        for model, cell in row.cells.items():
-            key = (row.entry, row.task, row.filter, row.metric, model)
-            known = [
-                (run, table[key]) for run, table in zip(runs, before, strict=False) if key in table and table[key]["value"] is not None
-            ]
+    for entry, model in dict.fromkeys((row.entry, model) for row in leading for model in row.cells):
+        lines = cache(lambda folder, e=entry, m=model: _lines(folder, results, e, m, kept(folder, e), settings))
+        for row in leading:
+            if row.entry != entry or model not in row.cells:
+                continue
+            key, cell = (row.task, row.filter, row.metric), row.cells[model]
+            known = [(label, folder, line) for label, folder, table in before if (line := table.get((entry, *key, model)))]
             if not known or cell.value is None:
                 continue
-            points = [(run.label, line["value"], line["ci_low"], line["ci_high"]) for run, line in known]
-            last, line = known[-1]
-            change = cell.value - line["value"]
-            error = _paired_error(last.results, results, row, model)
-            paired = error is not None
-            if error is None and cell.stderr is not None and line["stderr"] is not None:
-                error = math.hypot(cell.stderr, line["stderr"])
-            half = None if error is None else Z95 * error
-            low, high = (None, None) if half is None else (change - half, change + half)
+            points = [(label, line["value"], line["ci_low"], line["ci_high"]) for label, _, line in known]
             points.append(("this run", cell.value, cell.low, cell.high))
-            found.append(Course(row.task, row.metric, model, points, change, low, high, paired, row.higher_is_better))
+            _, folder, last = known[-1]
+            change = _paired(lines(folder).get(key)) or _independent(cell.value - last["value"], (last["stderr"], cell.stderr))
+            found.append(Course(row.task, row.metric, model, points, change, row.higher_is_better))
     order = {"regression": 0, "improvement": 1, "": 2}
     return sorted(found, key=lambda course: order[course.verdict])
 
@@ -89,28 +93,37 @@ def chart(course: Course) -> charts.Panel:
 
 
 def _values(results: Path) -> dict[tuple, dict]:
+    """The scores of a run that are known."""
     table = parquet.read(results / "tables/scores.parquet", schemas.SCORE_TABLE, COLUMNS).to_pylist()
-    return {(line["entry"], line["task"], line["filter"], line["metric"], line["model"]): line for line in table}
+    keys = ("entry", "task", "filter", "metric", "model")
+    return {tuple(line[key] for key in keys): line for line in table if line["value"] is not None}
 
 
-def _paired_error(before: Path, after: Path, row: Row, model: str) -> float | None:
-    """Standard error of the mean difference of the documents' scores; None where the runs asked different things."""
-    requests = [folder / "requests" / f"{row.entry}.parquet" for folder in (before, after)]
-    scores = [folder / "scores" / model / f"{row.entry}.parquet" for folder in (before, after)]
-    if (
-        row.is_group
-        or not all(path.exists() for path in (*requests, *scores))
-        or parquet.digest(requests[0]) != parquet.digest(requests[1])
-    ):
+def _lines(
+    before: Path, now: Path, entry: str, model: str, kept: dict[str, np.ndarray] | None, settings: dict
+) -> dict[tuple[str, str, str], Line]:
+    """(task, filter, metric) -> the model's scores `before` and `now` of the documents `kept`."""
+    files = {name: run / "scores" / model / f"{entry}.parquet" for name, run in (("before", before), ("now", now))}
+    if kept is None or not all(file.exists() for file in files.values()):
+        return {}
+    lines = leaderboard.lines(entry, files, now / "requests" / f"{entry}.parquet", settings, kept)
+    return {(line.task, *line.key): line for line in lines if all(files.keys() <= stratum.keys() for stratum in line.strata)}
+
+
+def _paired(line: Line | None) -> Change | None:
+    """The change by document; None where no document is the same in both runs."""
+    pair = leaderboard.compared(line, "now", "before") if line else []
+    found = differences.interval(pair)
+    if not np.isfinite(found.value) or line is None:
         return None
-    earlier, later = (_document_scores(path, row) for path in scores)
-    if earlier.keys() != later.keys() or len(later) < 2 or any(value is None for value in (*earlier.values(), *later.values())):
-        return None
-    gaps = np.array([later[document] - earlier[document] for document in later])  # type: ignore[operator]
-    return float(gaps.std(ddof=1)) / math.sqrt(len(gaps))
+    low, high = (float(end) if np.isfinite(end) else None for end in (found.low, found.high))
+    return Change(found.value, low, high, line.scale, differences.documents(pair))
 
 
-def _document_scores(path: Path, row: Row) -> dict[int, float | None]:
-    table = parquet.read(path, schemas.SCORES, ["task", "doc_id", "filter", "metric", "value"]).to_pylist()
-    wanted = (row.task, row.filter, row.metric)
-    return {line["doc_id"]: line["value"] for line in table if (line["task"], line["filter"], line["metric"]) == wanted}
+def _independent(value: float, stderrs: tuple[float | None, float | None]) -> Change:
+    """The change between scores of other documents, with the standard errors of both."""
+    before, now = stderrs
+    if before is None or now is None:
+        return Change(value, None, None, "score", 0)
+    half = Z95 * math.hypot(before, now)
+    return Change(value, value - half, value + half, "score", 0)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +12,7 @@ import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from snakeval import parquet, schemas, summary
+from snakeval import leaderboard, parquet, schemas, summary
 from snakeval.report import board, cost, figures, health, history, quality, rule_graph, samples, text, variety
 
 _HERE = Path(__file__).parent
@@ -25,7 +26,8 @@ def write(results: Path, settings: dict, output: Path) -> None:
 
     `settings`: {"title": str, "models": names in the order of the configuration, "tasks": entries in that order,
     "targets": {task: score to reach}, "baseline": a model that the others are held against, "history": [{"label", "results"}] of earlier
-    runs, oldest first (these three may be left out), "provenance": what `snakeval.provenance.collect` gives}.
+    runs, oldest first (these three may be left out; with the last also what `leaderboard.build` takes), "provenance": what
+    `snakeval.provenance.collect` gives}.
 
     The page is a function of the tables and the settings. Raises UserError when a table is missing or damaged.
     """
@@ -66,6 +68,8 @@ def write(results: Path, settings: dict, output: Path) -> None:
         standings=standings,
         gaps=gaps,
         tied=[other for other, gap in gaps.items() if gap and gap.low is not None and gap.low <= 0],
+        apart=[other for other, gap in gaps.items() if gap is None],
+        all_pairs=leaderboard.ALL_PAIRS,
         record=board.record(found, leading, models[0], models[1]) if len(models) > 1 else None,
         averaged=board.averaged(leading),
         tables=tables,
@@ -75,7 +79,7 @@ def write(results: Path, settings: dict, output: Path) -> None:
         variety=variety.measure(results, entries, models, rows),
         published=published,
         counted=summary.counted,
-        history=history.courses(settings.get("history", []), results, leading),
+        history=history.courses(settings.get("history", []), results, leading, settings),
         graph=rule_graph.layout(settings["provenance"]["rules"]),
         figures=figures,
         measures=quality,
@@ -183,14 +187,15 @@ def _comparisons(comparisons: list[dict], models: list[str]) -> str:
         name: [_short(line[name]) for line in comparisons]
         for name in ("difference", "ci_low", "ci_high", "p_holm", "p_bh", "effect", "detectable")
     }
-    return json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(columns, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _short(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.5g}")
+    """Five significant digits; null for what JSON cannot hold, as an infinite perplexity."""
+    return float(f"{value:.5g}") if value is not None and math.isfinite(value) else None
 
 
 def _json_block(data: dict) -> Markup:
     """JSON for a <script type="application/json">: no < or & that HTML could read as markup."""
-    content = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    content = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return Markup(content.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))

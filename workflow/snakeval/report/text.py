@@ -4,6 +4,7 @@ All text that comes from data or models is hostile: Jinja2 escapes the markup, `
 `static/text.js` does the same for text that the page loads later.
 """
 
+import math
 import re
 import unicodedata
 
@@ -33,9 +34,11 @@ def shortened(text: str, width: int) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A score: `digits` decimals below 10, four significant digits above, – where there is none."""
-    if value is None:
+    """A score: `digits` decimals below 10, four significant digits above, – where there is none, ∞ where it has no end."""
+    if value is None or math.isnan(value):
         return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
     size = abs(value)
     if size >= 1e6:
         return f"{value:.3g}".replace("e+", "e")

@@ -154,9 +154,11 @@ def _of_shares(comparison: Comparison, value: float, confidence: float) -> Diffe
     weights = np.array([stratum.weight for stratum in comparison])
     shares = np.array([[np.mean(s.a.data > s.b.data), np.mean(s.a.data < s.b.data)] for s in comparison])
     numbers, df = np.array([_effective_number(stratum) for stratum in comparison]).T
-    average = weights @ shares
+    # Where all documents differ alike the weighted sum of ones may end beside 1, where the number of documents has no limit.
+    alike = np.all(shares == shares[0]) and _share_variance(shares[0]) == 0
+    average = shares[0] if alike else weights @ shares
     one_document = float(_share_variance(average))
-    if not average.any():
+    if alike:
         number, stderr, joint_df = 1 / float(np.sum(weights**2 / numbers)), np.nan, float(np.min(df))
     elif len(comparison) == 1:
         number, stderr, joint_df = numbers[0], float(np.sqrt(one_document / numbers[0])), df[0]
@@ -168,15 +170,18 @@ def _of_shares(comparison: Comparison, value: float, confidence: float) -> Diffe
 
 
 def _effective_number(stratum: Stratum) -> tuple[float, float]:
-    """Independent documents that tell as much of the difference, and degrees of freedom; the number of clusters without discordance."""
+    """Independent documents that tell as much of the difference, at most all, and degrees of freedom.
+
+    Where all documents differ alike, or none does, it is the number of clusters.
+    """
     a, b = stratum.a, stratum.b
     if a.clusters is None:
         return float(a.n), np.inf
     variance, df = intervals.variance_of_mean(a.data - b.data, a.clusters)
     share_variance = _share_variance(np.array([np.mean(a.data > b.data), np.mean(a.data < b.data)]))
-    if variance > 0 and share_variance > 0:
-        return min(float(share_variance) / variance, float(a.n)), df
-    return float(a.units), df
+    if not share_variance > 0:
+        return float(a.units), df
+    return min(float(share_variance) / variance, float(a.n)) if variance > 0 else float(a.n), df
 
 
 def _share_variance(shares: np.ndarray) -> np.ndarray:

@@ -63,8 +63,8 @@ def variance_of_mean(values: np.ndarray, clusters: np.ndarray | None = None) -> 
     units = len(sums)
     if units < 2:
         return np.nan, 0.0
-    # Rounding of the mean leaves ~1e-16 of spread in documents that are all alike.
-    spread = np.ptp(values) > 0
+    # Rounding leaves ~1e-16 of spread where there is none: documents that are all alike, clusters of equal sums.
+    spread = np.abs(sums).max() > 1e-12 * np.abs(values).max() * len(values) / units
     return (float(units / (units - 1) * np.square(sums).sum() / len(values) ** 2) if spread else 0.0), units - 1.0
 
 
@@ -77,7 +77,7 @@ def cluster_sums(rows: np.ndarray, clusters: np.ndarray) -> np.ndarray:
 
 
 def mean(values: np.ndarray, clusters: np.ndarray | None = None, confidence: float = CONFIDENCE) -> Estimate:
-    """The mean of `values` (n,) with a t interval; undefined for a single unit and for values that are all alike."""
+    """The mean of `values` (n,) with a t interval; undefined for a single unit and where documents or clusters are all alike."""
     value = float(values.mean())
     variance, df = variance_of_mean(values, clusters)
     half = float(critical(df, confidence)) * np.sqrt(variance) if variance > 0 else np.nan
@@ -89,21 +89,21 @@ def proportion(values: np.ndarray, clusters: np.ndarray | None = None, confidenc
     """The mean of `values` (n,) in [0, 1] with Wilson's interval at the effective number of documents.
 
     0/1 values of independent documents: n itself, `wilson`. Other values, as of several samples per document: the number with the
-    variance seen between documents, `wilson-effective`. Clusters: the number with the cluster-robust variance, for 0/1 values at most n,
-    `wilson-cluster`. Where all values are 0 or all are 1 it is the number of documents or clusters.
+    variance seen between documents, `wilson-effective`. Clusters: the number with the cluster-robust variance, at most that of the same
+    documents without clusters, `wilson-cluster`. Where all values are 0 or all are 1 it is the number of documents or clusters.
     """
     n = len(values)
     share = float(values.mean())
     binary = bool(np.isin(values, (0.0, 1.0)).all())
     variance, df = variance_of_mean(values, clusters)
     stderr = float(np.sqrt(variance)) if variance > 0 else np.nan
-    if clusters is None and binary:
-        method, n_effective, df = "wilson", float(n), np.inf
+    independent = float(n) if binary else effective_number(share, variance_of_mean(values)[0], n)
+    if clusters is None:
+        method, n_effective, df = ("wilson", independent, np.inf) if binary else ("wilson-effective", independent, df)
     else:
-        method = "wilson-effective" if clusters is None else "wilson-cluster"
-        units = n if clusters is None else len(np.unique(clusters))
-        n_effective = effective_number(share, variance, units)
-        n_effective = min(n_effective, n) if clusters is not None and binary else n_effective
+        # Clusters of equal sums leave no variance, and nearly equal ones little: no proof that they tell more than as many documents.
+        number = effective_number(share, variance, len(np.unique(clusters)))
+        method, n_effective = "wilson-cluster", float(np.fmin(number, independent))
     low, high = wilson(share, n_effective, df, confidence)
     return Estimate(share, stderr, float(low), float(high), method, n_effective, df)
 
@@ -126,10 +126,12 @@ def weighted_proportion(
     The interval's variance is that of `stratum_variances`; where all documents are right or all are wrong, the number is Kish's,
     1 / Σ w_i²/n_i. The standard error is √(Σ w_i² se_i²), unless a stratum has one document.
     """
-    value = float(weights @ shares)
-    if not 0 < value < 1:
-        number, stderr, joint_df = 1 / float(np.sum(weights**2 / n_effective)), np.nan, float(np.min(df))
+    if np.all(shares == 0) or np.all(shares == 1):
+        # The share itself, for the weighted sum of ones may end beside 1, where the number of documents has no limit.
+        value, stderr = float(shares[0]), np.nan
+        number, joint_df = 1 / float(np.sum(weights**2 / n_effective)), float(np.min(df))
     else:
+        value = float(weights @ shares)
         variances, df = stratum_variances(weights, shares, n_effective, df, lambda share: share * (1 - share))
         number, joint_df = value * (1 - value) / variances.sum(), satterthwaite(variances, df)
         plain = (weights * np.nan_to_num(stderrs)) ** 2  # undefined at 0 % and 100 %: no spread seen

@@ -25,7 +25,8 @@ async function showCompare(parts) {
   compareBox("a").value = a;
   compareBox("b").value = b;
   const pair = await compared();
-  let found = compareRows()
+  const rows = compareRows();
+  let found = rows
     .map((row) => ({ row, pair: a === b ? null : pair(row, a, b) }))
     .filter((each) => each.pair);
   for (const each of found) each.gain = each.row.higher ? each.pair.difference : -each.pair.difference;
@@ -34,10 +35,11 @@ async function showCompare(parts) {
   drawForest(found, a, b);
   const sure = found.filter((each) => each.pair.p !== null && each.pair.p < 0.05);
   const ahead = sure.filter((each) => each.gain > 0).length;
+  const apart = rows.length - found.length;
   compareBox("words").textContent = found.length
-    ? `Of ${found.length} tasks, ${visible(run.models[a])} is ahead on ${ahead}, ${visible(run.models[b])} on ${sure.length - ahead}; ` +
-      `${found.length - sure.length} undecided.`
-    : "Choose two different models that answered the same tasks.";
+    ? `Of ${rows.length} tasks, ${visible(run.models[a])} is ahead on ${ahead}, ${visible(run.models[b])} on ${sure.length - ahead}; ` +
+      `${found.length - sure.length} undecided${apart ? `; ${apart} not compared` : ""}.`
+    : "Choose two different models that were compared: on tasks that both answered, and of many models one of them the best on a task.";
   const chosen = found.find((each) => each.row.entry === parts[2] && each.row.task === parts[3]);
   const flips = document.getElementById("flips");
   if (chosen) await showFlips(flips, chosen, a, b);

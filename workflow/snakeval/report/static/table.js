@@ -81,7 +81,6 @@ async function show(mode) {
   for (const each of lines) {
     each.shown = each.row.values.map((value, model) => {
       const cell = each.line.cells[model + 2];
-      if (value === null) return null;
       if (mode === "score") {
         cell.replaceChildren(...each.score[model]);
         cell.removeAttribute("title");
@@ -89,7 +88,7 @@ async function show(mode) {
       }
       const found = pair && other !== model ? pair(each.row, model, other) : null;
       const base = mode === "chance" ? each.row.chance : mode === "target" ? each.row.target : null;
-      const difference = pair ? found && found.difference : base === null ? null : value - base;
+      const difference = pair ? found && found.difference : base === null || value === null ? null : value - base;
       cell.replaceChildren(
         difference === null
           ? el("span", { class: "none" }, "–")
