@@ -9,11 +9,12 @@ The language is that of lm-evaluation-harness 0.4.13 (`lm_eval/config/task.py`).
 """
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from snakeval.errors import UserError
+from snakeval.metric_names import name_of
 from snakeval.tasks.loader import PACKAGE
 
 OUTPUT_TYPES = ("multiple_choice", "loglikelihood", "loglikelihood_rolling", "generate_until")
@@ -211,12 +212,16 @@ class Task:
         if self.num_fewshot and s.get("output_type") != "loglikelihood_rolling":
             self._fewshot()
         self._generation()
-        metrics = self._metrics()
-        if s.get("primary_metric") and s["primary_metric"] not in [m["metric"] for m in metrics] and s.get("process_results") is None:
+        metrics = [name_of(item) for item in self._metrics()]
+        if s.get("primary_metric") and s["primary_metric"] not in metrics and s.get("process_results") is None:
             raise UserError(f"{self._where('primary_metric')}: {s['primary_metric']!r} is not in metric_list")
+        if twice := _first_twice(metrics):
+            raise UserError(f"{self._where('metric_list')}: {twice} stands twice, and scores are known by their names; make two tasks")
         for item in s.get("filter_list") or []:
             if not isinstance(item, dict) or "name" not in item or not isinstance(item.get("filter"), list):
                 raise UserError(f"{self._where('filter_list')}: each item needs `name` and `filter`, a list of `function: …`")
+        if twice := _first_twice([item["name"] for item in s.get("filter_list") or []]):
+            raise UserError(f"{self._where('filter_list')}: two items are called {twice!r}, and scores are known by it; rename one")
 
     def _where(self, key: str) -> str:
         """`file:line: key` for an error about a key."""
@@ -305,6 +310,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean …?` for a word close to a known one, else nothing."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def _first_twice(names: Sequence[str]) -> str | None:
+    return next((name for name in names if names.count(name) > 1), None)
 
 
 def _sampling(given: dict[str, Any]) -> tuple[bool, float]:
