@@ -42,6 +42,17 @@ def _function(value: Any) -> bool:
     return isinstance(value, dict) and "!function" in value
 
 
+def _named(value: Any) -> bool:
+    """Whether something is named: one of ours by a text, a task's own by !function."""
+    return (_text(value) and value != "") or _function(value)
+
+
+def _is_pipeline(item: Any) -> bool:
+    """Whether an item of `filter_list` is one: a name, and steps that each name their function."""
+    steps = item.get("filter") if isinstance(item, dict) and _text(item.get("name")) else None
+    return isinstance(steps, list) and all(isinstance(step, dict) and _named(step.get("function")) for step in steps)
+
+
 def _any(value: Any) -> bool:
     return True
 
@@ -218,8 +229,10 @@ class Task:
         if twice := _first_twice(metrics):
             raise UserError(f"{self._where('metric_list')}: {twice} stands twice, and scores are known by their names; make two tasks")
         for item in s.get("filter_list") or []:
-            if not isinstance(item, dict) or "name" not in item or not isinstance(item.get("filter"), list):
-                raise UserError(f"{self._where('filter_list')}: each item needs `name` and `filter`, a list of `function: …`")
+            if not _is_pipeline(item):
+                raise UserError(
+                    f"{self._where('filter_list')}: each item needs `name` and `filter`, a list of `function: NAME`, not {item!r}"
+                )
         if twice := _first_twice([item["name"] for item in s.get("filter_list") or []]):
             raise UserError(f"{self._where('filter_list')}: two items are called {twice!r}, and scores are known by it; rename one")
 
@@ -301,8 +314,10 @@ class Task:
         if given is None:
             return [{"metric": name} for name in DEFAULT_METRICS[self.settings.get("output_type") or "generate_until"]]
         for item in given:
-            if not isinstance(item, dict) or not item.get("metric"):
+            if not isinstance(item, dict) or not _named(item.get("metric")):
                 raise UserError(f"{self._where('metric_list')}: each item needs `metric: name`, not {item!r}")
+            if item.get("aggregation") is not None and not _named(item["aggregation"]):
+                raise UserError(f"{self._where('metric_list')}: aggregation: {item['aggregation']!r} is no name or !function module.name")
         return given
 
 
