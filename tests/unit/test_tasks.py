@@ -99,6 +99,8 @@ def test_generation_defaults(folder):
         ("{temperature: 0.5}", {"do_sample": True, "temperature": 0.5}),
         ("{temperature: 0.5, do_sample: false}", {"do_sample": False, "temperature": 0.0}),
         ("{do_sample: true}", {"do_sample": True, "temperature": 1.0}),
+        ("{do_sample: true, temperature: 1e-5}", {"temperature": 0.00001}),  # to YAML a text
+        ("{do_sample: null, temperature: null, top_k: null}", {"do_sample": False, "temperature": 0.0, "top_k": 0}),
         ("{do_sample: true, top_p: 0.9, top_k: 5}", {"top_p": 0.9, "top_k": 5}),
     ],
 )
@@ -114,8 +116,20 @@ def test_generation_settings(folder, kwargs, expected):
         ("{max_gen_tokz: 4}", "max_gen_tokz: not supported; did you mean max_gen_toks?"),
         ("{num_beams: 4}", "beam search is not supported"),
         ("{do_sample: true, temperature: 0}", "temperature 0"),
-        ("{max_gen_toks: 0}", "at least 1"),
-        ("{temperature: warm}", "could not convert"),
+        ("{max_gen_toks: 0}", "max_gen_toks: 0 is not a whole number, 1 or more"),
+        ("{max_gen_toks: 2147483648}", "max_gen_toks: 2147483648 is not a whole number"),
+        ("{max_gen_toks: .inf}", "max_gen_toks: inf is not a whole number"),
+        ("{max_gen_toks: true}", "max_gen_toks: True is not a whole number"),
+        ("{temperature: warm}", "temperature: 'warm' is not a number, 0 or more"),
+        ("{temperature: -1}", "temperature: -1 is not a number, 0 or more"),
+        ("{temperature: .nan}", "temperature: nan is not a number, 0 or more"),
+        ("{temperature: true}", "temperature: True is not a number, 0 or more"),
+        ("{do_sample: 'false'}", "do_sample: 'false' is not true or false"),
+        ("{top_p: 7}", "top_p: 7 is not a number above 0, 1 at most"),
+        ("{top_p: 0}", "top_p: 0 is not a number above 0"),
+        ("{top_k: -1}", "top_k: -1 is not a whole number, 0 or more"),
+        ("{repetition_penalty: 0}", "repetition_penalty: 0 is not a number above 0"),
+        ("{until: 5}", "until: 5 is not a text or a list of texts"),
     ],
 )
 def test_generation_mistakes_name_file_and_line(folder, kwargs, message):
