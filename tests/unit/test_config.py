@@ -1,5 +1,7 @@
 """The configuration: every mistake at once, with what was probably meant."""
 
+import math
+
 import pytest
 
 from snakeval import config
@@ -47,6 +49,11 @@ def test_every_mistake_is_told_in_a_line_of_its_own():
         (GOOD | {"tasks": ["x", {"name": "x", "num_fewshot": 5}]}, "two entries are called x; give one of them an `id`"),
         (GOOD | {"tasks": [{"name": "x", "id": "../x"}]}, "names a folder"),
         (GOOD | {"limit": 0}, "limit: input should be greater than or equal to 1"),
+        (GOOD | {"limit": True}, "limit: True is no number"),
+        (GOOD | {"seed": False}, "seed: False is no number"),
+        ({"models": {"a": {"source": "demo:small", "gpus": True}}, "tasks": ["x"]}, "models.a.gpus: True is no number"),
+        (GOOD | {"gate": {"margin": {"default": True}}}, "gate.margin.default: True is no number"),
+        (GOOD | {"gate": {"margin": {"default": math.inf}}}, "gate.margin.default: input should be a finite number"),
         ({"models": {"a": "demo:small"}, "tasks": ["x"]}, "models.a: input should be"),
     ],
 )
