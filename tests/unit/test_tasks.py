@@ -197,6 +197,8 @@ def test_the_same_file_may_be_included_twice(folder):
         ("process_docs: !function f\n", "a.yaml:8: !function f: write it as module.name"),
         ("encoder_inputs: []\n", "a list of one or two templates"),
         ("description: [\n", "not valid YAML"),
+        (f"repeats: {5000 * '9'}\n", "not valid YAML: Exceeds the limit"),
+        (f"metadata: {5000 * '['}{5000 * ']'}\n", "not valid YAML: maximum recursion"),
         ("repeats: 0\n", "repeats: 0 is not a whole number, 1 or more"),
     ],
 )

@@ -1,9 +1,10 @@
 """The configuration, checked: every mistake at once, one line each, with what was probably meant."""
 
 import difflib
+import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -22,14 +23,29 @@ def _file_name(name: str) -> str:
 
 
 def _expanded(text: str) -> str:
-    """`${NAME}` replaced by the environment variable of that name."""
+    """`${NAME}` replaced by the environment variable of that name. Raises ValueError for what can be no path."""
 
     def value(match: re.Match[str]) -> str:
         if not os.environ.get(match[1]):
             raise ValueError(f"the environment variable {match[1]} is not set; export {match[1]}=… or write the path itself")
         return os.environ[match[1]]
 
+    if not text or "\0" in text:
+        raise ValueError("is empty or holds the character NUL; name a file, folder or source")
     return re.sub(r"\$\{(\w+)\}", value, text)
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """What JSON holds too, as the settings of jobs do: not YAML's dates."""
+
+    def refuse(value: object) -> None:
+        raise ValueError(f"{value} is to YAML a {type(value).__name__}; put it into quotes")
+
+    try:
+        json.dumps(values, default=refuse, sort_keys=True)
+    except TypeError as error:
+        raise ValueError(f"{error}; give texts as keys") from None
+    return values
 
 
 def _no_boolean(value: object) -> object:
@@ -41,11 +57,11 @@ def _no_boolean(value: object) -> object:
 Name = Annotated[str, AfterValidator(_file_name)]
 Located = Annotated[str, AfterValidator(_expanded)]
 Whole = Annotated[int, BeforeValidator(_no_boolean)]
-Number = Annotated[float, BeforeValidator(_no_boolean)]
+Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), use_attribute_docstrings=True)
 
 
 class Answers(_Section):
@@ -139,7 +155,7 @@ class TaskEntry(_Section):
     """Examples in the prompt; null: as the task file says."""
     limit: Annotated[Whole, Field(ge=1)] | None = None
     """Documents per leaf task; null: the run's limit."""
-    overrides: dict[str, Any] = {}
+    overrides: Annotated[dict[str, Any], AfterValidator(_plain)] = {}
     """Keys of the task file to replace."""
 
 
@@ -197,7 +213,7 @@ def _source(value: object) -> object:
 class Config(_Section):
     """A run: models, tasks and where results go."""
 
-    results: str = "results"
+    results: Located = "results"
     """Folder of everything the run writes."""
     title: str = "Evaluation"
     """Heading of the report."""
@@ -271,16 +287,20 @@ def check(values: Mapping[str, Any], where: str) -> Config:
 
 
 def read_yaml(path: Path) -> Any:
-    """A YAML file as plain values. Raises UserError for duplicate keys, bad syntax and text that is not UTF-8."""
+    """A YAML file as plain values. Raises UserError for duplicate keys, bad syntax and what is not readable or not UTF-8."""
     try:
         return yaml.load(path.read_bytes().decode("utf-8"), Loader=_UniqueKeyLoader)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); correct the path") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError(f"{path}{line}: {error.problem}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # characters, dates and numbers that are none, nesting without end
+        raise UserError(f"{path}: not YAML ({str(error).splitlines()[0]}); correct the file") from None
 
 
 def json_schema() -> dict[str, Any]:
@@ -298,6 +318,8 @@ def _unique_mapping(loader: Any, node: yaml.MappingNode) -> dict:
         if key.tag == "tag:yaml.org,2002:merge":
             continue
         name = loader.construct_object(key, deep=True)
+        if not isinstance(name, Hashable):
+            raise yaml.constructor.ConstructorError(None, None, f"{name!r} stands where a key must; give a text", key.start_mark)
         if name in seen:
             raise yaml.constructor.ConstructorError(None, None, f"key {name!r} stands twice; remove one", key.start_mark)
         seen.add(name)
