@@ -72,3 +72,17 @@ def test_one_key_for_different_documents_is_an_error(tmp_path):
     documents = [{"key": "org/d", "dataset": "d", "subset": subset, "splits": []} for subset in ("s", "t")]
     with pytest.raises(UserError, match="org/d is read with different dataset_kwargs"):
         build(tmp_path, settings(documents=documents))
+
+
+def test_files_of_one_name_stay_apart(tmp_path):
+    given = [tmp_path / "a" / "m.py", tmp_path / "b" / "m.py", tmp_path / "config.yaml"]
+    for file in given:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(str(file))
+    own = settings()
+    own["config"] |= {"metric_files": [str(file) for file in given[:2]], "targets": str(given[2])}
+    config = build(tmp_path, own)
+    copied = [tmp_path / "bundle" / file for file in [*config["metric_files"], config["targets"]]]
+    assert [file.read_text() for file in copied] == [str(file) for file in given]
+    assert [file.name for file in copied] == ["m.py", "m.py", "config.yaml"]
+    assert tmp_path / "bundle" / "config" / "config.yaml" not in copied  # where the bundle's own will be

@@ -6,6 +6,7 @@ config/tasks/{folder}/                      task files, with the Python beside t
 datasets/{dataset}/{subset}/{split}.parquet the documents that the tasks read
 models/{model}/                             weights, tokenizer, configuration
 metrics/                                    metrics of `evaluate` and of the user's own files
+targets/                                    published figures
 """
 
 import hashlib
@@ -52,10 +53,10 @@ def build(
     generated = {key: data for key, data in config.get("datasets", {}).items() if data["source"].startswith("generator:")}
     config["datasets"] = generated | _documents(settings["documents"], datasets, folder)
     config["models"] = {name: _model(name, config["models"][name], files, folder, terminal) for name, files in models.items()}
-    for key, target in (("metric_files", "metrics"), ("targets", "config")):
-        if given := config.get(key):
-            copied = [_copy(Path(file), folder / target / Path(file).name) for file in ([given] if isinstance(given, str) else given)]
-            config[key] = [f"{target}/{file.name}" for file in copied] if isinstance(given, list) else f"{target}/{copied[0].name}"
+    if config.get("metric_files"):
+        config["metric_files"] = _copies(config["metric_files"], "metrics", folder)
+    if config.get("targets"):
+        (config["targets"],) = _copies([config["targets"]], "targets", folder)
     for name, module in _evaluate_modules(settings["scoring"]):
         _copy(module, folder / "metrics" / name / f"{name}.py")
         _say(f"metric {name} of evaluate", terminal)
@@ -124,10 +125,18 @@ def text(config: Mapping[str, Any], models: Mapping[str, pa.Table]) -> str:
     return "\n".join([*lines, "", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=120)])
 
 
-def _copy(file: Path, target: Path) -> Path:
+def _copies(files: Iterable[str], kind: str, folder: Path) -> list[str]:
+    """Copy files, each to a folder of its own, since two may have one name; where they are, as the configuration there says."""
+    places = {file: f"{kind}/{number}/{Path(file).name}" for number, file in enumerate(files)}
+    for file, place in places.items():
+        _copy(Path(file), folder / place)
+    return list(places.values())
+
+
+def _copy(file: Path, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.copyfile(file, target))
+        shutil.copyfile(file, target)
     except OSError as error:
         raise UserError(f"bundle: {file} cannot be copied to {target} ({error.strerror}); is there space left?") from None
 
