@@ -85,8 +85,8 @@ def local_path(source: Source, root: Path = ROOT, base: Path = Path()) -> Path:
     if source.scheme == "path":
         try:
             return base / Path(source.location).expanduser()
-        except RuntimeError as error:
-            raise UserError(f"{source}: {error}; write out the path") from None
+        except RuntimeError:
+            raise UserError(f"{source}: this machine knows no such home folder; write out the path") from None
     raise ValueError(f"{source} is not on this machine")
 
 
