@@ -1,16 +1,18 @@
 """What of a configuration goes into a bundle."""
 
 import io
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 import yaml
 
-from snakeval import bundle, schemas
+from snakeval import bundle, generators, plan, schemas
 from snakeval.errors import UserError
 from snakeval.metrics import evaluate_module
 from snakeval.metrics.functions import callback_of
 
+ROOT = Path(__file__).parents[2]
 MODULE = """
 import datasets
 import evaluate
@@ -45,7 +47,7 @@ def settings(**changes):
         "baseline": "earlier",
         "datasets": {"old": {"source": "path:x"}},
     }
-    return {"config": config, "task_folders": {}, "documents": [], "scoring": []} | changes
+    return {"config": config, "task_folders": {}, "documents": [], "generators": {}, "scoring": []} | changes
 
 
 def build(tmp_path, given):
@@ -72,3 +74,61 @@ def test_one_key_for_different_documents_is_an_error(tmp_path):
     documents = [{"key": "org/d", "dataset": "d", "subset": subset, "splits": []} for subset in ("s", "t")]
     with pytest.raises(UserError, match="org/d is read with different dataset_kwargs"):
         build(tmp_path, settings(documents=documents))
+
+
+def test_files_of_one_name_stay_apart(tmp_path):
+    given = [tmp_path / "a" / "m.py", tmp_path / "b" / "m.py", tmp_path / "config.yaml"]
+    for file in given:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(str(file))
+    own = settings()
+    own["config"] |= {"metric_files": [str(file) for file in given[:2]], "targets": str(given[2])}
+    config = build(tmp_path, own)
+    copied = [tmp_path / "bundle" / file for file in [*config["metric_files"], config["targets"]]]
+    assert [file.read_text() for file in copied] == [str(file) for file in given]
+    assert [file.name for file in copied] == ["m.py", "m.py", "config.yaml"]
+    assert tmp_path / "bundle" / "config" / "config.yaml" not in copied  # where the bundle's own will be
+
+
+TASK = """\
+task: {name}
+dataset_path: {data}
+dataset_kwargs: {{size: 3, seed: {seed}}}
+test_split: test
+doc_to_text: toss
+doc_to_target: target
+"""
+
+
+def test_generators_in_files_are_brought_along_and_make_the_same_documents(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    coins = tmp_path / "elsewhere" / "coins.py"
+    (tmp_path / "tasks").mkdir()
+    coins.parent.mkdir()
+    coins.write_text("def document(rng, difficulty, subset):\n    return {'toss': str(rng.random()), 'target': 'heads'}\n")
+    for seed, (name, data) in enumerate({"own": f"generator:{coins}", "other": f"generator:{coins}", "led": "some/data"}.items()):
+        Path("tasks", f"{name}.yaml").write_text(TASK.format(name=name, data=data, seed=seed))
+    values = {
+        "models": {"m": {"source": "demo:small"}},
+        "tasks": ["own", "other", "led"],
+        "task_paths": ["tasks"],
+        "datasets": {"some/data": "generator:elsewhere/coins.py"},
+        "allow_functions": True,
+    }
+    before = plan.make(values, [], ROOT)
+    config, documents = build(tmp_path, before.settings["bundle"][""]), _documents(before)
+    coins.unlink()
+    monkeypatch.chdir(tmp_path / "bundle")
+    after = plan.make(config | {"models": values["models"]}, [], ROOT)
+    assert _documents(after) == documents
+    assert len(set(documents)) == 9  # three of each task
+
+
+def _documents(run):
+    """What a run's generators ask."""
+    return sorted(
+        document["toss"]
+        for settings in run.settings["datasets"].values()
+        for part in settings["subsets"].values()
+        for document in generators.generate(settings["source"].removeprefix("generator:"), **part["kwargs"])
+    )

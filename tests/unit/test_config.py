@@ -1,5 +1,8 @@
 """The configuration: every mistake at once, with what was probably meant."""
 
+import datetime
+import math
+
 import pytest
 
 from snakeval import config
@@ -47,6 +50,21 @@ def test_every_mistake_is_told_in_a_line_of_its_own():
         (GOOD | {"tasks": ["x", {"name": "x", "num_fewshot": 5}]}, "two entries are called x; give one of them an `id`"),
         (GOOD | {"tasks": [{"name": "x", "id": "../x"}]}, "names a folder"),
         (GOOD | {"limit": 0}, "limit: input should be greater than or equal to 1"),
+        (GOOD | {"results": ""}, "results: is empty"),
+        (GOOD | {"results": "a\0b"}, "results: is empty or holds the character NUL; name a file"),
+        (GOOD | {"history": ["a\0b"]}, "history.0: is empty or holds the character NUL"),
+        (GOOD | {"metric_files": ["\0"]}, "metric_files.0: is empty or holds the character NUL"),
+        (GOOD | {"baseline": ""}, "baseline: is empty"),
+        (
+            GOOD | {"tasks": [{"name": "x", "overrides": {"metadata": {"version": datetime.date(2024, 1, 31)}}}]},
+            "tasks.0.overrides: 2024-01-31 is to YAML a date; put it into quotes",
+        ),
+        (GOOD | {"tasks": [{"name": "x", "overrides": {"metadata": {(1, 2): 1}}}]}, "tasks.0.overrides: keys must be str"),
+        (GOOD | {"limit": True}, "limit: True is no number"),
+        (GOOD | {"seed": False}, "seed: False is no number"),
+        ({"models": {"a": {"source": "demo:small", "gpus": True}}, "tasks": ["x"]}, "models.a.gpus: True is no number"),
+        (GOOD | {"gate": {"margin": {"default": True}}}, "gate.margin.default: True is no number"),
+        (GOOD | {"gate": {"margin": {"default": math.inf}}}, "gate.margin.default: input should be a finite number"),
         ({"models": {"a": "demo:small"}, "tasks": ["x"]}, "models.a: input should be"),
     ],
 )
@@ -68,6 +86,11 @@ def test_a_task_may_stand_twice_under_two_ids():
         (b"models:\n  a: {source: x}\n  a: {source: y}\n", "config.yaml, line 3: key 'a' stands twice"),
         (b"models: [\n", "config.yaml, line 2"),
         ("models: {ä: 1}".encode("latin-1"), "not UTF-8 text (byte 9)"),
+        (b"models:\n  ? [a, b]\n  : c\n", "config.yaml, line 2: ['a', 'b'] stands where a key must"),
+        (b"models: \0\n", "config.yaml: not YAML ("),
+        (b"version: 2024-13-45\n", "config.yaml: not YAML (month must be in 1..12)"),
+        (b"seed: " + 5000 * b"9", "config.yaml: not YAML (Exceeds the limit"),
+        (b"models: " + 5000 * b"[" + 5000 * b"]", "config.yaml: not YAML ("),
     ],
 )
 def test_yaml_mistakes_name_file_and_line(tmp_path, text, expected):
@@ -77,6 +100,11 @@ def test_yaml_mistakes_name_file_and_line(tmp_path, text, expected):
         config.read_yaml(path)
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_no_yaml_file(tmp_path):
+    with pytest.raises(UserError, match=f"{tmp_path}: cannot be read \\(Is a directory\\); correct the path"):
+        config.read_yaml(tmp_path)
 
 
 def test_anchors_and_merges_are_no_duplicates(tmp_path):

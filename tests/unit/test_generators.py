@@ -138,6 +138,13 @@ def test_a_users_own_file_generates(tmp_path):
     assert len({document["toss"] for document in documents}) == 5
 
 
+def test_documents_do_not_depend_on_where_a_file_lies(tmp_path, monkeypatch):
+    own = tmp_path / "coins.py"
+    own.write_text("def document(rng, difficulty, subset):\n    return {'toss': rng.randrange(10**difficulty), 'target': 'heads'}\n")
+    monkeypatch.chdir(tmp_path)
+    assert generators.generate(str(own), size=5) == generators.generate("coins.py", size=5) == generators.generate("./coins.py", size=5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

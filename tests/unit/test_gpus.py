@@ -4,6 +4,9 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
+import traceback
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +68,38 @@ def test_a_device_is_free_again_after_kill_9(machine, tmp_path):
     assert gpus._free(["4", "GPU-abc"], tmp_path / "snakeval-gpus" / "machine", 2) == {}
     process.kill()
     process.wait()
+    assert len(gpus.claim(2, 2, environment=machine)) == 2
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """A folder that other users reach, as they do not pytest's own."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o1777)
+        monkeypatch.setattr("tempfile.gettempdir", lambda: folder)
+        yield folder
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_a_device_that_another_user_had_is_free_for_the_next(machine, shared):
+    before = os.umask(0o077)  # a user who by himself lets nobody read his files
+    for lock in gpus.claim(2, 2, environment=machine):
+        lock.close()
+    os.umask(before)
+    if (child := os.fork()) == 0:
+        try:
+            os.setuid(65534)
+            os._exit(len(gpus.claim(2, 2, environment=machine)))
+        except BaseException:
+            traceback.print_exc()
+            os._exit(100)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+
+
+def test_a_lock_that_may_only_be_read_is_taken(machine):
+    for lock in gpus.claim(2, 2, environment=machine):
+        Path(lock.name).chmod(0o444)
+        lock.close()
     assert len(gpus.claim(2, 2, environment=machine)) == 2
 
 

@@ -1,6 +1,7 @@
 """A results folder checked whole: what was altered or lost is named, with what to remove."""
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from snakeval import entry_files, integrity, parquet
@@ -85,6 +86,22 @@ def test_a_list_that_lost_lines_is_told(results, kept):
 
 def test_what_a_user_put_beside_the_page_is_his_own(results):
     (results / "report/printed.pdf").write_text("mine")
+    assert integrity.check(results) == 9 + 4
+
+
+def test_recorded_answers_are_made_anew_by_their_list(results):
+    table = pa.table({"x": [1]})
+    entry_files.refresh(results / "index/recorded/m.parquet", results / "recorded/m", {"a": "1"}, lambda entry: table, None)
+    (results / "recorded/m/a.parquet").write_bytes(b"")
+    with pytest.raises(UserError) as told:
+        integrity.check(results)
+    index = results / "index/recorded/m.parquet"
+    assert str(told.value).endswith(f"rm {index} {results / 'recorded/m/a.parquet'} && snakemake --cores 1 all {index}")
+
+
+def test_tables_that_a_bundle_brings_along_are_not_ours(results):
+    (results / "bundle/config/tasks/mine").mkdir(parents=True)
+    pq.write_table(pa.table({"question": ["mine"]}), results / "bundle/config/tasks/mine/data.parquet")
     assert integrity.check(results) == 9 + 4
 
 

@@ -82,6 +82,8 @@ def test_csv_values_are_text_unless_asked(tmp_path):
     assert [(row["label"], row["flag"], row["share"]) for row in typed] == [(1, True, "1e5"), (None, False, "nan")]
     with pytest.raises(UserError, match=r"x.csv: column text, row 1 \(from 0\): 'NA' is not int"):
         load(file, types={"text": "int"})
+    with pytest.raises(UserError, match=r"column n: 99999999999999999999 takes more than 64 bits; correct it or leave the column text"):
+        load(put(tmp_path / "n.csv", "n\n1\n99999999999999999999\n"), types={"n": "int"})
     with pytest.raises(UserError, match="no column 'lable', which `types` names; there: text, label"):
         load(file, types={"lable": "int"})
 
@@ -206,7 +208,12 @@ def test_bad_folders(tmp_path, files, message):
         ("x.jsonl", '{"a": 1}\n\n{"a": 2,}\n', "x.jsonl, line 3: not JSON"),
         ("x.jsonl", '{"a": 1}\n[1]\n', "x.jsonl, line 2: no JSON object"),
         ("x.jsonl", "[" * 100_000, "x.jsonl, line 1: not JSON"),
-        ("x.jsonl", '{"a": "\\ud800"}\n', "x.jsonl: key a: .* half a surrogate pair"),
+        ("x.jsonl", '{"a": "\\ud800"}\n', r"x.jsonl: key 'a': '\\ud800' holds half a surrogate pair"),
+        ("x.jsonl", '{"a": 1}\n{"a": "\\ud800"}\n', r"x.jsonl: key 'a': .* half a surrogate pair"),
+        ("x.jsonl", '{"a": {"b": 1}}\n{"a": {"\\ud800": 1}}\n', r"x.jsonl: key 'a': .* half a surrogate pair"),
+        ("x.jsonl", '{"\\ud800": 1}\n', r"x.jsonl: key '\\ud800': .* half a surrogate pair"),
+        ("x.jsonl", '{"a": 1}\n{"a": ' + 5000 * "9" + "}", "x.jsonl, line 2: not JSON .a number of thousands of digits"),
+        ("x.json", '[{"a": ' + 5000 * "9" + "}]", "x.json: not JSON .a number of thousands of digits"),
         ("x.json", '[{"a": 1}', "x.json, line 1: not JSON"),
         ("x.json", "3", "x.json: the JSON is no list of documents"),
         ("x.json", "[[1]]", r"x.json: record 0 \(from 0\) is no JSON object"),

@@ -26,6 +26,9 @@ def same(references, predictions, scale=1):
 def several(references, predictions):
     return {"first": 1.0, "sized": float(len(predictions[0]))}
 
+def first(references, predictions):
+    return 1.0
+
 def passthrough(items):
     return items
 
@@ -62,6 +65,13 @@ def test_process_results_of_choices_gets_pairs(own):
     scoring = settings("multiple_choice", [], process_results=own("choices"))
     scores = score(*tables("multiple_choice", [choice_document(["a", "b"], [-1.0, -3.0], [0], [True, False])]), scoring)
     assert values(scores, "margin") == [2.0] and values(scores, "greedy") == [0.0]
+
+
+def test_scores_of_one_name_from_two_functions_are_an_error(own):
+    """They would count every document twice."""
+    entries = [{"metric": own("several")}, {"metric": own("first")}]
+    with pytest.raises(UserError, match=r"metric first: two items of metric_list give scores of this name \(filter none\); rename one"):
+        score(*tables("generate_until", [generated(["a"], ["a"])]), settings("generate_until", entries))
 
 
 def test_own_metrics_of_all_shapes(own):

@@ -79,6 +79,8 @@ def test_local_paths(tmp_path):
     assert sources.local_path(Source("path", "a/b"), tmp_path, Path("/run")) == Path("/run/a/b")
     assert sources.local_path(Source("path", "/a/b"), tmp_path, Path("/run")) == Path("/a/b")
     assert sources.local_path(Source("path", "~/b"), tmp_path, Path("/run")) == Path.home() / "b"
+    with pytest.raises(UserError, match=r"path:~nobody-of-that-name/b: this machine knows no such home folder; write out the path"):
+        sources.local_path(Source("path", "~nobody-of-that-name/b"), tmp_path)
 
 
 def test_task_folder(tmp_path):

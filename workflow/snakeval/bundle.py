@@ -4,8 +4,10 @@ Snakefile, workflow/, envs/, profiles/ …    the program
 config/config.yaml                          the configuration, its sources turned to `path:` of the files here
 config/tasks/{folder}/                      task files, with the Python beside them
 datasets/{dataset}/{subset}/{split}.parquet the documents that the tasks read
+generators/                                 Python files that make documents
 models/{model}/                             weights, tokenizer, configuration
 metrics/                                    metrics of `evaluate` and of the user's own files
+targets/                                    published figures
 """
 
 import hashlib
@@ -33,9 +35,9 @@ def build(
     """Fill `folder` and return the configuration to be written there.
 
     `settings`: `config` (the configuration's values), `task_folders` (as configured: where they lie), `documents` (a dict per task: `key`
-    of `datasets`, `dataset`, `subset`, `splits`), `scoring` (the tasks' scoring settings); `models`: MODEL_FILES by name; `datasets`: the
-    results' folder of documents; `repository`: the program. Weights that are there already and right are kept. Raises UserError for what
-    cannot be brought along.
+    of `datasets`, `dataset`, `subset`, `splits`), `generators` (key of `datasets` -> generator:FILE), `scoring` (the tasks' scoring
+    settings); `models`: MODEL_FILES by name; `datasets`: the results' folder of documents; `repository`: the program. Weights that are
+    there already and right are kept. Raises UserError for what cannot be brought along.
     """
     config: dict[str, Any] = {key: value for key, value in settings["config"].items() if key not in ("results", *EARLIER)}
     for key in EARLIER:
@@ -50,12 +52,12 @@ def build(
         raise UserError(f"bundle: tasks: {files[0]} is a file; put its folder into task_paths and name the task")
     config["task_paths"] = [_task_folder(path, lies, folder) for path, lies in settings["task_folders"].items()]
     generated = {key: data for key, data in config.get("datasets", {}).items() if data["source"].startswith("generator:")}
-    config["datasets"] = generated | _documents(settings["documents"], datasets, folder)
+    config["datasets"] = generated | _generators(settings["generators"], folder) | _documents(settings["documents"], datasets, folder)
     config["models"] = {name: _model(name, config["models"][name], files, folder, terminal) for name, files in models.items()}
-    for key, target in (("metric_files", "metrics"), ("targets", "config")):
-        if given := config.get(key):
-            copied = [_copy(Path(file), folder / target / Path(file).name) for file in ([given] if isinstance(given, str) else given)]
-            config[key] = [f"{target}/{file.name}" for file in copied] if isinstance(given, list) else f"{target}/{copied[0].name}"
+    if config.get("metric_files"):
+        config["metric_files"] = list(_copies(config["metric_files"], "metrics", folder).values())
+    if config.get("targets"):
+        config["targets"] = _copies([config["targets"]], "targets", folder)[config["targets"]]
     for name, module in _evaluate_modules(settings["scoring"]):
         _copy(module, folder / "metrics" / name / f"{name}.py")
         _say(f"metric {name} of evaluate", terminal)
@@ -87,6 +89,13 @@ def _documents(needed: Iterable[Mapping[str, Any]], datasets: Path, folder: Path
             if file != f"{split}.parquet":
                 entry["splits"][split] = sources.split_id(split)
     return entries
+
+
+def _generators(used: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """The entries of `datasets` that lead to copies of the generators' files."""
+    files = {key: source.partition(":")[2].strip() for key, source in used.items()}
+    places = _copies(files.values(), "generators", folder)
+    return {key: {"source": f"generator:{places[file]}"} for key, file in files.items()}
 
 
 def _model(name: str, values: Mapping[str, Any], files: pa.Table, folder: Path, terminal: TextIO) -> dict[str, Any]:
@@ -124,10 +133,18 @@ def text(config: Mapping[str, Any], models: Mapping[str, pa.Table]) -> str:
     return "\n".join([*lines, "", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=120)])
 
 
-def _copy(file: Path, target: Path) -> Path:
+def _copies(files: Iterable[str], kind: str, folder: Path) -> dict[str, str]:
+    """Copy files, each to a folder of its own, since two may have one name: file -> copy, as the configuration there names it."""
+    places = {file: f"{kind}/{number}/{Path(file).name}" for number, file in enumerate(dict.fromkeys(files))}
+    for file, place in places.items():
+        _copy(Path(file), folder / place)
+    return places
+
+
+def _copy(file: Path, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.copyfile(file, target))
+        shutil.copyfile(file, target)
     except OSError as error:
         raise UserError(f"bundle: {file} cannot be copied to {target} ({error.strerror}); is there space left?") from None
 

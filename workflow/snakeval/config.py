@@ -1,9 +1,10 @@
 """The configuration, checked: every mistake at once, one line each, with what was probably meant."""
 
 import difflib
+import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -22,18 +23,41 @@ def _file_name(name: str) -> str:
 
 
 def _expanded(text: str) -> str:
-    """`${NAME}` replaced by the environment variable of that name."""
+    """`${NAME}` replaced by the environment variable of that name. Raises ValueError for what can be no path."""
 
     def value(match: re.Match[str]) -> str:
         if not os.environ.get(match[1]):
             raise ValueError(f"the environment variable {match[1]} is not set; export {match[1]}=… or write the path itself")
         return os.environ[match[1]]
 
+    if not text or "\0" in text:
+        raise ValueError("is empty or holds the character NUL; name a file, folder or source")
     return re.sub(r"\$\{(\w+)\}", value, text)
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """What JSON holds too, as the settings of jobs do: not YAML's dates."""
+
+    def refuse(value: object) -> None:
+        raise ValueError(f"{value} is to YAML a {type(value).__name__}; put it into quotes")
+
+    try:
+        json.dumps(values, default=refuse, sort_keys=True)
+    except TypeError as error:
+        raise ValueError(f"{error}; give texts as keys") from None
+    return values
+
+
+def _no_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(f"{value} is no number")  # pydantic would make 1 of it
+    return value
 
 
 Name = Annotated[str, AfterValidator(_file_name)]
 Located = Annotated[str, AfterValidator(_expanded)]
+Whole = Annotated[int, BeforeValidator(_no_boolean)]
+Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
 
 
 class _Section(BaseModel):
@@ -82,19 +106,19 @@ class Model(_Section):
     """What kind of model it is; auto reads it from the model's config.json."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Precision of the computation; auto: as the weights were saved."""
-    gpus: Annotated[int, Field(ge=0)] = 0
+    gpus: Annotated[Whole, Field(ge=0)] = 0
     """Devices one job of this model needs; 0: it runs on the CPU."""
     device: Literal["auto", "cuda", "cpu"] = "auto"
     """Where it computes; auto: on its GPUs, or on the CPU where `gpus` is 0. A device that is not there is an error."""
-    threads: Annotated[int, Field(ge=1)] | None = None
+    threads: Annotated[Whole, Field(ge=1)] | None = None
     """CPU cores one job of this model uses; null: an equal share of `--cores` where it computes on the CPU, 1 with GPUs or on a cluster."""
-    shards: Annotated[int, Field(ge=1)] = 1
+    shards: Annotated[Whole, Field(ge=1)] = 1
     """Jobs that share this model's requests, each with GPUs of its own, on any machines. Changes speed, not answers."""
-    tensor_parallel: Annotated[int, Field(ge=1)] = 1
+    tensor_parallel: Annotated[Whole, Field(ge=1)] = 1
     """Processes that compute every token together, each with a slice of every layer, one per GPU of the model; 1: none."""
     device_map: str | None = None
     """How layers are laid over a model's GPUs where they are not sliced; null: `auto` from two GPUs on."""
-    max_length: Annotated[int, Field(ge=2)] | None = None
+    max_length: Annotated[Whole, Field(ge=2)] | None = None
     """Longest sequence in tokens; null: what the model was made for."""
     on_overflow: Literal["truncate", "drop_shots", "error"] = "truncate"
     """A prompt that is too long loses its left end, or few-shot examples first, or stops the run. The report counts each."""
@@ -110,13 +134,13 @@ class Model(_Section):
     """Run Python code that comes with the model. Only for authors you trust."""
     path: Literal["auto", "packed", "padded"] = "auto"
     """Engine of causal models: packed (fast, exact, checked at start), padded (plain), auto: packed unless the check fails."""
-    numerics: Annotated[int, Field(ge=0)] = 16
+    numerics: Annotated[Whole, Field(ge=0)] = 16
     """Documents of an entry that are asked again alone, in lower precision than float32, to see what batches change. 0: none."""
     kv_cache_dtype: Literal["auto", "int8"] = "auto"
     """Precision in which the keys and values of texts being written are kept; int8: half of bfloat16's memory, and answers of its own."""
     static_kv_cache: bool = False
     """Take the memory for the longest text at the start, so that it runs out then or never. Changes no answer."""
-    tokens_per_batch: Annotated[int, Field(ge=16)] | None = None
+    tokens_per_batch: Annotated[Whole, Field(ge=16)] | None = None
     """Tokens computed at once; null: fitted to the machine. Changes speed, not answers."""
 
 
@@ -127,11 +151,11 @@ class TaskEntry(_Section):
     """Task, group or tag found in `task_paths`."""
     id: Name | None = None
     """Name of this entry in files and tables; null: the name. Needed when one task stands twice."""
-    num_fewshot: Annotated[int, Field(ge=0)] | None = None
+    num_fewshot: Annotated[Whole, Field(ge=0)] | None = None
     """Examples in the prompt; null: as the task file says."""
-    limit: Annotated[int, Field(ge=1)] | None = None
+    limit: Annotated[Whole, Field(ge=1)] | None = None
     """Documents per leaf task; null: the run's limit."""
-    overrides: dict[str, Any] = {}
+    overrides: Annotated[dict[str, Any], AfterValidator(_plain)] = {}
     """Keys of the task file to replace."""
 
 
@@ -159,9 +183,9 @@ class DataSource(_Section):
 class Gate(_Section):
     """When a model counts as worse than the baseline: `snakemake gate`."""
 
-    margin: dict[str, Annotated[float, Field(ge=0)]] = {}
+    margin: dict[str, Annotated[Number, Field(ge=0)]] = {}
     """Largest loss that is acceptable, by task or group, in the score's unit (perplexities: of the logarithm); `default`: 0.02."""
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
     """Chance of passing a model that lost as much as the margin."""
     undecided: Literal["fail", "pass"] = "fail"
     """What becomes of a task with too few documents to exclude a loss of the margin."""
@@ -170,11 +194,11 @@ class Gate(_Section):
 class Power(_Section):
     """What the number of documents can show: `snakemake power`."""
 
-    differences: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = [0.01, 0.02, 0.05]
+    differences: Annotated[list[Annotated[Number, Field(gt=0)]], Field(min_length=1)] = [0.01, 0.02, 0.05]
     """Differences between two models to find, in the score's unit."""
-    power: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
+    power: Annotated[Number, Field(gt=0.5, lt=1)] = 0.8
     """Chance to find a difference that is there."""
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
     """Chance to find one that is not, two-sided, of a single comparison."""
 
 
@@ -189,13 +213,13 @@ def _source(value: object) -> object:
 class Config(_Section):
     """A run: models, tasks and where results go."""
 
-    results: str = "results"
+    results: Located = "results"
     """Folder of everything the run writes."""
     title: str = "Evaluation"
     """Heading of the report."""
-    seed: int = 1234
+    seed: Whole = 1234
     """Of few-shot examples, sampling and resampling."""
-    limit: Annotated[int, Field(ge=1)] | None = None
+    limit: Annotated[Whole, Field(ge=1)] | None = None
     """Documents per leaf task; null: all."""
     models: Annotated[dict[Name, Model], Field(min_length=1)]
     """The models by name."""
@@ -263,16 +287,20 @@ def check(values: Mapping[str, Any], where: str) -> Config:
 
 
 def read_yaml(path: Path) -> Any:
-    """A YAML file as plain values. Raises UserError for duplicate keys, bad syntax and text that is not UTF-8."""
+    """A YAML file as plain values. Raises UserError for duplicate keys, bad syntax and what is not readable or not UTF-8."""
     try:
         return yaml.load(path.read_bytes().decode("utf-8"), Loader=_UniqueKeyLoader)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); correct the path") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError(f"{path}{line}: {error.problem}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # characters, dates and numbers that are none, nesting without end
+        raise UserError(f"{path}: not YAML ({str(error).splitlines()[0]}); correct the file") from None
 
 
 def json_schema() -> dict[str, Any]:
@@ -290,6 +318,8 @@ def _unique_mapping(loader: Any, node: yaml.MappingNode) -> dict:
         if key.tag == "tag:yaml.org,2002:merge":
             continue
         name = loader.construct_object(key, deep=True)
+        if not isinstance(name, Hashable):
+            raise yaml.constructor.ConstructorError(None, None, f"{name!r} stands where a key must; give a text", key.start_mark)
         if name in seen:
             raise yaml.constructor.ConstructorError(None, None, f"key {name!r} stands twice; remove one", key.start_mark)
         seen.add(name)

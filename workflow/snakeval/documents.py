@@ -14,9 +14,19 @@ from snakeval.errors import UserError
 
 
 def table(documents: list[dict[str, Any]], where: str) -> pa.Table:
-    """A table of one row per document; a key that a document lacks becomes null. `where` names the origin in errors."""
-    names = dict.fromkeys(name for document in documents for name in document)
-    return pa.table({name: _column([document.get(name) for document in documents], f"{where}: key {name}") for name in names})
+    """A table of one row per document; a key that a document lacks becomes null.
+
+    Raises UserError, which begins with `where`, for half a surrogate pair in a key or text: JSON can write it, UTF-8 cannot.
+    """
+    columns = {}
+    for name in dict.fromkeys(name for document in documents for name in document):
+        try:
+            str(name).encode()
+            columns[name] = _column([document.get(name) for document in documents])
+        except UnicodeEncodeError as error:
+            text = error.object[max(0, error.start - 20) : error.end + 20]
+            raise UserError(f"{where}: key {name!r}: {text!r} holds half a surrogate pair, which is no valid text; correct it") from None
+    return pa.table(columns)
 
 
 def rows(documents: pa.Table) -> list[dict[str, Any]]:
@@ -29,14 +39,12 @@ def rows(documents: pa.Table) -> list[dict[str, Any]]:
     return [dict(zip(documents.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _column(values: list, where: str) -> pa.Array:
+def _column(values: list) -> pa.Array:
     try:
         if _uniform(values):
             column = pa.array(values)
             if _same(column.to_pylist(), values):
                 return column
-    except UnicodeEncodeError as error:
-        raise UserError(f"{where}: {error.object[:40]!r} holds half a surrogate pair, which is no valid text; correct it") from None
     except (pa.ArrowException, OverflowError):
         pass  # no Arrow type for these values
     return pa.array([None if value is None else json.dumps(value, ensure_ascii=False) for value in values], pa.json_())

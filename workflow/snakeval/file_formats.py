@@ -82,7 +82,7 @@ def _parquet(file: Path) -> pa.Table:
 def _json(text: str, file: Path, reading: Reading) -> pa.Table:
     try:
         value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data" and text.lstrip().startswith("{"):
             return _json_lines(text, file, reading)  # many publish JSON Lines as .json
         raise UserError(f"{file}{_position(error)}: not JSON ({_reason(error)}); correct the file") from None
@@ -117,7 +117,7 @@ def _json_lines(text: str, file: Path, reading: Reading) -> pa.Table:
             continue
         try:
             record = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{file}, line {number}: not JSON ({_reason(error)}); correct or remove the line") from None
         if not isinstance(record, dict):
             raise UserError(f"{file}, line {number}: no JSON object; every line must be one")
@@ -167,7 +167,11 @@ def _typed(values: Any, type_: str | None, where: str) -> pa.Array:
             converted.append(convert(value.strip()) if value.strip() else None)
         except (ValueError, KeyError):
             raise UserError(f"{where}, row {number} (from 0): {value!r} is not {type_}; correct it or leave the column text") from None
-    return pa.array(converted, arrow)
+    try:
+        return pa.array(converted, arrow)
+    except OverflowError:
+        largest = max((value for value in converted if value is not None), key=abs)
+        raise UserError(f"{where}: {largest} takes more than 64 bits; correct it or leave the column text") from None
 
 
 def _plain(text: str, file: Path, reading: Reading) -> pa.Table:
@@ -229,4 +233,7 @@ def _position(error: Exception) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return f"{error.msg}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "nested too deep"
+    """What is wrong, of errors of json.loads: also a number of more digits than Python reads is a ValueError."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg}, column {error.colno}"
+    return "nested too deep" if isinstance(error, RecursionError) else "a number of thousands of digits"

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, TextIO
 
@@ -93,7 +94,10 @@ def _free(devices: list[str], folder: Path, wanted: int) -> dict[str, IO]:
         if len(locks) == wanted:
             break
         path = folder / f"{device.replace('/', '_')}.lock"
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+")
+        with suppress(FileExistsError):
+            path.touch(exist_ok=False)
+            path.chmod(0o644)
+        file = path.open("rb")  # it may be another user's, who lets us read it; a lock needs no more
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -18,7 +18,8 @@ SUMS = Path("report", "SHA256SUMS")
 
 def check(results: Path) -> int:
     """The number of files that are as they were written. Raises UserError that names each other one and says how to mend them all."""
-    tables = sorted(path for path in results.rglob("*.parquet") if not path.name.startswith("."))
+    found = [path for path in results.rglob("*.parquet") if not path.name.startswith(".")]
+    tables = sorted(path for path in found if path.relative_to(results).parts[0] != "bundle")  # copies, and files that are not ours
     odd = {path: "altered since it was written, or not a table of this workflow" for path in tables if not parquet.verify(path)}
     lists = sorted(path for path in (results / "index").rglob("*.parquet") if path not in odd)
     for index in lists:
@@ -89,7 +90,7 @@ def _output(results: Path, path: Path) -> Path:
         return results / "report" / "index.html"
     if parts[0] == "datasets":
         return results / "index" / "datasets" / f"{parts[1]}.parquet"
-    if parts[0] in ("tokens", "asked", "responses", "scores"):
+    if parts[0] in ("tokens", "asked", "responses", "recorded", "scores"):
         return results.joinpath("index", *parts[:-2], f"{parts[-2]}.parquet")
     return path
 

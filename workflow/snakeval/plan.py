@@ -129,7 +129,7 @@ def _settings(
     scoring = {name: {task.name: task.scoring_settings() | own_metrics for task in resolved.tasks} for name, resolved in entries.items()}
     groups = {name: [asdict(group) for group in resolved.groups] for name, resolved in entries.items()}
     allowed = {"allow_functions": config.allow_functions, "allow_code": config.allow_code}
-    bundled = [(name, task) for name, entry in entries.items() for task in entry.tasks if not _is_generated(task, config)]
+    sourced = [(name, task, *_source(task, config)) for name, entry in entries.items() for task in entry.tasks]
     of_run = {"seed": config.seed, "models": names, "entries": scoring, "groups": groups}
     figures = targets.read(Path(config.targets)) if config.targets else []
     earlier = _earlier_runs(config, where)
@@ -149,7 +149,12 @@ def _settings(
                 "code": code["bundle"],
                 "config": config.model_dump(exclude_defaults=True),
                 "task_folders": dict(zip(config.task_paths, folders, strict=True)),
-                "documents": [_bundled(task, requests[name]["tasks"][task.name]) for name, task in bundled],
+                "documents": [
+                    _bundled(task, requests[name]["tasks"][task.name])
+                    for name, task, _, source in sourced
+                    if not source.startswith("generator:")  # whose documents are made on the spot
+                ],
+                "generators": {key: source for _, _, key, source in sourced if sources.is_generator_file(source)},
                 "scoring": [task for of_entry in scoring.values() for task in of_entry.values()],
             }
         },
@@ -262,11 +267,11 @@ def _data_keys(task: tasks.Task) -> list[str]:
     return [*([f"{path}/{name}"] if path and name else []), *([path] if path else []), *([custom["!function"]] if custom else [])]
 
 
-def _is_generated(task: tasks.Task, config: Config) -> bool:
-    """Whether a task's documents are made on the spot, so that there is nothing to bring along."""
+def _source(task: tasks.Task, config: Config) -> tuple[str, str]:
+    """The key under which a task's documents are found in `datasets`, or would be, and their source; itself where it is not there."""
     keys = _data_keys(task)
-    source = next((config.datasets[key].source for key in keys if key in config.datasets), keys[-1])
-    return source.startswith("generator:")
+    key = next((key for key in keys if key in config.datasets), keys[-1])
+    return key, config.datasets[key].source if key in config.datasets else key
 
 
 def _bundled(task: tasks.Task, needed: Mapping[str, Any]) -> dict[str, Any]:

@@ -75,8 +75,12 @@ def _score(requests: pa.Table, responses: pa.Table, settings: Settings, runner: 
         scored = _generated(requests, responses, settings, runner)
     else:
         scored = _likelihoods(requests, responses, settings)
-    tables = [_rows(one, requests, responses["model"], settings) for one in scored]
-    return pa.concat_tables(tables) if tables else SCORES.empty_table()
+    tables: dict[tuple[str, str], pa.Table] = {}
+    for one in scored:
+        if (one.filter, one.metric) in tables:
+            raise UserError(f"metric {one.metric}: two items of metric_list give scores of this name (filter {one.filter}); rename one")
+        tables[one.filter, one.metric] = _rows(one, requests, responses["model"], settings)
+    return pa.concat_tables(tables.values()) if tables else SCORES.empty_table()
 
 
 def _joined(requests: pa.Table, responses: pa.Table, task: str) -> tuple[pa.Table, pa.Table]:

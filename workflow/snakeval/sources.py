@@ -78,11 +78,15 @@ def local_path(source: Source, root: Path = ROOT, base: Path = Path()) -> Path:
     """The file or folder of a `demo:` or `path:` source.
 
     `root` is the repository's folder, which holds resources/demo; relative paths start from `base`, by default the working directory.
+    Raises UserError for the home (`~NAME`) of a user who is not there.
     """
     if source.scheme == "demo":
         return root / "resources" / "demo" / source.location
     if source.scheme == "path":
-        return base / Path(source.location).expanduser()
+        try:
+            return base / Path(source.location).expanduser()
+        except RuntimeError:
+            raise UserError(f"{source}: this machine knows no such home folder; write out the path") from None
     raise ValueError(f"{source} is not on this machine")
 
 

@@ -21,7 +21,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from snakeval.config import read_yaml
+from snakeval.config import Number, Whole, read_yaml
 from snakeval.errors import UserError
 
 ALL = "*"
@@ -35,13 +35,15 @@ class _Defaults(BaseModel):
     source: str | None = None  # where the figure was published
     metric: str | None = None  # None: the task's leading one
     filter: str | None = None  # None: the first that has the metric
-    tolerance: Annotated[float, Field(ge=0)] | None = None  # in the published unit; None: half a unit of the last digit
-    n: Annotated[int, Field(ge=1)] | None = None  # documents that the figure is over; None: unknown
+    tolerance: Annotated[Number, Field(ge=0, allow_inf_nan=False)] | None = (
+        None  # in the published unit; None: half a unit of the last digit
+    )
+    n: Annotated[Whole, Field(ge=1)] | None = None  # documents that the figure is over; None: unknown
     percent: bool = False
 
 
 class _Figure(_Defaults):
-    value: str | int | float
+    value: Any  # a number, or the text of one, whose digits are told
     note: str | None = None
 
 
@@ -73,7 +75,9 @@ def read(path: Path) -> list[dict[str, Any]]:
                 try:
                     published = Decimal(str(row.pop("value")))
                 except InvalidOperation:
-                    raise UserError(f"{path}: models.{model}.{task}: {given['value']!r} is no number") from None
+                    published = Decimal("nan")
+                if not published.is_finite() or math.isinf(float(published)):
+                    raise UserError(f"{path}: models.{model}.{task}: {given['value']!r} is no number")
                 if row["tolerance"] is None:
                     row["tolerance"] = float(Decimal(5).scaleb(int(published.as_tuple().exponent) - 1))
                 rows.append({"model": model, "task": task, "target": float(published)} | row)

@@ -46,7 +46,7 @@ def generate(
     """The first `size` distinct documents of the stream that (name, subset, split, seed, difficulty) determine.
 
     Document i is the same for every size > i. `name` is a registered generator or the path of a Python file with a function
-    `document(rng, difficulty, subset)`; `difficulty` is a positive integer or easy, medium, hard (1, 2, 3).
+    `document(rng, difficulty, subset)`, whose folder does not count; `difficulty` is a positive integer or easy, medium, hard (1, 2, 3).
     Raises UserError for an unknown name, split or difficulty, and when the generator has fewer than `size` distinct documents.
     """
     draw, level = _function(name), _level(name, difficulty)
@@ -58,7 +58,7 @@ def generate(
     seen: set[bytes] = set()
     position = last_new = 0
     while len(documents) < size:
-        document = draw(random.Random(_number(name, subset, split, seed, level, position)), level, subset)
+        document = draw(random.Random(_number(Path(name).name, subset, split, seed, level, position)), level, subset)
         content = content_hash(name, document)
         if content not in seen and is_evaluated(content) == (split == "test"):
             seen.add(content)
@@ -72,9 +72,9 @@ def generate(
 
 
 def content_hash(name: str, document: dict) -> bytes:
-    """Hash of what a document asks: every column but its answer and its choices."""
+    """Hash of what a document asks: every column but its answer and its choices. Of a generator's file the name counts, not the folder."""
     asked = {column: value for column, value in document.items() if column not in ANSWER_COLUMNS}
-    return hashlib.sha256(f"{name}\n{json.dumps(asked, sort_keys=True)}".encode()).digest()
+    return hashlib.sha256(f"{Path(name).name}\n{json.dumps(asked, sort_keys=True)}".encode()).digest()
 
 
 def is_evaluated(content: bytes) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from snakeval.errors import UserError
+from snakeval.metric_names import name_of
 from snakeval.metrics import (
     aggregation,
     answers,
@@ -44,6 +45,7 @@ __all__ = [
     "evaluate_module",
     "items_of",
     "metric_of",
+    "name_of",
     "score",
     "statistics_of",
 ]
@@ -83,12 +85,6 @@ AGGREGATIONS: dict[str, Callable[..., Aggregation]] = {
 _SAMPLED = re.compile(r"(pass|maj)@([1-9]\d*)")
 _RECALL = re.compile(r"recall@([1-9]\d*)")
 _OWN_KEYS = ("metric", "aggregation", "higher_is_better", "hf_evaluate", "of")
-
-
-def name_of(entry: Mapping[str, Any]) -> str:
-    """The name in the scores table of an item of `metric_list`: of a `!function` the function's, of a path its last part."""
-    metric = entry["metric"]
-    return metric.rpartition("/")[2] if isinstance(metric, str) else metric["!function"].rpartition(".")[2]
 
 
 def options_of(entry: Mapping[str, Any]) -> dict[str, Any]:

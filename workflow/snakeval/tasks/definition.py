@@ -9,11 +9,13 @@ The language is that of lm-evaluation-harness 0.4.13 (`lm_eval/config/task.py`).
 """
 
 import difflib
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from snakeval.errors import UserError
+from snakeval.metric_names import name_of
 from snakeval.tasks.loader import PACKAGE
 
 OUTPUT_TYPES = ("multiple_choice", "loglikelihood", "loglikelihood_rolling", "generate_until")
@@ -26,7 +28,7 @@ DEFAULT_METRICS = {
 }
 MAX_NEW_TOKENS = 256
 _MAX_NEW_TOKENS_KEYS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")  # the first given one counts
-_GENERATION_KEYS = (*_MAX_NEW_TOKENS_KEYS, "until", "do_sample", "temperature", "top_p", "top_k", "repetition_penalty", "num_beams")
+_TOO_LARGE = 2**31  # for whole numbers in the tables
 
 
 def _text(value: Any) -> bool:
@@ -34,11 +36,30 @@ def _text(value: Any) -> bool:
 
 
 def _count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _TOO_LARGE
+
+
+def _number(value: Any) -> float:
+    """A number, also one that YAML takes for text, as 1e-5; nan, which lies in no range, for anything else."""
+    try:
+        return math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
 
 
 def _function(value: Any) -> bool:
     return isinstance(value, dict) and "!function" in value
+
+
+def _named(value: Any) -> bool:
+    """Whether something is named: one of ours by a text, a task's own by !function."""
+    return (_text(value) and value != "") or _function(value)
+
+
+def _is_pipeline(item: Any) -> bool:
+    """Whether an item of `filter_list` is one: a name, and steps that each name their function."""
+    steps = item.get("filter") if isinstance(item, dict) and _text(item.get("name")) else None
+    return isinstance(steps, list) and all(isinstance(step, dict) and _named(step.get("function")) for step in steps)
 
 
 def _any(value: Any) -> bool:
@@ -52,6 +73,8 @@ def _field(value: Any) -> bool:
 _Check = tuple[Callable[[Any], bool], str]
 _TEXT: _Check = (_text, "a text")
 _COUNT: _Check = (_count, "a whole number, 0 or more")
+_POSITIVE: _Check = (lambda value: _count(value) and value > 0, "a whole number, 1 or more")
+_BOOLEAN: _Check = (lambda value: isinstance(value, bool), "true or false")
 _FUNCTION: _Check = (_function, "!function module.name")
 _ANY: _Check = (_any, "anything")
 _FIELD: _Check = (_field, "a column, a template, a number, a list or !function module.name")
@@ -75,7 +98,7 @@ KEYS: dict[str, _Check] = {
     "doc_to_text": _FIELD,
     "doc_to_target": _FIELD,
     "doc_to_choice": _FIELD,
-    "unsafe_code": (lambda value: isinstance(value, bool), "true or false"),
+    "unsafe_code": _BOOLEAN,
     "process_results": _FUNCTION,
     "description": _TEXT,
     "target_delimiter": _TEXT,
@@ -85,7 +108,7 @@ KEYS: dict[str, _Check] = {
     "metric_list": _LIST,
     "output_type": (lambda value: value in OUTPUT_TYPES, " or ".join(OUTPUT_TYPES)),
     "generation_kwargs": _MAPPING,
-    "repeats": (lambda value: _count(value) and value > 0, "a whole number, 1 or more"),
+    "repeats": _POSITIVE,
     "filter_list": _LIST,
     "should_decontaminate": _ANY,
     "doc_to_decontamination_query": _ANY,
@@ -114,6 +137,18 @@ FEWSHOT_KEYS: dict[str, _Check] = {
     "gen_prefix": _TEXT,
     "fewshot_delimiter": _TEXT,
     "target_delimiter": _TEXT,
+}
+
+
+GENERATION_KEYS: dict[str, _Check] = {
+    **dict.fromkeys(_MAX_NEW_TOKENS_KEYS, _POSITIVE),
+    "until": (lambda value: _text(value) or (isinstance(value, list) and all(map(_text, value))), "a text or a list of texts"),
+    "do_sample": _BOOLEAN,
+    "temperature": (lambda value: 0 <= _number(value) < math.inf, "a number, 0 or more"),
+    "top_p": (lambda value: 0 < _number(value) <= 1, "a number above 0, 1 at most"),
+    "top_k": _COUNT,
+    "repetition_penalty": (lambda value: 0 < _number(value) < math.inf, "a number above 0"),
+    "num_beams": _POSITIVE,
 }
 
 
@@ -211,12 +246,18 @@ class Task:
         if self.num_fewshot and s.get("output_type") != "loglikelihood_rolling":
             self._fewshot()
         self._generation()
-        metrics = self._metrics()
-        if s.get("primary_metric") and s["primary_metric"] not in [m["metric"] for m in metrics] and s.get("process_results") is None:
+        metrics = [name_of(item) for item in self._metrics()]
+        if s.get("primary_metric") and s["primary_metric"] not in metrics and s.get("process_results") is None:
             raise UserError(f"{self._where('primary_metric')}: {s['primary_metric']!r} is not in metric_list")
+        if twice := _first_twice(metrics):
+            raise UserError(f"{self._where('metric_list')}: {twice} stands twice, and scores are known by their names; make two tasks")
         for item in s.get("filter_list") or []:
-            if not isinstance(item, dict) or "name" not in item or not isinstance(item.get("filter"), list):
-                raise UserError(f"{self._where('filter_list')}: each item needs `name` and `filter`, a list of `function: …`")
+            if not _is_pipeline(item):
+                raise UserError(
+                    f"{self._where('filter_list')}: each item needs `name` and `filter`, a list of `function: NAME`, not {item!r}"
+                )
+        if twice := _first_twice([item["name"] for item in s.get("filter_list") or []]):
+            raise UserError(f"{self._where('filter_list')}: two items are called {twice!r}, and scores are known by it; rename one")
 
     def _where(self, key: str) -> str:
         """`file:line: key` for an error about a key."""
@@ -267,28 +308,27 @@ class Task:
         s = self.settings
         given = s.get("generation_kwargs") or {}
         for key in given:
-            if key not in _GENERATION_KEYS:
-                raise UserError(f"{self._where(f'generation_kwargs.{key}')}: not supported{did_you_mean(str(key), _GENERATION_KEYS)}")
+            if key not in GENERATION_KEYS:
+                raise UserError(f"{self._where(f'generation_kwargs.{key}')}: not supported{did_you_mean(str(key), GENERATION_KEYS)}")
+        self._check_keys(given, GENERATION_KEYS, "generation_kwargs.")
         if given.get("num_beams", 1) != 1:
             raise UserError(f"{self._where('generation_kwargs.num_beams')}: beam search is not supported; set it to 1 or leave it out")
         until = given.get("until", [_or(s.get("fewshot_delimiter"), "\n\n")])
-        try:
-            do_sample, temperature = _sampling(given)
-            generation: dict[str, Any] = {
-                "until": [until] if isinstance(until, str) else [str(stop) for stop in until or []],
-                "max_new_tokens": int(next((given[key] for key in _MAX_NEW_TOKENS_KEYS if given.get(key) is not None), MAX_NEW_TOKENS)),
-                "do_sample": do_sample,
-                "temperature": temperature,
-                "top_p": float(_or(given.get("top_p"), 1.0)),
-                "top_k": int(_or(given.get("top_k"), 0)),
-                "repetition_penalty": float(_or(given.get("repetition_penalty"), 1.0)),
-                "samples": s.get("repeats") or 1,
-            }
-        except (TypeError, ValueError) as error:
-            raise UserError(f"{self._where('generation_kwargs')}: {error}") from None
-        if generation["max_new_tokens"] < 1:
-            raise UserError(f"{self._where('generation_kwargs')}: max_gen_toks is {generation['max_new_tokens']}; at least 1 is needed")
-        return generation
+        temperature = _number(_or(given.get("temperature"), 1.0 if given.get("do_sample") else 0.0))
+        do_sample = _or(given.get("do_sample"), temperature > 0)
+        if do_sample and not temperature:
+            where = self._where("generation_kwargs")
+            raise UserError(f"{where}: do_sample is true and temperature 0; set do_sample to false or the temperature above 0")
+        return {
+            "until": [until] if isinstance(until, str) else until or [],
+            "max_new_tokens": next((given[key] for key in _MAX_NEW_TOKENS_KEYS if given.get(key) is not None), MAX_NEW_TOKENS),
+            "do_sample": do_sample,
+            "temperature": temperature if do_sample else 0.0,
+            "top_p": _number(_or(given.get("top_p"), 1.0)),
+            "top_k": _or(given.get("top_k"), 0),
+            "repetition_penalty": _number(_or(given.get("repetition_penalty"), 1.0)),
+            "samples": s.get("repeats") or 1,
+        }
 
     def _metrics(self) -> list[dict[str, Any]]:
         """`metric_list`, or the metrics of the output type; a metric itself knows the aggregation and direction that are not given."""
@@ -296,8 +336,10 @@ class Task:
         if given is None:
             return [{"metric": name} for name in DEFAULT_METRICS[self.settings.get("output_type") or "generate_until"]]
         for item in given:
-            if not isinstance(item, dict) or not item.get("metric"):
+            if not isinstance(item, dict) or not _named(item.get("metric")):
                 raise UserError(f"{self._where('metric_list')}: each item needs `metric: name`, not {item!r}")
+            if item.get("aggregation") is not None and not _named(item["aggregation"]):
+                raise UserError(f"{self._where('metric_list')}: aggregation: {item['aggregation']!r} is no name or !function module.name")
         return given
 
 
@@ -307,18 +349,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _sampling(given: dict[str, Any]) -> tuple[bool, float]:
-    """Whether to sample, and at which temperature: greedy unless one of the two says otherwise."""
-    temperature = given.get("temperature")
-    temperature = None if temperature is None else float(temperature)
-    do_sample = given.get("do_sample")
-    if do_sample is None:
-        do_sample = bool(temperature)
-    if not do_sample:
-        return False, 0.0
-    if temperature == 0.0:
-        raise ValueError("do_sample is true and temperature 0; set do_sample to false or the temperature above 0")
-    return True, _or(temperature, 1.0)
+def _first_twice(names: Sequence[str]) -> str | None:
+    return next((name for name in names if names.count(name) > 1), None)
 
 
 def _metadata(settings: dict[str, Any]) -> dict[str, Any]:
