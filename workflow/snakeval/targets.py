@@ -35,9 +35,7 @@ class _Defaults(BaseModel):
     source: str | None = None  # where the figure was published
     metric: str | None = None  # None: the task's leading one
     filter: str | None = None  # None: the first that has the metric
-    tolerance: Annotated[Number, Field(ge=0, allow_inf_nan=False)] | None = (
-        None  # in the published unit; None: half a unit of the last digit
-    )
+    tolerance: Annotated[Number, Field(ge=0)] | None = None  # in the published unit; None: half a unit of the last digit
     n: Annotated[Whole, Field(ge=1)] | None = None  # documents that the figure is over; None: unknown
     percent: bool = False
 
