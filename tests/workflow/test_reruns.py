@@ -8,6 +8,7 @@ import time
 from collections import Counter
 
 import yaml
+from pyarrow import parquet as pq
 
 MODEL_STAGES = ["tokens tiny", "infer tiny", "responses tiny", "scores tiny"]
 RUN_STAGES = ["tables", "report"]
@@ -66,6 +67,24 @@ def test_a_task_added(project):
     assert {file: after[file] for file in before if not file.startswith("tables/")} == {
         file: content for file, content in before.items() if not file.startswith("tables/")
     }
+
+
+def test_a_task_removed_and_brought_back(finished, project):
+    """Brought back, its requests are older than the list that lacks them."""
+    project.configure(tasks=["stories", {"name": "arithmetic", "limit": 9}])
+    assert project.run() == Counter(["requests arithmetic", *OTHER_REQUESTS])
+    scores = pq.read_table(project.results / "tables/scores.parquet")
+    assert set(scores["task"].to_pylist()) == {"arithmetic", "stories"}
+    answers = project.answers()
+    project.configure(tasks=["boolean_expressions", "stories", {"name": "arithmetic", "limit": 9}])
+    assert project.run() == Counter(OTHER_REQUESTS)
+    project.configure(tasks=["boolean_expressions", "stories", "arithmetic"])
+    assert project.run() == Counter(["requests arithmetic", *OTHER_REQUESTS])
+    assert project.answers() == answers
+    assert project.tables() == finished.tables()
+    project.configure(tasks=["stories", "arithmetic"])
+    assert project.run() == Counter(OTHER_REQUESTS)
+    assert project.planned() == Counter()
 
 
 def test_a_prompt_changed(project):

@@ -136,6 +136,7 @@ def _settings(
     return {
         "datasets": datasets,
         "requests": requests,
+        "list_requests": {"": {"entries": sorted(entries)}},  # as the rule's files: one gone or come back is another list
         **models,
         "check_tasks": {"": {"code": code["check_tasks"], **allowed, "entries": scoring}},
         "findings": {"": {"code": code["findings"], "models": names}},
