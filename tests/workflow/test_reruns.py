@@ -217,6 +217,18 @@ def test_killed_in_the_middle_of_inference(finished, unstarted):
     assert unstarted.tables() == finished.tables()
 
 
+def test_a_dry_run_with_other_settings_while_a_job_runs_hides_nothing(project):
+    """What the job writes is newer than the settings that the dry run left, and not made from them."""
+    dry_run = project.command("--dry-run", "--config", "limit=9")
+    script = project.folder / "workflow/scripts/build_requests.py"
+    edit(script, "folder = ", f"import subprocess\n\nsubprocess.run({dry_run}, check=True)\nfolder = ")
+    project.configure(limit=10)
+    project.snakemake("results/requests/arithmetic.parquet")
+    assert pq.read_metadata(project.results / "requests/arithmetic.parquet").num_rows == 10
+    project.configure(limit=9)
+    assert project.planned()["requests arithmetic"] == 1
+
+
 def test_two_runs_give_the_same_bytes(finished, unstarted):
     unstarted.run()
     assert unstarted.tables() == finished.tables()

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from snakeval import sources, targets, tasks
+from snakeval import job, sources, targets, tasks
 from snakeval.code_digest import code_digest
 from snakeval.config import Config, DataSource, check, read_yaml
 from snakeval.errors import UserError
@@ -285,9 +285,6 @@ def _write_if_changed(path: Path, settings: Mapping[str, Any]) -> None:
     try:
         if path.exists() and path.read_text(encoding="utf-8") == text:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        job.write_settings(path, text)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}); the results folder must be writable, with space left") from None
