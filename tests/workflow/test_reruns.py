@@ -229,6 +229,16 @@ def test_a_dry_run_with_other_settings_while_a_job_runs_hides_nothing(project):
     assert project.planned()["requests arithmetic"] == 1
 
 
+def test_a_job_on_another_machine_leaves_settings_alone(project):
+    settings = project.results / "settings/requests/arithmetic.json"
+    before = settings.read_bytes()
+    project.configure(limit=9)
+    project.snakemake("--mode", "remote", "--dry-run", "results/requests/arithmetic.parquet")
+    assert settings.read_bytes() == before
+    project.planned()
+    assert settings.read_bytes() != before
+
+
 def test_two_runs_give_the_same_bytes(finished, unstarted):
     unstarted.run()
     assert unstarted.tables() == finished.tables()

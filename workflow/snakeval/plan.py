@@ -69,7 +69,7 @@ class Run:
 
 
 def make(values: Mapping[str, Any], files: list[str], root: Path) -> Run:
-    """Check `values`, resolve the tasks and write each job's settings under the results folder where they changed.
+    """Check `values`, resolve the tasks and tell each job's settings.
 
     `files` are the configuration files the values came from (read again for what a YAML parser swallows, as duplicate keys); `root` is
     the repository's folder, where the demo lies. Relative paths are relative to the working directory. Raises UserError.
@@ -81,11 +81,14 @@ def make(values: Mapping[str, Any], files: list[str], root: Path) -> Run:
     folders = [path if path == PACKAGE else str(sources.task_folder(path, root)) for path in config.task_paths]
     catalogue = tasks.Catalogue(folders)
     entries = {name: tasks.resolve(entry.model_dump(), catalogue) for name, entry in config.entries().items()}
-    run = Run(config, entries, _settings(config, entries, folders, root, where))
+    return Run(config, entries, _settings(config, entries, folders, root, where))
+
+
+def write(run: Run) -> None:
+    """Write each job's settings under the results folder where they changed. Raises UserError when they cannot be written."""
     for rule, jobs in run.settings.items():
         for name, settings in jobs.items():
-            _write_if_changed(Path(config.results, "settings", *([rule, f"{name}.json"] if name else [f"{rule}.json"])), settings)
-    return run
+            _write_if_changed(Path(run.config.results, "settings", *([rule, f"{name}.json"] if name else [f"{rule}.json"])), settings)
 
 
 def _settings(
