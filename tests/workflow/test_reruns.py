@@ -150,6 +150,13 @@ def test_the_code_of_a_stage_changed(project):
     assert project.answers() == before
 
 
+def test_a_package_that_scores_was_upgraded(project):
+    newer = project.folder / "workflow/sacrebleu-99.dist-info"
+    newer.mkdir()
+    (newer / "METADATA").write_text("Name: sacrebleu\nVersion: 99\n")
+    assert project.planned() == Counter(["scores tiny", *PREFLIGHT, *RUN_STAGES])
+
+
 def test_the_code_of_the_engine_changed(project):
     before = project.answers()
     edit(project.folder / "workflow/snakeval/engine/loading.py", "def load(", "CHANGED = 1\n\n\ndef load(")

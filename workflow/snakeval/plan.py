@@ -5,12 +5,15 @@ Imported by the Snakefile, also of every remote job: nothing here imports more t
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from snakeval import job, sources, targets, tasks
+from snakeval import job, metric_data, sources, targets, tasks
 from snakeval.code_digest import code_digest
 from snakeval.config import Config, DataSource, check, read_yaml
 from snakeval.errors import UserError
@@ -20,19 +23,29 @@ STAGES = {  # the modules whose code decides what a rule's files hold
     "datasets": ["snakeval.download"],
     "models": ["snakeval.download"],
     "requests": ["snakeval.requests"],
-    "check_tasks": ["snakeval.preflight.documents", "snakeval.preflight.rehearsal"],
+    "check_tasks": ["snakeval.preflight.documents", "snakeval.preflight.rehearsal", "snakeval.metrics.math_worker"],
     "tokens": ["snakeval.tokens"],
     "preflight": ["snakeval.preflight.prompts", "snakeval.preflight.forecast"],
     "findings": ["snakeval.preflight.findings", "snakeval.preflight.forecast"],
     "responses": ["snakeval.infer", "snakeval.numerics", "snakeval.engine"],
     "recorded": ["snakeval.recorded"],
-    "scores": ["snakeval.scoring"],
+    "scores": ["snakeval.scoring", "snakeval.metrics.math_worker"],  # which is run, not imported
     "tables": ["snakeval.leaderboard", "snakeval.health", "snakeval.summary", "snakeval.targets", "snakeval.export"],
     "gate": ["snakeval.gate"],
     "power": ["snakeval.sample_size"],
     "report": ["snakeval.report", "snakeval.provenance"],
     "bundle": ["snakeval.bundle"],
     "publish": ["snakeval.archive"],
+}
+_SCORING = ("evaluate", "math-verify", "latex2sympy2-extended", "sympy", "nltk", "rouge-score", "sacrebleu", "scikit-learn")
+PACKAGES = {  # of others, whose versions count with the stage's code; the store knows those that answer, downloads stay as published
+    "requests": ("datasets", "jinja2"),
+    "check_tasks": (*_SCORING, "torch", "transformers"),
+    "tokens": ("jinja2", "sentencepiece", "tokenizers", "transformers"),
+    "scores": (*_SCORING, "numpy", "torch", "transformers"),
+    "tables": (*_SCORING, "numpy", "scipy"),  # a task's score is its metric's business
+    "gate": (*_SCORING, "numpy", "scipy"),
+    "power": ("numpy", "scipy"),
 }
 SCORES_OF_A_RUN = "tables/scores.parquet"
 LEFT_OUT = {  # modules whose changes cannot change what a rule's files hold
@@ -95,7 +108,11 @@ def _settings(
     config: Config, entries: Mapping[str, tasks.ResolvedEntry], folders: list[str], root: Path, where: str
 ) -> dict[str, dict[str, Any]]:
     """Rule -> name of the job -> settings; a rule with one job has the name ""."""
-    code = {rule: code_digest(modules, LEFT_OUT.get(rule, ())) for rule, modules in STAGES.items()}
+    versions = _versions({package for packages in PACKAGES.values() for package in packages})
+    code: dict[str, dict[str, str | None]] = {
+        rule: {"snakeval": code_digest(modules, LEFT_OUT.get(rule, ())), **{name: versions[name] for name in PACKAGES.get(rule, ())}}
+        for rule, modules in STAGES.items()
+    }
     datasets: dict[str, Any] = {}
     requests: dict[str, Any] = {}
     for name, resolved in entries.items():
@@ -129,7 +146,11 @@ def _settings(
         else:
             settings |= sources.local_signature(settings["source"], root, f"{where}: models.{name}.source", model=True)
     own_metrics = {"metric_files": [_metric_file(file, where) for file in config.metric_files]} if config.metric_files else {}
-    scoring = {name: {task.name: task.scoring_settings() | own_metrics for task in resolved.tasks} for name, resolved in entries.items()}
+    signature = cache(_metric_signature)
+    scoring = {
+        name: {task.name: _with_signatures(task.scoring_settings(), signature) | own_metrics for task in resolved.tasks}
+        for name, resolved in entries.items()
+    }
     groups = {name: [asdict(group) for group in resolved.groups] for name, resolved in entries.items()}
     allowed = {"allow_functions": config.allow_functions, "allow_code": config.allow_code}
     bundled = [(name, task) for name, entry in entries.items() for task in entry.tasks if not _is_generated(task, config)]
@@ -233,6 +254,28 @@ def _metric_file(file: str, where: str) -> dict[str, str]:
         return {"file": file, "digest": hashlib.sha256(Path(file).read_bytes()).hexdigest()}
     except OSError as error:
         raise UserError(f"{where}: metric_files: {file}: cannot be read ({error.strerror}); correct the path") from None
+
+
+def _with_signatures(scoring: dict[str, Any], signature: Callable[[str, str], str | None]) -> dict[str, Any]:
+    """A task's scoring settings, and under `signatures` those of the local files that its metrics read, where there are any."""
+    named = {(key, item[key]) for item in scoring["metric_list"] for key in metric_data.KEYS if isinstance(item.get(key), str)}
+    found = {f"{key}: {value}": signed for key, value in sorted(named) if (signed := signature(key, value))}
+    return scoring | {"signatures": found} if found else scoring
+
+
+def _metric_signature(key: str, value: str) -> str | None:
+    """Signature of the local files that the value of a key of a metric leads to; None where it leads to none."""
+    path = metric_data.KEYS[key](value)
+    return None if path is None else sources.signature(path)
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str | None]:
+    """The versions installed where the run is planned, null of what is not; without +cpu or +cu128, builds of the same program."""
+    found: dict[str, str | None] = dict.fromkeys(packages)
+    for name in found:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name).partition("+")[0]
+    return found
 
 
 def _needed(task: tasks.Task, config: Config, datasets: dict[str, Any]) -> dict[str, Any]:
