@@ -26,6 +26,10 @@ def task_file(project, name):
     return next((project.folder / "config" / "tasks").rglob(f"{name}.yaml"))
 
 
+def forecast_memory(project):
+    return pq.read_table(project.results / "tables/forecast.parquet")["memory_bytes"].to_pylist()
+
+
 def test_nothing_changed(project):
     assert project.planned() == Counter()
 
@@ -33,8 +37,10 @@ def test_nothing_changed(project):
 def test_one_models_precision_changed(project):
     before = project.answers()
     project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "bfloat16", "numerics": 0}})
-    assert project.run() == Counter(["infer tiny", "responses tiny", "scores tiny", *RUN_STAGES])
+    memory = forecast_memory(project)
+    assert project.run() == Counter(["infer tiny", "responses tiny", "scores tiny", "findings", *RUN_STAGES])
     assert project.answers() == 2 * before
+    assert [2 * bytes_ for bytes_ in forecast_memory(project)] == memory
     assert project.planned() == Counter()
 
 

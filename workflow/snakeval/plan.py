@@ -163,7 +163,9 @@ def _settings(
         "list_requests": {"": {"entries": sorted(entries)}},  # as the rule's files: one gone or come back is another list
         **models,
         "check_tasks": {"": {"code": code["check_tasks"], **allowed, "entries": scoring}},
-        "findings": {"": {"code": code["findings"], "models": names}},
+        "findings": {
+            "": {"code": code["findings"], "dtypes": {name: config.models[name].dtype for name in names if name not in recorded}}
+        },
         "scores": {"": {"code": code["scores"], **allowed, "entries": scoring}},
         "recorded": recorded,
         "tables": {"": of_run | {"code": code["tables"], "asked": [name for name in names if name not in recorded], "targets": figures}},
