@@ -1,5 +1,6 @@
 """What decides a result is in the settings, and what cannot is not."""
 
+import re
 from importlib import metadata
 from pathlib import Path
 
@@ -43,6 +44,18 @@ def test_another_version_of_a_package_counts_where_it_decides(settings, monkeypa
     before, real = settings(), metadata.version
     monkeypatch.setattr(plan, "version", lambda name: "99" if name == package else real(name))
     assert changed(before, settings()) == rules
+
+
+def test_the_script_of_every_rule_that_makes_files_counts_with_its_stage(repository):
+    rules = "".join(file.read_text() for file in (repository / "workflow/rules").glob("*.smk"))
+    found = [
+        (settings[1], f"scripts/{script[1]}")
+        for rule in re.split(r"^ *rule ", rules, flags=re.MULTILINE)
+        if "    output:" in rule and (script := re.search(r"/scripts/(\w+\.py)", rule))
+        for settings in [re.search(r'settings_of\("(\w+)"', rule)]
+    ]
+    assert {script for _, script in found} == {name for names in plan.STAGES.values() for name in names if name.endswith(".py")}
+    assert [(stage, script) for stage, script in found if script not in plan.STAGES[stage]] == []
 
 
 def test_a_package_that_is_gone_counts_and_a_build_for_another_device_does_not(settings, monkeypatch):

@@ -156,6 +156,11 @@ def test_the_code_of_a_stage_changed(project):
     assert project.answers() == before
 
 
+def test_the_script_of_a_stage_changed(project):
+    edit(project.folder / "workflow/scripts/score.py", "folder = ", "CHANGED = 1\nfolder = ")
+    assert project.planned() == Counter(["scores tiny", *RUN_STAGES])
+
+
 def test_a_package_that_scores_was_upgraded(project):
     newer = project.folder / "workflow/sacrebleu-99.dist-info"
     newer.mkdir()
@@ -172,7 +177,7 @@ def test_the_code_of_the_engine_changed(project):
 
 
 def test_a_comment_changed(project):
-    for module in (project.folder / "workflow/snakeval").rglob("*.py"):
+    for module in [*(project.folder / "workflow/snakeval").rglob("*.py"), *(project.folder / "workflow/scripts").glob("*.py")]:
         module.write_text(module.read_text() + "\n# a remark\n")
     edit(project.folder / "workflow/snakeval/scoring.py", '"""', '"""Another first line. ')
     assert project.planned() == Counter()

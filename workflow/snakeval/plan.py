@@ -19,23 +19,30 @@ from snakeval.config import Config, DataSource, check, read_yaml
 from snakeval.errors import UserError
 from snakeval.tasks.loader import PACKAGE
 
-STAGES = {  # the modules whose code decides what a rule's files hold
-    "datasets": ["snakeval.download"],
-    "models": ["snakeval.download"],
-    "requests": ["snakeval.requests"],
-    "check_tasks": ["snakeval.preflight.documents", "snakeval.preflight.rehearsal", "snakeval.metrics.math_worker"],
-    "tokens": ["snakeval.tokens"],
+STAGES = {  # the script, and the modules whose code decides what a rule's files hold
+    "datasets": ["scripts/download_dataset.py", "snakeval.download"],
+    "models": ["scripts/download_model.py", "snakeval.download"],
+    "requests": ["scripts/build_requests.py", "snakeval.requests"],
+    "list_requests": ["scripts/list_requests.py", "snakeval.entry_files"],
+    "check_tasks": [
+        *("scripts/check_tasks.py", "snakeval.preflight.documents", "snakeval.preflight.rehearsal"),
+        "snakeval.metrics.math_worker",  # which is run, not imported
+    ],
+    "tokens": ["scripts/encode_tokens.py", "snakeval.tokens"],
     "preflight": ["snakeval.preflight.prompts", "snakeval.preflight.forecast"],
-    "findings": ["snakeval.preflight.findings", "snakeval.preflight.forecast"],
-    "responses": ["snakeval.infer", "snakeval.numerics", "snakeval.engine"],
-    "recorded": ["snakeval.recorded"],
-    "scores": ["snakeval.scoring", "snakeval.metrics.math_worker"],  # which is run, not imported
-    "tables": ["snakeval.leaderboard", "snakeval.health", "snakeval.summary", "snakeval.targets", "snakeval.export"],
-    "gate": ["snakeval.gate"],
-    "power": ["snakeval.sample_size"],
-    "report": ["snakeval.report", "snakeval.provenance"],
-    "bundle": ["snakeval.bundle"],
-    "publish": ["snakeval.archive"],
+    "findings": ["scripts/collect_findings.py", "snakeval.preflight.findings", "snakeval.preflight.forecast"],
+    "responses": ["scripts/infer.py", "scripts/assemble_responses.py", "snakeval.infer", "snakeval.numerics", "snakeval.engine"],
+    "recorded": ["scripts/read_responses.py", "snakeval.recorded"],
+    "scores": ["scripts/score.py", "snakeval.scoring", "snakeval.metrics.math_worker"],
+    "tables": [
+        *("scripts/make_tables.py", "snakeval.leaderboard", "snakeval.health", "snakeval.infer", "snakeval.summary", "snakeval.targets"),
+        "snakeval.export",
+    ],
+    "gate": ["scripts/compare_with_baseline.py", "snakeval.gate"],
+    "power": ["scripts/sample_size.py", "snakeval.sample_size"],
+    "report": ["scripts/write_report.py", "snakeval.report", "snakeval.provenance", "snakeval.integrity"],
+    "bundle": ["scripts/make_bundle.py", "snakeval.bundle"],
+    "publish": ["scripts/publish.py", "snakeval.archive"],
 }
 _SCORING = ("evaluate", "math-verify", "latex2sympy2-extended", "sympy", "nltk", "rouge-score", "sacrebleu", "scikit-learn")
 PACKAGES = {  # of others, whose versions count with the stage's code; the store knows those that answer, downloads stay as published
@@ -160,12 +167,10 @@ def _settings(
     return {
         "datasets": datasets,
         "requests": requests,
-        "list_requests": {"": {"entries": sorted(entries)}},  # as the rule's files: one gone or come back is another list
+        "list_requests": {"": {"code": code["list_requests"], "entries": sorted(entries)}},  # one gone or back: another list
         **models,
         "check_tasks": {"": {"code": code["check_tasks"], **allowed, "entries": scoring}},
-        "findings": {
-            "": {"code": code["findings"], "dtypes": {name: config.models[name].dtype for name in names if name not in recorded}}
-        },
+        "findings": {"": {"code": code["findings"], "dtypes": {name: config.models[name].dtype for name in names if name not in recorded}}},
         "scores": {"": {"code": code["scores"], **allowed, "entries": scoring}},
         "recorded": recorded,
         "tables": {"": of_run | {"code": code["tables"], "asked": [name for name in names if name not in recorded], "targets": figures}},
