@@ -218,6 +218,13 @@ def test_a_file_of_responses_deleted(project):
     assert kept.stat().st_mtime == times
 
 
+def test_a_job_reads_the_store_once(project):
+    edit(project.folder / "workflow/snakeval/store.py", "        self.tokenizer = ", "        print('STORE')\n        self.tokenizer = ")
+    project.run()
+    logs = [project.results / "logs" / job for job in ("infer/tiny/1-of-1.log", "responses/tiny.log")]
+    assert [log.read_text().count("STORE") for log in logs] == [1, 1]
+
+
 def test_killed_in_the_middle_of_inference(finished, unstarted):
     """Finished requests are not asked again, and the tables are those of an undisturbed run, byte for byte."""
     process = subprocess.Popen(
