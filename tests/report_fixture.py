@@ -328,6 +328,7 @@ def _forecast(timing: dict) -> dict:
     tokens = timing["prompt_tokens"]
     known = {"documents": timing["requests"], "requests": timing["requests"], "prompt_tokens": tokens, "scored_tokens": tokens // 9}
     sizes = {"parameters": None, "weights_bytes": 800_000_000, "cache_numbers": None, "memory_bytes": None, "seconds": None}
+    sizes |= {"gpus": 0, "threads": 1}
     if timing["model"] not in ("small", "model-00"):
         sizes |= {"parameters": 200_000_000, "cache_numbers": 8192, "memory_bytes": 1_000_000_000, "seconds": 2 * timing["seconds"]}
     return {"model": timing["model"], "entry": timing["entry"], "generated_tokens": 640, "longest": 90} | known | sizes

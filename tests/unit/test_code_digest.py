@@ -108,9 +108,22 @@ def test_order_and_repetition_of_names_do_not_count(lib):
     assert _digest(lib, "lib.a", "lib.alone") == _digest(lib, "lib.alone", "lib.a", "lib.a") != _digest(lib)
 
 
-def test_unknown_module_is_an_error(lib):
-    with pytest.raises(ValueError, match=r"lib\.nothing: no such module"):
-        _digest(lib, "lib.nothing")
+@pytest.mark.parametrize("name", ["lib.nothing", "scripts/nothing.py"])
+def test_unknown_module_is_an_error(lib, name):
+    with pytest.raises(ValueError, match=rf"{name}: no such module"):
+        _digest(lib, name)
+
+
+def test_of_a_script_its_own_words_count(lib):
+    script = lib.parent / "scripts/do.py"
+    script.parent.mkdir()
+    script.write_text('"""Do."""\nfrom lib import b\nb.g(1)\n')
+    before = _digest(lib, "scripts/do.py", "lib.alone")
+    script.write_text('"""Do it."""\nfrom lib import b  # what does it\nb.g(1)\n')
+    (lib / "b.py").write_text("changed = 1\n")
+    assert _digest(lib, "scripts/do.py", "lib.alone") == before != _digest(lib, "lib.alone")
+    script.write_text("from lib import b\nb.g(2)\n")
+    assert _digest(lib, "scripts/do.py", "lib.alone") != before
 
 
 @pytest.mark.parametrize("version", ["3.12", "3.13", "3.14"])

@@ -63,6 +63,13 @@ def test_a_folder_can_be_moved(job, tmp_path):
     assert entry_files.read(tmp_path / "moved/index/stage/model.parquet", "a", SCHEMA).num_rows == 1
 
 
+def test_an_entry_that_is_not_listed_is_told(job, tmp_path):
+    job(a="1")
+    index = tmp_path / "index/stage/model.parquet"
+    with pytest.raises(UserError, match=f"{index}: lists no b; delete it and run again"):
+        entry_files.path(index, "b")
+
+
 @pytest.mark.parametrize("harm", ["missing", "replaced", "damaged"])
 def test_a_reader_is_told_how_to_mend(job, tmp_path, harm):
     job(a="1")

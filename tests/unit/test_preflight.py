@@ -293,14 +293,16 @@ def shapes_in(folder: Path):
 def test_time_and_memory_follow_from_the_devices():
     row = {"model": "m", "entry": "e", "documents": 1, "requests": 1, "prompt_tokens": 900, "scored_tokens": 100, "generated_tokens": 64}
     row |= {"longest": 1000, "parameters": 10**9, "weights_bytes": 2 * 10**9, "cache_numbers": 10**5, "memory_bytes": None, "seconds": None}
+    row |= {"gpus": None, "threads": None}
     loads = pa.Table.from_pylist([row], FORECAST)
 
-    def of(**how):
-        (found,) = forecast.forecast(loads, {"m": {"dtype": "auto", "gpus": 0, "threads": 1} | how}).to_pylist()
+    def of(dtype="auto", gpus=0, threads=1):
+        (found,) = forecast.forecast(loads, {"m": dtype}, {"m": {"gpus": gpus, "threads": threads}}).to_pylist()
+        assert (found["gpus"], found["threads"]) == (gpus, threads)
         return found["seconds"], found["memory_bytes"]
 
     assert of(threads=2) == (pytest.approx(2e9 * 1064 / 5e10), (10**9 + 10**8) * 2)
     assert of(gpus=1)[0] == pytest.approx(2e12 / 1e14 + 2e9 / 1e12)
     assert of(dtype="float32")[1] == (10**9 + 10**8) * 4
     unknown = pa.Table.from_pylist([row | {"parameters": None}], FORECAST)
-    assert forecast.forecast(unknown, {"m": {"dtype": "auto", "gpus": 0, "threads": 1}})["seconds"].to_pylist() == [None]
+    assert forecast.forecast(unknown, {"m": "auto"}, {"m": {"gpus": 0, "threads": 1}})["seconds"].to_pylist() == [None]

@@ -12,7 +12,7 @@ from snakeval import parquet, recorded
 from snakeval.config import Answers
 from snakeval.errors import UserError
 from snakeval.schemas import RECORDED, REQUESTS, RESPONSES
-from snakeval.scoring import score
+from snakeval.scoring import answered, score
 
 QUESTIONS = ["one?", "two?", "three?"]
 
@@ -156,7 +156,7 @@ def test_scores_of_the_documents_that_have_an_answer(tmp_path):
     file = lines(tmp_path / "a.jsonl", [{"id": 2, "text": "2"}, {"id": 0, "text": "nine"}])
     requests = asked()
     given, _ = match(requests, file, answer="text", id="id")
-    kept = recorded.answered(requests, given)
+    kept = answered(requests, given)
     assert kept["doc_id"].to_pylist() == [0, 2]
     scores = score(kept, given, settings("generate_until", ["exact_match"]))
     assert values(scores, "exact_match") == [0.0, 1.0]

@@ -273,6 +273,17 @@ for n in range(first, first + count):
 """
 
 
+def test_each_part_is_checked_once_by_a_reader(tmp_path, monkeypatch):
+    for number in range(3):
+        with Store(tmp_path, "m") as writer:
+            writer.append(_answers([number]))
+    checked, verify = [], parquet.verify
+    monkeypatch.setattr(parquet, "verify", lambda path: checked.append(path) or verify(path))
+    reader = Store(tmp_path, "m")
+    assert [len(reader.lookup(_keys(range(5)))) for _ in range(2)] == [3, 3]
+    assert len(checked) == 3
+
+
 def test_two_processes_write_and_compact_at_once(tmp_path):
     run = [sys.executable, "-c", WRITER]
     writers = [subprocess.Popen([*run, str(first), "60", str(tmp_path)], stdout=subprocess.PIPE) for first in (0, 1000)]

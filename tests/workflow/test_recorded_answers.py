@@ -47,6 +47,13 @@ def test_a_recorded_model_is_scored_like_any_and_never_asked(project):
     assert {row["model"]: row["value"] for row in table(project, "scores") if row["task"] == "arithmetic"}["published"] == 6 / 7
 
 
+def test_a_task_removed_beside_a_recorded_model(project):
+    record(project, right=5)
+    project.configure(models={"published": RECORDED}, tasks=["arithmetic"])
+    assert project.run()["recorded_responses published"] == 1
+    assert {row["task"]: row["n"] for row in table(project, "scores")} == {"arithmetic": 7}
+
+
 def test_a_file_that_is_not_there_is_told_before_anything_runs(project):
     project.configure(models={"published": RECORDED})
     done = project.snakemake(check=False)

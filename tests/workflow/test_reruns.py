@@ -8,6 +8,7 @@ import time
 from collections import Counter
 
 import yaml
+from pyarrow import parquet as pq
 
 MODEL_STAGES = ["tokens tiny", "infer tiny", "responses tiny", "scores tiny"]
 RUN_STAGES = ["tables", "report"]
@@ -25,6 +26,10 @@ def task_file(project, name):
     return next((project.folder / "config" / "tasks").rglob(f"{name}.yaml"))
 
 
+def forecast_memory(project):
+    return pq.read_table(project.results / "tables/forecast.parquet")["memory_bytes"].to_pylist()
+
+
 def test_nothing_changed(project):
     assert project.planned() == Counter()
 
@@ -32,8 +37,10 @@ def test_nothing_changed(project):
 def test_one_models_precision_changed(project):
     before = project.answers()
     project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "bfloat16", "numerics": 0}})
-    assert project.run() == Counter(["infer tiny", "responses tiny", "scores tiny", *RUN_STAGES])
+    memory = forecast_memory(project)
+    assert project.run() == Counter(["infer tiny", "responses tiny", "scores tiny", "findings", *RUN_STAGES])
     assert project.answers() == 2 * before
+    assert [2 * bytes_ for bytes_ in forecast_memory(project)] == memory
     assert project.planned() == Counter()
 
 
@@ -66,6 +73,24 @@ def test_a_task_added(project):
     assert {file: after[file] for file in before if not file.startswith("tables/")} == {
         file: content for file, content in before.items() if not file.startswith("tables/")
     }
+
+
+def test_a_task_removed_and_brought_back(finished, project):
+    """Brought back, its requests are older than the list that lacks them."""
+    project.configure(tasks=["stories", {"name": "arithmetic", "limit": 9}])
+    assert project.run() == Counter(["requests arithmetic", *OTHER_REQUESTS])
+    scores = pq.read_table(project.results / "tables/scores.parquet")
+    assert set(scores["task"].to_pylist()) == {"arithmetic", "stories"}
+    answers = project.answers()
+    project.configure(tasks=["boolean_expressions", "stories", {"name": "arithmetic", "limit": 9}])
+    assert project.run() == Counter(OTHER_REQUESTS)
+    project.configure(tasks=["boolean_expressions", "stories", "arithmetic"])
+    assert project.run() == Counter(["requests arithmetic", *OTHER_REQUESTS])
+    assert project.answers() == answers
+    assert project.tables() == finished.tables()
+    project.configure(tasks=["stories", "arithmetic"])
+    assert project.run() == Counter(OTHER_REQUESTS)
+    assert project.planned() == Counter()
 
 
 def test_a_prompt_changed(project):
@@ -131,6 +156,18 @@ def test_the_code_of_a_stage_changed(project):
     assert project.answers() == before
 
 
+def test_the_script_of_a_stage_changed(project):
+    edit(project.folder / "workflow/scripts/score.py", "folder = ", "CHANGED = 1\nfolder = ")
+    assert project.planned() == Counter(["scores tiny", *RUN_STAGES])
+
+
+def test_a_package_that_scores_was_upgraded(project):
+    newer = project.folder / "workflow/sacrebleu-99.dist-info"
+    newer.mkdir()
+    (newer / "METADATA").write_text("Name: sacrebleu\nVersion: 99\n")
+    assert project.planned() == Counter(["scores tiny", *PREFLIGHT, *RUN_STAGES])
+
+
 def test_the_code_of_the_engine_changed(project):
     before = project.answers()
     edit(project.folder / "workflow/snakeval/engine/loading.py", "def load(", "CHANGED = 1\n\n\ndef load(")
@@ -140,7 +177,7 @@ def test_the_code_of_the_engine_changed(project):
 
 
 def test_a_comment_changed(project):
-    for module in (project.folder / "workflow/snakeval").rglob("*.py"):
+    for module in [*(project.folder / "workflow/snakeval").rglob("*.py"), *(project.folder / "workflow/scripts").glob("*.py")]:
         module.write_text(module.read_text() + "\n# a remark\n")
     edit(project.folder / "workflow/snakeval/scoring.py", '"""', '"""Another first line. ')
     assert project.planned() == Counter()
@@ -181,6 +218,13 @@ def test_a_file_of_responses_deleted(project):
     assert kept.stat().st_mtime == times
 
 
+def test_a_job_reads_the_store_once(project):
+    edit(project.folder / "workflow/snakeval/store.py", "        self.tokenizer = ", "        print('STORE')\n        self.tokenizer = ")
+    project.run()
+    logs = [project.results / "logs" / job for job in ("infer/tiny/1-of-1.log", "responses/tiny.log")]
+    assert [log.read_text().count("STORE") for log in logs] == [1, 1]
+
+
 def test_killed_in_the_middle_of_inference(finished, unstarted):
     """Finished requests are not asked again, and the tables are those of an undisturbed run, byte for byte."""
     process = subprocess.Popen(
@@ -196,6 +240,28 @@ def test_killed_in_the_middle_of_inference(finished, unstarted):
     unstarted.run()
     assert unstarted.answers() == finished.answers()
     assert unstarted.tables() == finished.tables()
+
+
+def test_a_dry_run_with_other_settings_while_a_job_runs_hides_nothing(project):
+    """What the job writes is newer than the settings that the dry run left, and not made from them."""
+    dry_run = project.command("--dry-run", "--config", "limit=9")
+    script = project.folder / "workflow/scripts/build_requests.py"
+    edit(script, "folder = ", f"import subprocess\n\nsubprocess.run({dry_run}, check=True)\nfolder = ")
+    project.configure(limit=10)
+    project.snakemake("results/requests/arithmetic.parquet")
+    assert pq.read_metadata(project.results / "requests/arithmetic.parquet").num_rows == 10
+    project.configure(limit=9)
+    assert project.planned()["requests arithmetic"] == 1
+
+
+def test_a_job_on_another_machine_leaves_settings_alone(project):
+    settings = project.results / "settings/requests/arithmetic.json"
+    before = settings.read_bytes()
+    project.configure(limit=9)
+    project.snakemake("--mode", "remote", "--dry-run", "results/requests/arithmetic.parquet")
+    assert settings.read_bytes() == before
+    project.planned()
+    assert settings.read_bytes() != before
 
 
 def test_two_runs_give_the_same_bytes(finished, unstarted):

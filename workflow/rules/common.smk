@@ -56,7 +56,10 @@ localrules:
 
 try:
     RUN = plan.make(config, files=workflow.configfiles, root=LIBRARY.parent)
-    AHEAD = clock.bring_back(Path(RUN.config.results)) if workflow.is_main_process else []
+    AHEAD = []
+    if workflow.is_main_process:  # a job on another machine reads what the run was started with, whatever the configuration says by now
+        plan.write(RUN)
+        AHEAD = clock.bring_back(Path(RUN.config.results))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -36,7 +36,6 @@ rule tokens:
         "../../envs/model.yaml"
     params:
         results=results_folder,
-        entries=ENTRIES,
     message:
         "Tokens for {wildcards.model}"
     script:
@@ -119,7 +118,6 @@ rule recorded_responses:
         "../../envs/data.yaml"
     params:
         results=results_folder,
-        entries=ENTRIES,
     message:
         "Recorded answers of {wildcards.model}"
     script:
@@ -141,7 +139,6 @@ rule scores:
     threads: PROGRAMS_AT_ONCE if RUN.runs_code else 1
     params:
         results=results_folder,
-        entries=ENTRIES,
         recorded=lambda wildcards: wildcards.model in RECORDED,
     message:
         "Scores of {wildcards.model}"

@@ -17,7 +17,7 @@ rule findings:
     conda:
         "../../envs/score.yaml"
     params:
-        models={model: RUN.config.models[model].model_dump() | {"threads": threads_of(model)} for model in ASKED},
+        models={model: {"gpus": RUN.config.models[model].gpus, "threads": threads_of(model)} for model in ASKED},
     message:
         "Findings of preflight"
     script:

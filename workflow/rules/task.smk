@@ -42,15 +42,14 @@ rule list_requests:
     """The list of all entries' requests, which every model's jobs depend on in place of the files: a plan has models + entries edges, not
     models × entries."""
     input:
-        expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
+        settings=settings_of("list_requests"),
+        requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
     output:
         f"{RESULTS}/index/requests.parquet",
     log:
         f"{RESULTS}/logs/list_requests.log",
     conda:
         "../../envs/data.yaml"
-    params:
-        entries=ENTRIES,
     message:
         "List of requests"
     script:

@@ -2,5 +2,5 @@
 
 from snakeval import entry_files, job
 
-job.start(snakemake.log[0])
-entry_files.write_list(snakemake.output[0], dict(zip(snakemake.params.entries, snakemake.input, strict=True)))
+settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
+entry_files.write_list(snakemake.output[0], dict(zip(settings["entries"], snakemake.input.requests, strict=True)))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from snakeval import entry_files, job, parquet, recorded, schemas, scoring
+from snakeval import entry_files, job, parquet, schemas, scoring
 from snakeval.sandbox import execution
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
@@ -17,7 +17,7 @@ def score(entry):
     asked = entry_files.read(requests, entry, schemas.REQUESTS, scoring.REQUEST_COLUMNS)
     answers = entry_files.read(index, entry, schemas.RESPONSES)
     if snakemake.params.recorded:  # documents without a recorded answer are counted elsewhere, and not scored
-        asked = recorded.answered(asked, answers)
+        asked = scoring.answered(asked, answers)
     for task, how in entries[entry].items():
         of_task = pc.field("task") == task
         allowed = {"allow_functions": settings["allow_functions"], "runner": runner}

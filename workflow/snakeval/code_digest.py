@@ -26,13 +26,15 @@ def code_digest(modules: Iterable[str], without: Iterable[str] = (), library: Pa
 
     `modules` are dotted names, "snakeval.tokens"; a package stands for its `__init__` and what that imports. `without` names modules
     that are left out together with what only they import: those whose changes cannot change the result in question. Imports inside
-    functions count. Raises ValueError for a name the library does not hold, SyntaxError for a file that is not Python.
+    functions count. A name may also be that of a script, "scripts/infer.py" beside the library: its own words count, not what it imports,
+    which is mostly how a job starts, reads and writes. Raises ValueError for a name that is not there, SyntaxError for a file that is not
+    Python.
     """
     left_out = set(without)
     waiting = list(dict.fromkeys(modules))
     for name in [*waiting, *left_out]:
         if _file(library, name) is None:
-            raise ValueError(f"{name}: no such module in {library}")
+            raise ValueError(f"{name}: no such module in {library}, or script beside it")
     found: dict[str, str] = {}
     remembered, parsed = _remembered(library), False
     while waiting:
@@ -45,7 +47,7 @@ def code_digest(modules: Iterable[str], without: Iterable[str] = (), library: Pa
         if remembered.get(name, [None])[0] != stamp:
             remembered[name], parsed = [stamp, *_module(library, name, file)], True
         _, found[name], imported = remembered[name]
-        waiting += imported
+        waiting += () if name.endswith(".py") else imported
         if file.name == "__init__.py" and file.parent != library:
             found |= _other_files(file.parent, name)
     if parsed:
@@ -82,7 +84,9 @@ def _this_file() -> str:
 
 
 def _file(library: Path, name: str) -> Path | None:
-    """The source of a module by its dotted name; None for what is not a module of the library."""
+    """The source of a module by its dotted name, or of a script by its path; None for what is neither."""
+    if name.endswith(".py"):
+        return file if (file := library.parent / name).is_file() else None
     top, *parts = name.split(".")
     if top != library.name:
         return None

@@ -230,7 +230,7 @@ class Config(_Section):
     datasets: dict[str, Annotated[DataSource, BeforeValidator(_source)]] = {}
     """Where to read a task's dataset_path from, instead of the hub."""
     metric_files: list[Located] = []
-    """Python files that define metrics of your own, which task files may name."""
+    """Python files that define metrics of your own, which task files may name. A changed one scores again; what it imports is not seen."""
     allow_functions: bool = False
     """Import the Python that task files name, with !function or as a generator's file. Only for authors you trust."""
     allow_code: Literal[False, "sandbox", "weak"] = False

@@ -56,9 +56,11 @@ def digests(index: str | Path) -> dict[str, str]:
 
 
 def path(index: str | Path, entry: str) -> Path:
-    """The file of an entry. Raises UserError when it is missing, damaged, or not the one that was there when the index was written."""
+    """The file of an entry. Raises UserError when it is not listed, missing, damaged, or not what was there when the index was written."""
     index = Path(index)
-    row = next(row for row in parquet.read(index, ENTRY_FILES).to_pylist() if row["entry"] == entry)
+    row = next((row for row in parquet.read(index, ENTRY_FILES).to_pylist() if row["entry"] == entry), None)
+    if row is None:
+        raise UserError(f"{index}: lists no {entry}; delete it and run again, only what is not right is made anew")
     found = Path(os.path.normpath(index.parent / row["file"]))
     if (parquet.fingerprint(found) or "") != row["fingerprint"] or parquet.digest(found) != row["digest"]:
         state = "damaged or replaced" if found.exists() else "missing"

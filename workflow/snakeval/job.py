@@ -1,5 +1,6 @@
 """What every script does first: send its output to its log, read its settings, and turn errors into one line."""
 
+import atexit
 import errno
 import json
 import os
@@ -17,7 +18,7 @@ def start(log: str, settings: str | None = None) -> tuple[dict[str, Any], TextIO
     """The job's settings (none without the file `settings`), and the terminal: the standard error the process began with, for progress.
 
     From here on all output of the process, also of libraries in C, goes to the file `log`. A UserError that escapes ends the process with
-    its one line, anything else with a traceback.
+    its one line, anything else with a traceback. When it ends, `settings` says again what was read.
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
@@ -25,7 +26,32 @@ def start(log: str, settings: str | None = None) -> tuple[dict[str, Any], TextIO
     for standard in (1, 2):
         os.dup2(descriptor, standard)
     sys.excepthook = partial(_report, terminal)
-    return json.loads(Path(settings).read_text(encoding="utf-8")) if settings else {}, terminal
+    if settings is None:
+        return {}, terminal
+    text = Path(settings).read_text(encoding="utf-8")
+    atexit.register(_put_back, Path(settings), text)
+    return json.loads(text), terminal
+
+
+def write_settings(path: Path, text: str) -> None:
+    """Make the file at `path` say `text`; it is whole at any moment, also where several processes write it. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _put_back(path: Path, text: str) -> None:
+    """Undo what another start of Snakemake made of the settings while this job ran.
+
+    Snakemake gives what a job wrote the time of the job's end, so it would pass for made from settings that changed before: the next start
+    must find words that are not its own, and write the file anew.
+    """
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        write_settings(path, text)
 
 
 def _report(terminal: TextIO, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -5,34 +5,54 @@ Imported by the Snakefile, also of every remote job: nothing here imports more t
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from snakeval import sources, targets, tasks
+from snakeval import job, metric_data, sources, targets, tasks
 from snakeval.code_digest import code_digest
 from snakeval.config import Config, DataSource, check, read_yaml
 from snakeval.errors import UserError
 from snakeval.tasks.loader import PACKAGE
 
-STAGES = {  # the modules whose code decides what a rule's files hold
-    "datasets": ["snakeval.download"],
-    "models": ["snakeval.download"],
-    "requests": ["snakeval.requests"],
-    "check_tasks": ["snakeval.preflight.documents", "snakeval.preflight.rehearsal"],
-    "tokens": ["snakeval.tokens"],
+STAGES = {  # the script, and the modules whose code decides what a rule's files hold
+    "datasets": ["scripts/download_dataset.py", "snakeval.download"],
+    "models": ["scripts/download_model.py", "snakeval.download"],
+    "requests": ["scripts/build_requests.py", "snakeval.requests"],
+    "list_requests": ["scripts/list_requests.py", "snakeval.entry_files"],
+    "check_tasks": [
+        *("scripts/check_tasks.py", "snakeval.preflight.documents", "snakeval.preflight.rehearsal"),
+        "snakeval.metrics.math_worker",  # which is run, not imported
+    ],
+    "tokens": ["scripts/encode_tokens.py", "snakeval.tokens"],
     "preflight": ["snakeval.preflight.prompts", "snakeval.preflight.forecast"],
-    "findings": ["snakeval.preflight.findings", "snakeval.preflight.forecast"],
-    "responses": ["snakeval.infer", "snakeval.numerics", "snakeval.engine"],
-    "recorded": ["snakeval.recorded"],
-    "scores": ["snakeval.scoring"],
-    "tables": ["snakeval.leaderboard", "snakeval.health", "snakeval.summary", "snakeval.targets", "snakeval.export"],
-    "gate": ["snakeval.gate"],
-    "power": ["snakeval.sample_size"],
-    "report": ["snakeval.report", "snakeval.provenance"],
-    "bundle": ["snakeval.bundle"],
-    "publish": ["snakeval.archive"],
+    "findings": ["scripts/collect_findings.py", "snakeval.preflight.findings", "snakeval.preflight.forecast"],
+    "responses": ["scripts/infer.py", "scripts/assemble_responses.py", "snakeval.infer", "snakeval.numerics", "snakeval.engine"],
+    "recorded": ["scripts/read_responses.py", "snakeval.recorded"],
+    "scores": ["scripts/score.py", "snakeval.scoring", "snakeval.metrics.math_worker"],
+    "tables": [
+        *("scripts/make_tables.py", "snakeval.leaderboard", "snakeval.health", "snakeval.infer", "snakeval.summary", "snakeval.targets"),
+        "snakeval.export",
+    ],
+    "gate": ["scripts/compare_with_baseline.py", "snakeval.gate"],
+    "power": ["scripts/sample_size.py", "snakeval.sample_size"],
+    "report": ["scripts/write_report.py", "snakeval.report", "snakeval.provenance", "snakeval.integrity"],
+    "bundle": ["scripts/make_bundle.py", "snakeval.bundle"],
+    "publish": ["scripts/publish.py", "snakeval.archive"],
+}
+_SCORING = ("evaluate", "math-verify", "latex2sympy2-extended", "sympy", "nltk", "rouge-score", "sacrebleu", "scikit-learn")
+PACKAGES = {  # of others, whose versions count with the stage's code; the store knows those that answer, downloads stay as published
+    "requests": ("datasets", "jinja2"),
+    "check_tasks": (*_SCORING, "torch", "transformers"),
+    "tokens": ("jinja2", "sentencepiece", "tokenizers", "transformers"),
+    "scores": (*_SCORING, "numpy", "torch", "transformers"),
+    "tables": (*_SCORING, "numpy", "scipy"),  # a task's score is its metric's business
+    "gate": (*_SCORING, "numpy", "scipy"),
+    "power": ("numpy", "scipy"),
 }
 SCORES_OF_A_RUN = "tables/scores.parquet"
 LEFT_OUT = {  # modules whose changes cannot change what a rule's files hold
@@ -69,7 +89,7 @@ class Run:
 
 
 def make(values: Mapping[str, Any], files: list[str], root: Path) -> Run:
-    """Check `values`, resolve the tasks and write each job's settings under the results folder where they changed.
+    """Check `values`, resolve the tasks and tell each job's settings.
 
     `files` are the configuration files the values came from (read again for what a YAML parser swallows, as duplicate keys); `root` is
     the repository's folder, where the demo lies. Relative paths are relative to the working directory. Raises UserError.
@@ -81,18 +101,25 @@ def make(values: Mapping[str, Any], files: list[str], root: Path) -> Run:
     folders = [path if path == PACKAGE else str(sources.task_folder(path, root)) for path in config.task_paths]
     catalogue = tasks.Catalogue(folders)
     entries = {name: tasks.resolve(entry.model_dump(), catalogue) for name, entry in config.entries().items()}
-    run = Run(config, entries, _settings(config, entries, folders, root, where))
+    return Run(config, entries, _settings(config, entries, folders, root, where))
+
+
+def write(run: Run) -> None:
+    """Write each job's settings under the results folder where they changed. Raises UserError when they cannot be written."""
     for rule, jobs in run.settings.items():
         for name, settings in jobs.items():
-            _write_if_changed(Path(config.results, "settings", *([rule, f"{name}.json"] if name else [f"{rule}.json"])), settings)
-    return run
+            _write_if_changed(Path(run.config.results, "settings", *([rule, f"{name}.json"] if name else [f"{rule}.json"])), settings)
 
 
 def _settings(
     config: Config, entries: Mapping[str, tasks.ResolvedEntry], folders: list[str], root: Path, where: str
 ) -> dict[str, dict[str, Any]]:
     """Rule -> name of the job -> settings; a rule with one job has the name ""."""
-    code = {rule: code_digest(modules, LEFT_OUT.get(rule, ())) for rule, modules in STAGES.items()}
+    versions = _versions({package for packages in PACKAGES.values() for package in packages})
+    code: dict[str, dict[str, str | None]] = {
+        rule: {"snakeval": code_digest(modules, LEFT_OUT.get(rule, ())), **{name: versions[name] for name in PACKAGES.get(rule, ())}}
+        for rule, modules in STAGES.items()
+    }
     datasets: dict[str, Any] = {}
     requests: dict[str, Any] = {}
     for name, resolved in entries.items():
@@ -126,7 +153,11 @@ def _settings(
         else:
             settings |= sources.local_signature(settings["source"], root, f"{where}: models.{name}.source", model=True)
     own_metrics = {"metric_files": [_metric_file(file, where) for file in config.metric_files]} if config.metric_files else {}
-    scoring = {name: {task.name: task.scoring_settings() | own_metrics for task in resolved.tasks} for name, resolved in entries.items()}
+    signature = cache(_metric_signature)
+    scoring = {
+        name: {task.name: _with_signatures(task.scoring_settings(), signature) | own_metrics for task in resolved.tasks}
+        for name, resolved in entries.items()
+    }
     groups = {name: [asdict(group) for group in resolved.groups] for name, resolved in entries.items()}
     allowed = {"allow_functions": config.allow_functions, "allow_code": config.allow_code}
     sourced = [(name, task, *_source(task, config)) for name, entry in entries.items() for task in entry.tasks]
@@ -136,9 +167,10 @@ def _settings(
     return {
         "datasets": datasets,
         "requests": requests,
+        "list_requests": {"": {"code": code["list_requests"], "entries": sorted(entries)}},  # one gone or back: another list
         **models,
         "check_tasks": {"": {"code": code["check_tasks"], **allowed, "entries": scoring}},
-        "findings": {"": {"code": code["findings"], "models": names}},
+        "findings": {"": {"code": code["findings"], "dtypes": {name: config.models[name].dtype for name in names if name not in recorded}}},
         "scores": {"": {"code": code["scores"], **allowed, "entries": scoring}},
         "recorded": recorded,
         "tables": {"": of_run | {"code": code["tables"], "asked": [name for name in names if name not in recorded], "targets": figures}},
@@ -236,6 +268,28 @@ def _metric_file(file: str, where: str) -> dict[str, str]:
         raise UserError(f"{where}: metric_files: {file}: cannot be read ({error.strerror}); correct the path") from None
 
 
+def _with_signatures(scoring: dict[str, Any], signature: Callable[[str, str], str | None]) -> dict[str, Any]:
+    """A task's scoring settings, and under `signatures` those of the local files that its metrics read, where there are any."""
+    named = {(key, item[key]) for item in scoring["metric_list"] for key in metric_data.KEYS if isinstance(item.get(key), str)}
+    found = {f"{key}: {value}": signed for key, value in sorted(named) if (signed := signature(key, value))}
+    return scoring | {"signatures": found} if found else scoring
+
+
+def _metric_signature(key: str, value: str) -> str | None:
+    """Signature of the local files that the value of a key of a metric leads to; None where it leads to none."""
+    path = metric_data.KEYS[key](value)
+    return None if path is None else sources.signature(path)
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str | None]:
+    """The versions installed where the run is planned, null of what is not; without +cpu or +cu128, builds of the same program."""
+    found: dict[str, str | None] = dict.fromkeys(packages)
+    for name in found:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name).partition("+")[0]
+    return found
+
+
 def _needed(task: tasks.Task, config: Config, datasets: dict[str, Any]) -> dict[str, Any]:
     """Which files of which data set a task reads; what the download of them needs to know is added to `datasets`."""
     wanted = task.dataset
@@ -289,9 +343,6 @@ def _write_if_changed(path: Path, settings: Mapping[str, Any]) -> None:
     try:
         if path.exists() and path.read_text(encoding="utf-8") == text:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        job.write_settings(path, text)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}); the results folder must be writable, with space left") from None

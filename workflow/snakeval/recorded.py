@@ -57,16 +57,6 @@ def responses(requests: pa.Table, settings: Mapping[str, Any], *, model: str, en
     return pa.Table.from_pylist(rows, RESPONSES), pa.Table.from_pylist(matches, RECORDED)
 
 
-def answered(requests: pa.Table, given: pa.Table) -> pa.Table:
-    """The rows of REQUESTS whose documents are in `given` (RESPONSES)."""
-    known = set(_keys(given))
-    return requests.filter(pa.array([key in known for key in _keys(requests)], pa.bool_()))
-
-
-def _keys(table: pa.Table) -> Iterator[tuple[str, int]]:
-    return zip(table["task"].to_pylist(), table["doc_id"].to_pylist(), strict=True)
-
-
 def _records(file: Path, answers: Mapping[str, Any]) -> list[Record]:
     lm_eval = answers["format"] == "lm_eval"
     header = tuple(answers["header"]) if answers["header"] else None

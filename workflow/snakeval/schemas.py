@@ -328,7 +328,9 @@ FORECAST = _schema(
     ("weights_bytes", pa.int64(), "of its files"),
     ("cache_numbers", pa.int64(), "numbers kept per token of a sequence; null: unknown"),
     ("memory_bytes", pa.int64(), "weights and the longest sequence, the least that is needed; null: unknown"),
-    ("seconds", pa.float64(), "about, on the configured devices, of all shards together, for answers of full length; null: unknown"),
+    ("gpus", pa.int32(), "that the time is for, as configured when it was forecast; 0: on the CPU; null: not yet forecast"),
+    ("threads", pa.int32(), "CPU cores that the time is for, where there is no GPU; null: not yet forecast"),
+    ("seconds", pa.float64(), "about, on these devices, of all shards together, for answers of full length; null: unknown"),
 )
 
 NUMERICS = _schema(

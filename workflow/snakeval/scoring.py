@@ -67,6 +67,16 @@ def score(
         raise UserError(f"{settings['task']}: {error}") from error
 
 
+def answered(requests: pa.Table, responses: pa.Table) -> pa.Table:
+    """The rows of REQUESTS whose documents are in `responses`, where answers were recorded and some are missing."""
+    known = set(_documents(responses))
+    return requests.filter(pa.array([document in known for document in _documents(requests)], pa.bool_()))
+
+
+def _documents(table: pa.Table) -> Iterable[tuple[str, int]]:
+    return zip(table["task"].to_pylist(), table["doc_id"].to_pylist(), strict=True)
+
+
 def _score(requests: pa.Table, responses: pa.Table, settings: Settings, runner: Runner | None) -> pa.Table:
     requests, responses = _joined(requests, responses, settings["task"])
     if not requests.num_rows:

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from snakeval import metric_data
 from snakeval.errors import UserError
 from snakeval.metrics.aggregation import Item
 
@@ -88,9 +89,8 @@ def _of_evaluate(name: str) -> Callable[..., Any]:
     import evaluate
     from evaluate.loading import CachedEvaluationModuleFactory, import_main_class
 
-    for path in (Path(name), Path("metrics", name)):
-        if path.is_file() or (path / f"{path.name}.py").is_file():
-            return evaluate.load(str(path.resolve()), keep_in_memory=True).compute
+    if path := metric_data.module(name):
+        return evaluate.load(str(path.resolve()), keep_in_memory=True).compute
     for kind in ("metric", "comparison", "measurement"):
         try:
             module = CachedEvaluationModuleFactory(f"evaluate-{kind}--{name.replace('/', '--')}").get_module()

@@ -89,7 +89,7 @@ def as_text(findings: pa.Table, forecast: pa.Table) -> str:
     found = lines(findings)
     errors = sum(line.startswith("error") for line in found)
     head = f"Preflight: {errors} errors, {len(found) - errors} warnings." if found else "Preflight: nothing found."
-    columns = ("model", "entry", "documents", "tokens to read", "to write at most", "memory", "about")
+    columns = ("model", "entry", "documents", "tokens to read", "to write at most", "memory", "about", "on")
     rows = [
         (
             row["model"],
@@ -99,10 +99,11 @@ def as_text(findings: pa.Table, forecast: pa.Table) -> str:
             f"{row['generated_tokens']:,}",
             "–" if row["memory_bytes"] is None else f"{row['memory_bytes'] / 1e9:.2f} GB",
             "–" if row["seconds"] is None else _duration(row["seconds"]),
+            f"{row['gpus']} GPU" if row["gpus"] else f"{row['threads']} CPU",
         )
         for row in forecast.to_pylist()
     ]
-    return "\n".join([head, *found, "", *([summary.table(columns, rows, columns[2:])] if rows else []), ""])
+    return "\n".join([head, *found, "", *([summary.table(columns, rows, columns[2:-1])] if rows else []), ""])
 
 
 def _duration(seconds: float) -> str:

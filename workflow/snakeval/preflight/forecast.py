@@ -38,7 +38,7 @@ def count(tokens: pa.Table) -> dict[str, int]:
 
 
 def load(counts: Sequence[Mapping[str, int]], folder: Path, *, model: str, entry: str) -> dict[str, Any]:
-    """A row of FORECAST: what the parts of an entry (`count`) and the files in a model's `folder` tell; memory and time are still null."""
+    """A row of FORECAST: what the parts of an entry (`count`) and the files in a model's `folder` tell; memory, devices, time are null."""
     return {
         "model": model,
         "entry": entry,
@@ -46,19 +46,19 @@ def load(counts: Sequence[Mapping[str, int]], folder: Path, *, model: str, entry
         "parameters": _parameters(folder),
         "weights_bytes": sum(file.stat().st_size for file in folder.glob("*.safetensors")),
         "cache_numbers": _cache_numbers(folder),
-        "memory_bytes": None,
-        "seconds": None,
+        **dict.fromkeys(("memory_bytes", "gpus", "threads", "seconds")),
     }
 
 
-def forecast(loads: pa.Table, models: Mapping[str, Mapping[str, Any]]) -> pa.Table:
-    """FORECAST with memory and time filled in. `models`: how each is run (dtype, gpus, threads), by name."""
+def forecast(loads: pa.Table, dtypes: Mapping[str, str], devices: Mapping[str, Mapping[str, int]]) -> pa.Table:
+    """FORECAST with memory, devices and time filled in. `dtypes`: the precision of each model; `devices`: its gpus and threads."""
     rows = loads.to_pylist()
     for row in rows:
-        how, parameters = models[row["model"]], row["parameters"]
+        how, parameters = devices[row["model"]], row["parameters"]
+        row |= {name: how[name] for name in ("gpus", "threads")}
         if not parameters:
             continue
-        size = _SIZES.get(how["dtype"]) or row["weights_bytes"] / parameters
+        size = _SIZES.get(dtypes[row["model"]]) or row["weights_bytes"] / parameters
         row["memory_bytes"] = int((parameters + (row["cache_numbers"] or 0) * row["longest"]) * size)
         speed = how["gpus"] * GPU or how["threads"] * CORE
         seconds = 2 * parameters * (row["prompt_tokens"] + row["scored_tokens"]) / speed
