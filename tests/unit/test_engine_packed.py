@@ -201,21 +201,6 @@ def test_out_of_memory_while_decoding_narrows_the_batch(monkeypatch, limit):
     assert found == expected
 
 
-@pytest.mark.parametrize("name", ["llama", "mistral", "gpt2"])
-def test_texts_of_very_different_length_attend_in_pieces(monkeypatch, name):
-    """Rows enter, end and move while others are long: each piece reaches as far as its longest row, no further."""
-    rng = np.random.default_rng(4)
-    lengths = [3, 150, 9, 60, 200, 5, 31, 110, 4, 80]
-    rows = [tiny.ask(f"{index}", tiny.tokens(rng, length), max_new_tokens=3 + 5 * index) for index, length in enumerate(lengths)]
-    expected = tiny.answers(tiny.engine(name, path="padded"), tiny.table(rows))
-    monkeypatch.setattr(decode, "PIECE", 2)
-    read, partial = [], decode.partial
-    monkeypatch.setattr(decode, "partial", lambda query, key, *others: read.append(key.shape[2]) or partial(query, key, *others))
-    found = tiny.answers(tiny.engine(name, rows=6), tiny.table(rows))
-    assert {key: answer["text"] for key, answer in found.items()} == {key: answer["text"] for key, answer in expected.items()}
-    assert min(read) < 40 < 150 < max(read)
-
-
 @pytest.mark.parametrize("precision", ["auto", "int8"])
 def test_memory_that_runs_out_while_slots_grow_loses_nothing(monkeypatch, precision):
     """Wherever it does: between two layers, or between keys and values."""

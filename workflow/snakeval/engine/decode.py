@@ -24,8 +24,6 @@ from snakeval.errors import UserError
 
 GROWTH = 128  # tokens by which slots grow
 FEWEST = 32  # slots, whatever memory they take
-PIECE = 32  # rows that attend to their slots in one call, at least: as far as the longest of them reaches
-SHORTER = 0.75  # of the longest before: from there on the next rows attend in a call of their own
 
 
 @dataclass
@@ -58,29 +56,6 @@ class Slots:
         self.pasts += [part.pasts for part in segments]
         self.starts += [int(part.positions[0]) for part in segments]
         self.lengths += lengths
-
-    def sort(self) -> None:
-        """Longest first, so that slots side by side hold about equally much. Rows grow together and leave holes for the last, the shortest,
-        so that it stays that way until others enter."""
-        order = sorted(range(len(self.rows)), key=lambda slot: -self.lengths[slot])
-        moved = [(source, target) for target, source in enumerate(order) if source != target]
-        if moved:
-            sources, targets = torch.tensor(moved).T
-            for states in (*self.keys, *self.values):
-                states.move(sources.to(states.device), targets.to(states.device), max(self.lengths))
-            self.rows, self.pasts = [self.rows[slot] for slot in order], [self.pasts[slot] for slot in order]
-            self.starts, self.lengths = [self.starts[slot] for slot in order], [self.lengths[slot] for slot in order]
-
-    def pieces(self) -> list[slice]:
-        """The slots in use, cut where they become much shorter."""
-        found: list[slice] = []
-        for low in range(0, len(self.rows), PIECE):
-            rows = slice(low, min(low + PIECE, len(self.rows)))
-            if found and max(self.lengths[rows]) >= SHORTER * max(self.lengths[found[-1]]):
-                found[-1] = slice(found[-1].start, rows.stop)
-            else:
-                found.append(rows)
-        return found
 
     def drop(self, slots: Collection[int]) -> None:
         """Free slots; the last rows move into them."""
@@ -138,32 +113,22 @@ class Step:
     slots: Slots
     lengths: torch.Tensor  # [rows] tokens before this one
     index: torch.Tensor  # [rows] 0, 1, …
-    pieces: list[slice]  # of rows that attend in one call
     masks: dict = field(default_factory=dict)
 
     def part(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, window: Window, score: Score) -> Part:
+        rows, longest = len(self.index), max(self.slots.lengths) + 1
         keys, values = self.slots.keys[layer], self.slots.values[layer]
         index, lengths = self.index.to(key.device), self.lengths.to(key.device)
         keys.write(index, lengths, key[0].transpose(0, 1))
         values.write(index, lengths, value[0].transpose(0, 1))
-        one = query[0].transpose(0, 1)[:, :, None]
-        parts = []
-        for rows in self.pieces:
-            longest = max(self.slots.lengths[rows]) + 1
-            mask = self._mask(rows, longest, lengths, window, query.dtype)
-            parts.append(partial(one[rows], keys.read(rows, longest), values.read(rows, longest), score, mask))
-        outputs, lses = zip(*parts, strict=True)
-        return torch.cat(outputs)[:, 0], torch.cat(lses)[:, 0]
-
-    def _mask(self, rows: slice, longest: int, lengths: torch.Tensor, window: Window, dtype: torch.dtype) -> torch.Tensor | None:
-        """Additive mask [rows, 1, 1, longest]; None where all is seen."""
-        place = (rows.start, window, lengths.device)
-        if place not in self.masks:
-            before = lengths[rows, None] - torch.arange(longest, device=lengths.device)[None]
+        if (window, key.device) not in self.masks:
+            before = lengths[:, None] - torch.arange(longest, device=query.device)[None]
             allowed = (before >= 0) if window is None else (before >= 0) & (before < window)
-            full = min(self.slots.lengths[rows]) + 1 == longest and (window is None or longest <= window)
-            self.masks[place] = None if full else additive(allowed[:, None, None], dtype)
-        return self.masks[place]
+            full = min(self.slots.lengths) + 1 == longest and (window is None or longest <= window)
+            self.masks[window, key.device] = None if full else additive(allowed[:, None, None], query.dtype)
+        one = query[0].transpose(0, 1)[:, :, None]
+        output, lse = partial(one, keys.read(rows, longest), values.read(rows, longest), score, self.masks[window, key.device])
+        return output[:, 0], lse[:, 0]
 
 
 @torch.inference_mode()
@@ -187,7 +152,6 @@ def generate(
                 segments = below_headers([*present, *(row.ask for row in entering)])[len(present) :]
                 for batch in trie.runs([len(part.tokens) for part in segments], passes.budget):
                     _enter(slots, [entering[index] for index in batch], [segments[index] for index in batch], passes)
-                slots.sort()
             else:
                 _advance(slots, passes)
         except torch.OutOfMemoryError as error:
@@ -221,7 +185,7 @@ def _advance(slots: Slots, passes: Passes) -> None:
     slots.reserve_step()
     lengths = torch.tensor(slots.lengths, device=passes.device)
     positions = lengths + torch.tensor(slots.starts, device=passes.device)
-    step = Step(slots, lengths, torch.arange(len(slots.rows), device=passes.device), slots.pieces())
+    step = Step(slots, lengths, torch.arange(len(slots.rows), device=passes.device))
     tokens = np.array([row.tokens[-1] for row in slots.rows])
     hidden = passes.forward(tokens, positions, Layout(step, positions, _pasts(slots.pasts, passes.device)))
     slots.lengths = [length + 1 for length in slots.lengths]

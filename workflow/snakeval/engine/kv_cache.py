@@ -31,9 +31,9 @@ class States:
         """`states` [n, heads, width]: of token `tokens[i]` of slot `slots[i]`."""
         self._data[slots, :, tokens] = states
 
-    def read(self, slots: slice, tokens: int) -> torch.Tensor:
-        """The first tokens of some slots."""
-        return self._data[slots, :, :tokens]
+    def read(self, slots: int, tokens: int) -> torch.Tensor:
+        """The first tokens of the first slots."""
+        return self._data[:slots, :, :tokens]
 
     def move(self, sources: torch.Tensor, targets: torch.Tensor, tokens: int) -> None:
         """Copy the first tokens of some slots to others."""
@@ -67,8 +67,8 @@ class Rounded(States):
         self._data[slots, :, tokens] = levels.clamp(-LEVELS, LEVELS).to(torch.int8)
         self._unit[slots, :, tokens] = unit
 
-    def read(self, slots: slice, tokens: int) -> torch.Tensor:
-        return self._data[slots, :, :tokens] * self._unit[slots, :, :tokens]
+    def read(self, slots: int, tokens: int) -> torch.Tensor:
+        return self._data[:slots, :, :tokens] * self._unit[:slots, :, :tokens]
 
     def move(self, sources: torch.Tensor, targets: torch.Tensor, tokens: int) -> None:
         super().move(sources, targets, tokens)
