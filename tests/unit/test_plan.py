@@ -90,7 +90,7 @@ def test_local_files_of_metrics_count_by_their_content(settings, metric, file):
     assert one == settings(metric)
     Path(file).write_text("two")
     two = settings(metric)
-    assert changed(nothing, one) == changed(one, two) == {"check_tasks", "scores", "tables", "gate", "bundle"}
+    assert changed(nothing, one) == changed(one, two) == {"check_tasks", "scores", "tables", "gate", "bundle", "report"}
 
 
 def test_a_folder_that_no_metric_can_read_is_not_looked_at(settings):
