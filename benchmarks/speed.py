@@ -36,7 +36,9 @@ SECTIONS = {
     ),
 }
 NOT_MEASURED = {
-    "GPU": "On a GPU: kernels that return a log-sum-exp are chosen there (`engine/attention.py`), and no machine with one was at hand.",
+    "GPU": "On a GPU: no machine with one was at hand. What its attention kernels demand is tested on stand-ins with the same demands "
+    "(`tests/unit/test_engine_cuda_kernels.py`); what they cost, and so when a header pays there (`HEADERS_ON_GPU` in `engine/packed.py`), "
+    "is estimated.",
     "AMX": "bfloat16 on a processor with AMX; on others it is slower than float32, in both programs.",
 }
 
@@ -61,7 +63,7 @@ def main() -> None:
             done = subprocess.run([sys.executable, str(HERE / command[0]), *command[1:]], stdout=subprocess.PIPE, text=True, check=True)
             lines = [line for line in done.stdout.splitlines() if line.startswith("|") or " threads, " in line]
             parts += [f"`python benchmarks/{' '.join(command)}`", "\n".join([line + "\n" * (" threads, " in line) for line in lines])]
-    parts += ["## Not measured", *missing.values()]
+    parts += ["## Not measured", *(textwrap.fill(text, 140) for text in missing.values())]
     PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
