@@ -291,7 +291,7 @@ def test_history_of_a_run_with_other_subtasks_takes_those_that_both_have(tmp_pat
 
 
 def test_a_change_of_perplexity_is_told_as_a_ratio():
-    assert history.Change(math.log(1.05), None, None, "log", 9).told(math.log(1.05)) == "×\u202f1.050"
+    assert history.Change(math.log(1.05), None, None, "log", 9).told(math.log(1.05)) == "×\u202f1.0500"
     assert history.Change(0.05, None, None, "score", 9).told(0.05) == "+0.050"
 
 

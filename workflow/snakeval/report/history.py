@@ -28,7 +28,7 @@ class Change:
 
     def told(self, value: float) -> str:
         """The change, or an end of its interval, as text: of logarithms the ratio of the scores."""
-        return f"×\u202f{text.number(float(np.exp(value)))}" if self.scale == "log" else text.signed(value)
+        return f"×\u202f{text.number(float(np.exp(value)), 4)}" if self.scale == "log" else text.signed(value)
 
 
 @dataclass(frozen=True)
