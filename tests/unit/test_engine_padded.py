@@ -1,9 +1,12 @@
+import io
+
 import engine_models as tiny
 import numpy as np
 import pytest
 import torch
 
 from snakeval import engine
+from snakeval.engine import speed
 from snakeval.errors import UserError
 
 
@@ -167,3 +170,18 @@ def test_out_of_memory_halves_the_batch(monkeypatch):
     limit = 2
     with pytest.raises(UserError, match="out of memory for a single sequence"):
         tiny.answers(padded("llama"), tiny.table(rows))
+
+
+@pytest.mark.parametrize(("times", "dtype", "told"), [(11, torch.bfloat16, True), (1, torch.bfloat16, False), (11, torch.float32, False)])
+def test_a_precision_that_is_slow_on_this_processor_is_told(monkeypatch, times, dtype, told):
+    monkeypatch.setattr(speed, "peak_flops", lambda device, kind: 1e11 if kind == torch.float32 else 1e11 / times)
+    advice = speed.advice(torch.device("cpu"), dtype)
+    assert (advice == "bfloat16 takes 11 times as long as float32 on this processor; `dtype: float32` is faster") == told
+    assert (advice is not None) == told
+
+
+def test_advice_on_a_model_reaches_the_terminal(tmp_path, monkeypatch):
+    folder, terminal = tiny.save(tiny.causal("gpt2"), tmp_path), io.StringIO()
+    monkeypatch.setattr(speed, "advice", lambda device, dtype: f"{device} {dtype}")
+    engine.load(folder, {"dtype": "bfloat16", "device": "cpu"}, terminal)
+    assert terminal.getvalue() == "cpu torch.bfloat16\n"

@@ -31,7 +31,7 @@ def load_engine():
     torch.set_num_threads(snakemake.threads)
     how = gpus.placement(params.gpus, params.device, params.device_map, params.tensor_parallel)
     how |= {name: params[name] for name in ("static_kv_cache", "tokens_per_batch")}
-    return engine.load(weights, {key: value for key, value in settings.items() if key not in ("code", "numerics")} | how)
+    return engine.load(weights, {key: value for key, value in settings.items() if key not in ("code", "numerics")} | how, terminal)
 
 
 who = {"model": model, "shard": (number, shards), "alone": alone, "terminal": terminal}

@@ -1,12 +1,13 @@
 """From a folder of weights to an engine."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 import transformers
 
 from snakeval import architecture
+from snakeval.engine import speed
 from snakeval.engine.causal import Causal
 from snakeval.engine.encoder import Classifier, Extractive
 from snakeval.engine.ending import Ending
@@ -36,19 +37,19 @@ DEFAULTS: dict[str, Any] = {
 KV_CACHE_BYTES = 2**31  # on a CPU, of texts being written
 
 
-def load(folder: str | Path, settings: dict[str, Any] | None = None) -> Engine:
+def load(folder: str | Path, settings: dict[str, Any] | None = None, terminal: TextIO | None = None) -> Engine:
     """Load the model in `folder`, a local folder in the Hugging Face layout; the network is never used.
 
-    `settings` are those of DEFAULTS that differ. Raises UserError for unknown settings, a folder that holds no model, an architecture of
-    no known family, and a device that is not there.
+    `settings` are those of DEFAULTS that differ; advice on them is written to `terminal`. Raises UserError for unknown settings, a folder
+    that holds no model, an architecture of no known family, and a device that is not there.
     """
     chosen = _settings(settings or {})
     if chosen["tensor_parallel"] > 1:
         return Leader(Path(folder), chosen)
-    return load_here(Path(folder), chosen)
+    return load_here(Path(folder), chosen, terminal)
 
 
-def load_here(folder: Path, chosen: dict[str, Any]) -> Engine:
+def load_here(folder: Path, chosen: dict[str, Any], terminal: TextIO | None = None) -> Engine:
     """This process's part of an engine, with the whole of its settings; usually all of it."""
     configuration = architecture.configuration(folder, chosen["trust_remote_code"])
     family = architecture.family(configuration) if chosen["family"] == "auto" else chosen["family"]
@@ -63,6 +64,8 @@ def load_here(folder: Path, chosen: dict[str, Any]) -> Engine:
             f"engine settings: kv_cache_dtype is {chosen['kv_cache_dtype']!r}, which is for causal models; this one is {family}"
         )
     model = _from_pretrained(loader, folder, chosen)
+    if terminal and (advice := speed.advice(model.device, model.dtype)):
+        print(advice, file=terminal)
     tokenizer = transformers.AutoTokenizer.from_pretrained(
         chosen["tokenizer"] or folder, trust_remote_code=chosen["trust_remote_code"], local_files_only=True
     )

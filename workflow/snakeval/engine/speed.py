@@ -42,6 +42,15 @@ def peak_flops(device: torch.device, dtype: torch.dtype) -> float:
     return 2.0 * rows * inner * columns / best
 
 
+def advice(device: torch.device, dtype: torch.dtype) -> str | None:
+    """What to set where a precision is far slower than float32, as on a CPU without instructions for it."""
+    if device.type != "cpu" or dtype == torch.float32:
+        return None
+    times = peak_flops(device, torch.float32) / peak_flops(device, dtype)
+    name = str(dtype).removeprefix("torch.")
+    return f"{name} takes {times:.0f} times as long as float32 on this processor; `dtype: float32` is faster" if times >= 2 else None
+
+
 def _now(device: torch.device) -> float:
     """Seconds, once the device has done all it was given."""
     if device.type == "cuda":
