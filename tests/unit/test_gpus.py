@@ -41,7 +41,7 @@ def test_no_gpu_wanted_hides_all(machine):
     told = io.StringIO()
     assert gpus.claim(0, 0, told, environment=machine) == []
     assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
-    assert "on the CPU, though this machine shows 2 GPUs; `gpus: 1` takes one" in told.getvalue()
+    assert "on the CPU; `gpus: 1` would take one of the GPUs that this machine shows (4, GPU-abc)" in told.getvalue()
 
 
 def test_nothing_is_told_where_there_is_no_gpu_to_take(machine):

@@ -26,7 +26,7 @@ def claim(wanted: int, granted: int, terminal: TextIO | None = None, environment
     """
     if wanted == 0:
         if terminal and (idle := _shown(environment)):
-            print(f"asked on the CPU, though this machine shows {len(idle)} GPUs; `gpus: 1` takes one", file=terminal)
+            print(f"asked on the CPU; `gpus: 1` would take one of the GPUs that this machine shows ({', '.join(idle)})", file=terminal)
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         return []
     if granted < wanted:
