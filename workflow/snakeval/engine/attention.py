@@ -186,16 +186,18 @@ def partial(
 
 
 def _kernel(query: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None) -> Callable[..., Part]:
-    """The fastest kernel that gives a log-sum-exp and takes these; what else it would refuse with an error (torch's flash_api.cpp and
-    attention.cu). `scaled_dot_product_attention`, which chooses by itself, gives no log-sum-exp."""
-    width, device = query.shape[-1], device_type(query)
+    """The fastest kernel that gives a log-sum-exp and takes these shapes and this precision; others end in an error, by the checks of
+    torch's flash_api.cpp and attention.cu. `scaled_dot_product_attention`, which chooses by itself, gives no log-sum-exp."""
+    device, width, value_width = device_type(query), query.shape[-1], value.shape[-1]
+    if device == "cpu":
+        return _cpu if value_width == width else _plain
+    if device != "cuda":
+        return _plain
     half = query.dtype in (torch.float16, torch.bfloat16)
-    if device == "cpu" and value.shape[-1] == width:
-        return _cpu
-    if device == "cuda" and mask is None and half and value.shape[-1] == width and width % 8 == 0 and width <= 256 and ampere(query.device):
+    if mask is None and half and value_width == width and width % 8 == 0 and width <= 256 and ampere(query.device):
         return _flash
     aligned = 8 if half else 4
-    return _efficient if device == "cuda" and width % aligned == 0 and value.shape[-1] % aligned == 0 else _plain
+    return _plain if width % aligned or value_width % aligned else _efficient
 
 
 def _takes_groups(query: torch.Tensor, mask: torch.Tensor | None) -> bool:
