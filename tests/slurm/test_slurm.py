@@ -1,5 +1,6 @@
 """The same command on a real SLURM: the same bytes, devices kept apart, and nothing lost whatever dies."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -12,7 +13,6 @@ from pathlib import Path
 import cluster
 import pytest
 
-pytestmark = pytest.mark.xdist_group("slurm")
 HARM = Path(__file__).parents[1] / "harm"
 QUICK = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5")
 RESPONSES = "results/index/responses/tiny.parquet"
@@ -23,9 +23,12 @@ ON_GPU = {"tiny": {"source": "demo:tiny", "dtype": "float32", "gpus": 1, "device
 def slurm():
     if os.getuid():
         pytest.skip("a SLURM of our own needs root")
-    cluster.start()
-    yield
-    cluster.stop()
+    # One for all that test on this machine: workers of pytest-xdist, which does not keep these tests in one, would stop each other's.
+    with cluster.FOLDER.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        cluster.start()
+        yield
+        cluster.stop()
 
 
 @pytest.fixture
