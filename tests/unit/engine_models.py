@@ -90,22 +90,21 @@ def save(model: transformers.PreTrainedModel, folder: Path) -> Path:
     return folder
 
 
-@cache
 def causal(name: str) -> transformers.PreTrainedModel:
-    torch.manual_seed(7)
-    return transformers.AutoModelForCausalLM.from_config(CONFIGS[name](), dtype=torch.float32).eval()
-
-
-def engine(name: str, path: str = "auto", budget: int = 1024, rows: int = 4, **room) -> TableEngine:
-    """An engine of a tiny causal model, without a folder. Its model has its own attention again, whoever used it before."""
-    model, modes = causal(name), modes_of(name)
-    modes.plain()
-    return engine_of(model, path, budget, rows, **room)
+    """The one tiny model of an architecture in this process, as it was made, whoever packed it before."""
+    modes_of(name).plain()
+    return modes_of(name).model
 
 
 @cache
 def modes_of(name: str) -> Modes:
-    return Modes(causal(name))
+    torch.manual_seed(7)
+    return Modes(transformers.AutoModelForCausalLM.from_config(CONFIGS[name](), dtype=torch.float32).eval())
+
+
+def engine(name: str, path: str = "auto", budget: int = 1024, rows: int = 4, **room) -> TableEngine:
+    """An engine of a tiny causal model, without a folder."""
+    return engine_of(causal(name), path, budget, rows, **room)
 
 
 def engine_of(model: transformers.PreTrainedModel, path: str = "auto", budget: int = 1024, rows: int = 4, **room) -> TableEngine:

@@ -96,7 +96,6 @@ def requests():
 @pytest.mark.parametrize("name", ["llama", "mistral", "gpt2"])
 def test_half_precision_stays_packed(monkeypatch, name, dtype):
     calls = cuda_kernels.install(monkeypatch)
-    tiny.modes_of(name).plain()  # whoever used it before
     model = copy.deepcopy(tiny.causal(name)).to(dtype)
     engine = tiny.engine_of(model, budget=96, rows=3)
     found = tiny.answers(engine, requests())

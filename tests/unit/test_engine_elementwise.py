@@ -11,7 +11,6 @@ NORMS = {"llama", "qwen2", "qwen3", "mistral", "gemma2", "mixtral", "gpt_oss"}
 @pytest.mark.parametrize("name", sorted(tiny.CONFIGS))
 def test_replaced_modules_compute_the_same(name):
     model = tiny.causal(name)
-    tiny.modes_of(name).plain()
     chosen = elementwise.replacements(model)
     kinds = {"norm" if "Norm" in type(module).__name__ else "rotary" for module, _ in chosen}
     assert kinds == {kind for kind, names in (("rotary", ROTARY), ("norm", NORMS)) if name in names}
@@ -42,7 +41,6 @@ def test_a_norm_of_another_formula_is_left_alone():
 
 def test_a_wrapped_forward_is_left_alone():
     model = tiny.causal("llama")
-    tiny.modes_of("llama").plain()
     norm = model.base_model.norm
     norm.forward = norm.forward
     try:

@@ -14,7 +14,6 @@ WORK_BY_TOKEN = {  # architectures, and how many modules of the last layer need 
 
 @pytest.mark.parametrize(("name", "count"), WORK_BY_TOKEN.items())
 def test_found(name, count):
-    tiny.modes_of(name).plain()
     assert len(last_layer.replacements(tiny.causal(name))) == count
 
 
@@ -42,10 +41,9 @@ def test_runs_on_tokens_that_are_scored(name):
 
 
 def test_outside_of_a_pass_all_rows_are_computed():
-    tiny.engine("llama")
     modes = tiny.modes_of("llama")
     modes.packed()
-    mlp, hidden = tiny.causal("llama").base_model.layers[-1].mlp, torch.randn(1, 5, 32)
+    mlp, hidden = modes.model.base_model.layers[-1].mlp, torch.randn(1, 5, 32)
     with torch.inference_mode():
         whole = mlp(hidden)
         with last_layer.read(torch.tensor([1, 3])):

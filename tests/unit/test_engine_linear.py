@@ -22,7 +22,6 @@ def test_the_same_numbers(rows, bias):
 @pytest.mark.parametrize("intel", [True, False])
 def test_chosen_by_who_made_the_processor(monkeypatch, intel):
     monkeypatch.setattr(linear, "_made_by_intel", lambda: intel)
-    tiny.modes_of("llama").plain()
     model = tiny.causal("llama")
     layers = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
     chosen = [module for module, _ in linear.replacements(model)]
