@@ -1,5 +1,7 @@
 """The packed path against the plain model, on many architectures, budgets and orders."""
 
+from dataclasses import replace
+
 import engine_models as tiny
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import torch
 import transformers
 
 from snakeval.engine import check, decode, kv_cache
+from snakeval.engine.padded import Padded
 from snakeval.errors import UserError
 
 FALLS_BACK = {"bloom": "does not use the attention interface"}
@@ -249,6 +252,22 @@ def test_a_model_that_fails_in_packed_passes_falls_back_and_says_why(monkeypatch
     engine = tiny.engine("llama")
     tiny.answers(engine, tiny.table(tiny.mixture()[:3]))
     assert engine.description == "causal/padded (LlamaForCausalLM fails in packed passes: ZeroDivisionError: division by zero)"
+
+
+@pytest.mark.parametrize(("what", "words"), [("loglikelihoods", "is not exact"), ("texts", "does not decode exactly")])
+def test_what_cannot_be_compared_has_not_been_shown(monkeypatch, what, words):
+    scores, seen = Padded.scores, []
+
+    def undefined_from_the_third_on(self, asks):
+        seen.extend(asks)
+        return [replace(answer, loglikelihood=float("nan")) if len(seen) > 2 else answer for answer in scores(self, asks)]
+
+    if what == "texts":
+        monkeypatch.setattr(check.Check, "_loglikelihood_difference", lambda *_: 0.0)
+    monkeypatch.setattr(Padded, "scores", undefined_from_the_third_on)
+    engine = tiny.engine("llama")
+    tiny.answers(engine, tiny.table([row for row in tiny.mixture() if row["continuation"]][:3] + [tiny.ask("text", [5, 9, 7, 8])]))
+    assert engine.description == f"causal/padded (LlamaForCausalLM {words} in packed passes: nan per token off)"
 
 
 @pytest.mark.parametrize("name", sorted(tiny.CONFIGS))

@@ -179,9 +179,11 @@ def partial(
     query [batch, heads, queries, width]; key and value [batch, key-value heads, keys, width]; `mask` is added to the scores. A query that
     sees no key at all gives an arbitrary result.
     """
-    if query.shape[1] > key.shape[1] and not causal and (mask is None or mask.shape[-2] == 1) and not _takes_groups(query, mask):
-        return _grouped(query, key, value, score, mask)
     kernel = _plain if score.softcap is not None else _kernel(query, value, mask)
+    alike = not causal and (mask is None or mask.shape[-2] == 1)  # all queries see the same keys
+    takes_groups = kernel is _flash and query.shape[2] >= MANY_QUERIES  # it reads a group's keys once; many queries would be copied
+    if query.shape[1] > key.shape[1] and alike and not takes_groups:
+        return _grouped(query, key, value, score, mask)
     return kernel(query, key, value, score, mask, causal)
 
 
@@ -200,12 +202,8 @@ def _kernel(query: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None)
     return _plain if width % aligned or value_width % aligned else _efficient
 
 
-def _takes_groups(query: torch.Tensor, mask: torch.Tensor | None) -> bool:
-    """Whether many queries would be copied for a kernel that reads a group's keys once anyway."""
-    return device_type(query) == "cuda" and mask is None and query.shape[2] >= MANY_QUERIES
-
-
 def device_type(state: torch.Tensor) -> str:
+    """The kind of device whose kernels a tensor's attention takes."""
     return state.device.type
 
 

@@ -90,7 +90,7 @@ class Check:
         found = {answer.key: _per_token(answer) for answers in packed.answer(asks) for answer in answers}
         self.modes.plain()
         expected = {answer.key: _per_token(answer) for ask in asks for answer in padded.scores([ask])}
-        return max(abs(found[key] - expected[key]) for key in expected)
+        return _largest([abs(found[key] - expected[key]) for key in expected])
 
     def _decoding_loss(self, packed: Packed, padded: Padded, asks: list[Ask]) -> float:
         """By how much less likely a text of the packed path is than that of the padded path, at most, over DECODED tokens; both greedy.
@@ -116,7 +116,7 @@ class Check:
             fast, plain = (padded.scores([replace(ask, continuation=text[:parted])])[0].loglikelihood for text in texts)
             assert fast is not None and plain is not None
             losses.append((plain - fast) / DECODED)
-        return max(losses)
+        return _largest(losses)
 
 
 def _distance_matters(model: Any) -> bool:
@@ -144,6 +144,11 @@ def _leaves(tree: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from _leaves(value)
         else:
             yield str(name), value
+
+
+def _largest(differences: list[float]) -> float:
+    """NaN if one of them is: what cannot be compared has not been shown to be exact. Python's `max` may pass over it."""
+    return float(np.max(differences))
 
 
 def _tolerance(model: Any) -> float:
