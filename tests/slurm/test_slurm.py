@@ -18,12 +18,14 @@ QUICK = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"
 RESPONSES = "results/index/responses/tiny.parquet"
 ON_GPU = {"tiny": {"source": "demo:tiny", "dtype": "float32", "gpus": 1, "device": "cpu", "shards": 3}}
 
+pytestmark = pytest.mark.xdist_group("slurm")  # one process starts it; others do not wait for it
+
 
 @pytest.fixture(scope="module", autouse=True)
 def slurm():
     if os.getuid():
         pytest.skip("a SLURM of our own needs root")
-    # One for all that test on this machine: workers of pytest-xdist, which does not keep these tests in one, would stop each other's.
+    # One for all that test on this machine: a second run of these tests would stop the first one's.
     with cluster.FOLDER.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         cluster.start()
