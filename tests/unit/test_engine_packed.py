@@ -266,7 +266,8 @@ def test_what_cannot_be_compared_has_not_been_shown(monkeypatch, what, words):
         monkeypatch.setattr(check.Check, "_loglikelihood_difference", lambda *_: 0.0)
     monkeypatch.setattr(Padded, "scores", undefined_from_the_third_on)
     engine = tiny.engine("llama")
-    tiny.answers(engine, tiny.table([row for row in tiny.mixture() if row["continuation"]][:3] + [tiny.ask("text", [5, 9, 7, 8])]))
+    scored = [row for row in tiny.mixture() if row["continuation"]]
+    tiny.answers(engine, tiny.table([*scored[:3], tiny.ask("text", [5, 9, 7, 8])]))
     assert engine.description == f"causal/padded (LlamaForCausalLM {words} in packed passes: nan per token off)"
 
 
