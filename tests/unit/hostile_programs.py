@@ -344,7 +344,7 @@ DESCRIPTORS = """
 import os
 def descriptors():
     found = []
-    for descriptor in range(1024):
+    for descriptor in range(4096):
         try:
             found.append((descriptor, os.fstat(descriptor).st_mode >> 12))
         except OSError:

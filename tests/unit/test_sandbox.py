@@ -5,12 +5,14 @@ import gzip
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -64,8 +66,14 @@ def test_files_of_the_user_are_not_there(tmp_path):
         assert all(name in own or any(path.is_relative_to(Path(folder, name)) for path in python) for name in seen), seen
 
 
-def test_no_descriptor_leads_out():
-    found = ast.literal_eval(outcome("descriptors()", DESCRIPTORS))
+@pytest.mark.parametrize("held", [0, 1100])
+def test_no_descriptor_leads_out(held):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
+    with ExitStack() as files:  # what is handed to the sandbox has numbers above those of files that are open already
+        for _ in range(held):
+            files.enter_context(Path(os.devnull).open())
+        found = ast.literal_eval(outcome("descriptors()", DESCRIPTORS))
     assert [d for d, _ in found[:3]] == [0, 1, 2] and {kind for _, kind in found[:3]} == {2}  # /dev/null
     assert [kind for _, kind in found[3:]] == [12]  # the socket to the checker
 

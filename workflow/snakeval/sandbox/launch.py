@@ -61,9 +61,10 @@ def main(settings: dict[str, Any]) -> dict[str, Any]:
         confinement.confine(limits, number, mode)
         program.run(_read(settings["program"]), theirs)
 
+    last = max(settings["tests"], settings["program"])  # numbered by who scores, however many files it has open; others are low
     children = [
-        _start(check, [settings["tests"], ours.fileno(), verdict_end]),
-        _start(define, [settings["program"], theirs.fileno()]),
+        _start(check, [settings["tests"], ours.fileno(), verdict_end], last),
+        _start(define, [settings["program"], theirs.fileno()], last),
     ]
     for descriptor in (verdict_end, ours.fileno(), theirs.fileno()):
         os.close(descriptor)
@@ -74,27 +75,30 @@ def main(settings: dict[str, Any]) -> dict[str, Any]:
             os.kill(child, signal.SIGKILL)
 
 
-def _start(work: Callable[[], None], descriptors: list[int]) -> int:
-    """A child that does `work` and ends, with these descriptors and none other; standard input and output lead nowhere."""
+def _start(work: Callable[[], None], descriptors: list[int], last: int) -> int:
+    """A child that does `work` and ends, with these descriptors and none other; standard input and output lead nowhere.
+
+    `last`: the largest number of a descriptor that may be open.
+    """
     if child := os.fork():
         return child
     try:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for standard in range(3):
             os.dup2(nowhere, standard)
-        _close_all_but(descriptors)
+        _close_all_but(descriptors, last)
         random.seed(0)
         work()
     finally:
         os._exit(0)
 
 
-def _close_all_but(descriptors: list[int]) -> None:
+def _close_all_but(descriptors: list[int], last: int) -> None:
     start = 3
     for descriptor in sorted(descriptors):
         os.closerange(start, descriptor)
         start = descriptor + 1
-    os.closerange(start, 1024)
+    os.closerange(start, max(last + 1, 1024))
 
 
 def _read(descriptor: int) -> str:
