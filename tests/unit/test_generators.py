@@ -152,7 +152,10 @@ def test_documents_do_not_depend_on_where_a_file_lies(tmp_path, monkeypatch):
         ({"name": "boolean", "split": "validation"}, "no split 'validation'"),
         ({"name": "boolean", "difficulty": "brutal"}, "difficulty is 'brutal'"),
         ({"name": "boolean", "difficulty": 0}, "difficulty is 0"),
+        ({"name": "boolean", "difficulty": 2.5}, "difficulty is 2.5"),
+        ({"name": "passage_qa", "difficulty": 40}, "difficulty 40: no document could be made: ValueError"),
         ({"name": "boolean", "size": 0}, "size is 0"),
+        ({"name": "boolean", "size": "30"}, "size is '30'"),
         ({"name": "boolean", "size": 5_000, "difficulty": 1}, "only [0-9]+ distinct documents"),
         ({"name": "subjects", "subset": "latin"}, "no subject 'latin'"),
         ({"name": "subjects"}, "no subject None"),
@@ -162,6 +165,23 @@ def test_mistakes_are_told_in_one_line(arguments, message):
     with pytest.raises(UserError, match=message) as error:
         generators.generate(**arguments)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("def document(:", "cannot be imported: SyntaxError"),
+        ("import no_such_module_xyz", "cannot be imported: ModuleNotFoundError"),
+        ("x = 1", r"no function document\(rng, difficulty, subset\)"),
+        ("def document(rng, difficulty, subset): return {'toss': 1 / 0}", "no document could be made: ZeroDivisionError"),
+        ("def document(rng, difficulty, subset): return 'heads'", "no document could be made: AttributeError"),
+    ],
+)
+def test_mistakes_in_a_users_own_file_are_told(tmp_path, content, message):
+    own = tmp_path / "coins.py"
+    own.write_text(content)
+    with pytest.raises(UserError, match=message):
+        generators.generate(str(own), size=5)
 
 
 def test_sharing_by_content_takes_a_quarter():

@@ -150,15 +150,16 @@ def test_metrics_of_the_users_own_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "digest", "message"),
+    ("name", "content", "digest", "message"),
     [
-        ("x = 1", None, "defines no metric"),
-        ("x = ", None, "cannot be imported: SyntaxError"),
-        ("x = 2", "0", "changed since the run was planned"),
+        ("mine.py", "x = 1", None, "defines no metric"),
+        ("mine.py", "x = ", None, "cannot be imported: SyntaxError"),
+        ("mine.py", "x = 2", "0", "changed since the run was planned"),
+        ("mine.txt", "x = 1", None, "no Python file by its name"),
     ],
 )
-def test_a_file_of_metrics_must_hold_some(tmp_path, content, digest, message):
-    path = tmp_path / "mine.py"
+def test_a_file_of_metrics_must_hold_some(tmp_path, name, content, digest, message):
+    path = tmp_path / name
     path.write_text(content)
     files = [{"file": str(path), "digest": digest or hashlib.sha256(path.read_bytes()).hexdigest()}]
     with pytest.raises(UserError, match=message):

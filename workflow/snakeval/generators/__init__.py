@@ -47,19 +47,26 @@ def generate(
 
     Document i is the same for every size > i. `name` is a registered generator or the path of a Python file with a function
     `document(rng, difficulty, subset)`, whose folder does not count; `difficulty` is a positive integer or easy, medium, hard (1, 2, 3).
-    Raises UserError for an unknown name, split or difficulty, and when the generator has fewer than `size` distinct documents.
+    Raises UserError for an unknown name, split or difficulty, a file that cannot be used, and when the generator has fewer than `size`
+    distinct documents.
     """
     draw, level = _function(name), _level(name, difficulty)
     if split not in SPLITS:
         raise UserError(f"generator:{name}: no split {split!r}; there are {', '.join(SPLITS)}")
-    if size < 1:
-        raise UserError(f"generator:{name}: size is {size}; ask for at least 1 document")
+    if not _positive(size):
+        raise UserError(f"generator:{name}: size is {size!r}; give a whole number, 1 or more")
     documents: list[dict] = []
     seen: set[bytes] = set()
     position = last_new = 0
     while len(documents) < size:
-        document = draw(random.Random(_number(Path(name).name, subset, split, seed, level, position)), level, subset)
-        content = content_hash(name, document)
+        try:
+            document = draw(random.Random(_number(Path(name).name, subset, split, seed, level, position)), level, subset)
+            content = content_hash(name, document)
+        except UserError:
+            raise
+        except Exception as error:  # a user's function may fail in any way, and ours where a difficulty asks for more than there is
+            where = f"generator:{name}: difficulty {level}"
+            raise UserError(f"{where}: no document could be made: {type(error).__name__}: {error}; correct it") from error
         if content not in seen and is_evaluated(content) == (split == "test"):
             seen.add(content)
             documents.append(document)
@@ -88,9 +95,13 @@ def _number(*parts: object) -> int:
 
 def _level(name: str, difficulty: int | str) -> int:
     level = DIFFICULTIES.get(difficulty) if isinstance(difficulty, str) else difficulty
-    if level is None or level < 1:
+    if level is None or not _positive(level):
         raise UserError(f"generator:{name}: difficulty is {difficulty!r}; give 1 or more, or one of {', '.join(DIFFICULTIES)}")
     return level
+
+
+def _positive(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 1
 
 
 def _function(name: str) -> Generator:
@@ -100,7 +111,10 @@ def _function(name: str) -> Generator:
     spec = importlib.util.spec_from_file_location(f"snakeval_generator_{path.stem}", path)
     assert spec is not None and spec.loader is not None  # the suffix is .py
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UserError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error
     if not hasattr(module, "document"):
         raise UserError(f"{path}: no function document(rng, difficulty, subset); a generator file needs one")
     return module.document

@@ -20,10 +20,12 @@ def is_own(metric: Metric) -> bool:
 def metrics_in(path: str, digest: str) -> dict[tuple[str, str], Metric]:
     """The metrics that a file defines at its top level, by kind and name; `digest` is the sha256 of its content, in hexadecimal.
 
-    The file is run. Raises UserError when it is missing, has another content, cannot be run or defines no metric.
+    The file is run. Raises UserError when it is missing, no `.py` file, has another content, cannot be run or defines no metric.
     """
     if not Path(path).is_file():
         raise UserError(f"{path}: no such file; metric_files names Python files that define metrics")
+    if Path(path).suffix != ".py":
+        raise UserError(f"{path}: no Python file by its name; let it end in .py")
     if hashlib.sha256(Path(path).read_bytes()).hexdigest() != digest:
         raise UserError(f"{path}: has changed since the run was planned; start it again")
     spec = importlib.util.spec_from_file_location(f"{_PREFIX}{Path(path).stem}", path)
