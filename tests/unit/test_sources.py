@@ -204,6 +204,9 @@ def test_local_signature(tmp_path, model_folder):
     assert signed == {"signature": sources.signature(model_folder)}
     with pytest.raises(UserError, match=r"^datasets.x: no file at .*modle.* did you mean model\?"):
         sources.local_signature("path:modle", tmp_path, "datasets.x", tmp_path)
+    for of_models in ("recorded:answers.jsonl", "demo:small"):
+        with pytest.raises(UserError, match=rf"^datasets.x: unknown source '{of_models}'; write one of path:…, hf:…, modelscope:…, gen"):
+            sources.local_signature(of_models, tmp_path, "datasets.x", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def dataset(
     """
     retry = retry or Retry(say=_speaker(terminal))
     where = "datasets"
-    source = None if "function" in settings else sources.parse(settings["source"], where)
+    source = None if "function" in settings else sources.parse(settings["source"], where, sources.DATA_SCHEMES)
     subsets = {
         subset: {**part, "splits": [split for split in part["splits"] if (subset, split) not in skip]}
         for subset, part in settings["subsets"].items()
@@ -139,7 +139,7 @@ def dataset(
         found = _computed(settings["function"], subsets)
     elif source.scheme == "generator":
         found = _generated(source, subsets)
-    elif source.scheme in ("demo", "path"):
+    elif source.scheme == "path":
         data = local_data.LocalData(sources.local_path(source, root, base), settings.get("splits") or {}, _reading(settings))
         found = _local(data, subsets, only_subset=len({part["name"] for part in settings["subsets"].values()}) == 1)
     else:

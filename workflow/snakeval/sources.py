@@ -108,7 +108,7 @@ def local_signature(text: str, root: Path, where: str, base: Path = Path(), *, m
 
     Raises UserError, beginning with `where`, for an unknown source, missing files or (with `model`) a folder that holds no usable model.
     """
-    source = parse(text, where, MODEL_SCHEMES if model else SCHEMES)
+    source = parse(text, where, MODEL_SCHEMES if model else DATA_SCHEMES)
     if is_generator_file(text):
         return {"signature": signature(base / source.location)}
     if source.scheme not in ("demo", "path"):
