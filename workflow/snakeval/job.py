@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+from snakeval import whole_file
 from snakeval.errors import UserError
 
 
@@ -33,17 +34,6 @@ def start(log: str, settings: str | None = None) -> tuple[dict[str, Any], TextIO
     return json.loads(text), terminal
 
 
-def write_settings(path: Path, text: str) -> None:
-    """Make the file at `path` say `text`; it is whole at any moment, also where several processes write it. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _put_back(path: Path, text: str) -> None:
     """Undo what another start of Snakemake made of the settings while this job ran.
 
@@ -51,7 +41,7 @@ def _put_back(path: Path, text: str) -> None:
     must find words that are not its own, and write the file anew.
     """
     if path.exists() and path.read_text(encoding="utf-8") != text:
-        write_settings(path, text)
+        whole_file.write_text(path, text)
 
 
 def _report(terminal: TextIO, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -25,6 +24,7 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from snakeval import whole_file
 from snakeval.errors import UserError
 
 ROWS_PER_GROUP = 8192
@@ -157,21 +157,12 @@ class _HashingSink:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary name in the same folder, renamed to `path` on success and removed on failure."""
-    temporary = None
+    """As `whole_file.replacing`, with a disk's errors told to the user."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        with whole_file.replacing(path) as temporary:
+            yield temporary
     except OSError as error:
         raise _disk_error(path, error) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def _disk_error(path: Path, error: OSError) -> Exception:
@@ -180,12 +171,6 @@ def _disk_error(path: Path, error: OSError) -> Exception:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UserError(f"{path}: cannot be written ({error.strerror}); make the results folder writable and run again")
     return error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 @contextmanager

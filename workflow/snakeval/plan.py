@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from snakeval import job, metric_data, sources, targets, tasks
+from snakeval import metric_data, sources, targets, tasks, whole_file
 from snakeval.code_digest import code_digest
 from snakeval.config import Config, DataSource, check, read_yaml
 from snakeval.errors import UserError
@@ -343,6 +343,6 @@ def _write_if_changed(path: Path, settings: Mapping[str, Any]) -> None:
     try:
         if path.exists() and path.read_text(encoding="utf-8") == text:
             return
-        job.write_settings(path, text)
+        whole_file.write_text(path, text)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}); the results folder must be writable, with space left") from None

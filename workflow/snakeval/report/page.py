@@ -12,7 +12,7 @@ import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from snakeval import leaderboard, parquet, schemas, summary
+from snakeval import leaderboard, parquet, schemas, summary, whole_file
 from snakeval.report import board, cost, figures, health, history, quality, rule_graph, samples, text, variety
 
 _HERE = Path(__file__).parent
@@ -96,10 +96,7 @@ def write(results: Path, settings: dict, output: Path) -> None:
         style_hash=_source_hash(style),
         script_hashes=[_source_hash(script), _source_hash(START)],
     )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(f".{output.name}.tmp")
-    temporary.write_text(rendered, encoding="utf-8")
-    temporary.replace(output)
+    whole_file.write_text(output, rendered)
 
 
 def _lines(path: Path, schema: pa.Schema, models: list[str], entries: list[str]) -> list[dict]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from snakeval import whole_file
 from snakeval.errors import UserError
 from snakeval.tasks import loader
 
@@ -180,9 +181,5 @@ def _read_cache(root: Path) -> dict[str, Record]:
 
 
 def _write_cache(root: Path, records: dict[str, Record]) -> None:
-    path = _cache_file(root)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
     with contextlib.suppress(OSError):  # a home that cannot be written costs time at the next start, nothing else
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(records))
-        temporary.replace(path)
+        whole_file.write_text(_cache_file(root), json.dumps(records))
