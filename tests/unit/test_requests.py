@@ -107,6 +107,11 @@ def test_loglikelihood_and_rolling(build):
     assert row["continuations"] == [{"question": -1, "text": " p0"}]
 
 
+def test_a_text_that_only_looks_like_a_list_stays_a_text(build):
+    for text in ("[sic]", "[{[1]: 2}]"):
+        assert build(GENERATE, overrides={"doc_to_target": f"{{{{{text!r}}}}}"})[0]["references"] == [text]
+
+
 def test_contexts_that_vary(build):
     keys = {"doc_to_text": "{{answer}}", "doc_to_target": "passage", "metric_list": [{"metric": "acc_mutual_info"}]}
     row = build(TASK, overrides=keys, num_fewshot=1)[1]
@@ -265,6 +270,7 @@ def test_no_documents(build):
         ("doc_to_text", "{{question.__class__.__mro__}}", "document 0: doc_to_text: template: SecurityError"),
         ("doc_to_text", "choices", "document 0: doc_to_text: gave ['yes', 'no 0'], which is no text"),
         ("doc_to_choice", "{{choices[0]}}", "document 0: doc_to_choice: rendered to 'yes', which is not a list"),
+        ("doc_to_choice", "{{'[{[1]: 2}]'}}", "document 0: doc_to_choice: rendered to '[{[1]: 2}]', which is not a list"),
         ("doc_to_choice", "question", "document 0: doc_to_choice: gave 'is it 0?', not a list of choices"),
         ("doc_to_choice", [], "document 0: doc_to_choice: gave no choices"),
         ("cluster", "{{nothing}}", "document 0: cluster: 'nothing' is undefined"),

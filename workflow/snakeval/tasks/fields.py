@@ -18,6 +18,7 @@ from snakeval.tasks import functions
 from snakeval.tasks.template_filters import FILTERS
 
 Document = dict[str, Any]
+_NO_LITERAL = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)  # what `ast.literal_eval` raises
 
 
 class FieldError(ValueError):
@@ -59,7 +60,7 @@ class Fields:
         if isinstance(text, str) and len(text) > 1 and text[0] == "[" and text[-1] == "]":
             try:
                 return ast.literal_eval(text)
-            except (SyntaxError, ValueError):
+            except _NO_LITERAL:
                 return text
         return text
 
@@ -74,7 +75,7 @@ class Fields:
             text = render(field, document, key)
             try:
                 found = ast.literal_eval(text)
-            except (SyntaxError, ValueError, MemoryError, RecursionError):
+            except _NO_LITERAL:
                 raise FieldError(key, f"rendered to {_short(text)}, which is not a list") from None
         else:
             found = self._given(field, document, key)
