@@ -155,14 +155,6 @@ def test_calibration_error_against_a_plain_computation():
     assert dict(found.coverage)[0.5] == pytest.approx(right[half].mean())
 
 
-def test_wilson_against_scipy():
-    from scipy.stats import binomtest
-
-    for right, n in ((0, 5), (3, 10), (99, 100)):
-        expected = binomtest(right, n).proportion_ci(method="wilson")
-        assert quality.wilson(right, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
-
-
 def test_rules_stand_right_of_what_they_need():
     graph = rule_graph.layout([["a", "b"], ["b", "d"], ["a", "c"], ["c", "d"], ["a", "d"]])
     place = {node.name: node.x for node in graph.nodes}

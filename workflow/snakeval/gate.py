@@ -20,6 +20,7 @@ from snakeval.errors import UserError
 from snakeval.leaderboard import Line
 from snakeval.schemas import FLIPS, GATE, REQUESTS, SCORES
 from snakeval.statistics import differences
+from snakeval.statistics.intervals import known
 
 MARGIN = 0.02
 FLIPS_SHOWN = 10
@@ -163,7 +164,7 @@ def _compared(model: str, entry: str, line: Line, settings: Settings) -> dict[st
     low, high = sorted((sign * difference.low, sign * difference.high)) if np.isfinite(difference.low) else (np.nan, np.nan)
     loss, margin = sign * difference.value + 0.0, row["margin"]  # no negative zero
     now, before = (sum(s.weight * getattr(s, side).score for s in pair) for side in ("a", "b"))
-    row |= {"n": n, "now": _known(now), "before": _known(before), "loss": _known(loss), "loss_low": _known(low), "loss_high": _known(high)}
+    row |= {"n": n, "now": known(now), "before": known(before), "loss": known(loss), "loss_low": known(low), "loss_high": known(high)}
     if not n:
         return row | {"verdict": UNDECIDED, "reason": "no document is the same in both runs"}
     if all(_equal(s.a.data, s.b.data) for s in pair):
@@ -215,10 +216,6 @@ def _values(path: Path, leaves: Mapping[tuple[str, str, str], bool]) -> Iterator
     for row in parquet.read(path, SCORES, columns).to_pylist():
         if (row["task"], row["filter"], row["metric"]) in leaves and row["value"] is not None:
             yield (row["task"], row["filter"], row["metric"], row["doc_id"]), row
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _number(value: float | None) -> str:

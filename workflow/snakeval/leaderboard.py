@@ -18,7 +18,7 @@ from snakeval.errors import UserError
 from snakeval.schemas import COMPARISONS, REQUESTS, SCORE_TABLE, SCORES
 from snakeval.statistics import bootstrap, differences, multiplicity, power
 from snakeval.statistics.differences import Comparison
-from snakeval.statistics.intervals import Estimate
+from snakeval.statistics.intervals import Estimate, known
 from snakeval.statistics.series import Series, estimate, from_scores, group_estimate
 
 ALL_PAIRS = 20  # up to so many models all pairs are listed; of more, each model against the best one of the task
@@ -81,7 +81,7 @@ def build(scores: Mapping[tuple[str, str], Path], requests: Mapping[str, Path], 
     # Which pairs are listed follows from the scores, so that adjustment for these alone would bound nothing.
     holm, bh = multiplicity.holm(np.array(tested)), multiplicity.benjamini_hochberg(np.array(tested))
     for row, place in zip(comparison_rows, listed, strict=True):
-        row |= {"p_holm": _known(holm[place]), "p_bh": _known(bh[place])}
+        row |= {"p_holm": known(holm[place]), "p_bh": known(bh[place])}
     return pa.Table.from_pylist(score_rows, SCORE_TABLE), pa.Table.from_pylist(comparison_rows, COMPARISONS)
 
 
@@ -343,9 +343,9 @@ def _score_row(entry: str, line: Line, model: str, found: Estimate, ranks: tuple
         "metric": line.key[1],
         "n": sum(stratum[model].n for stratum in line.strata),
         "value": None if np.isnan(found.value) else found.value,
-        "stderr": _known(found.stderr),
-        "ci_low": _known(found.low),
-        "ci_high": _known(found.high),
+        "stderr": known(found.stderr),
+        "ci_low": known(found.low),
+        "ci_high": known(found.high),
         "ci_method": found.method if np.isfinite(found.low) else "none",
         "higher_is_better": line.higher_is_better,
         "rank_low": ranks[0] if ranks else None,
@@ -366,17 +366,13 @@ def _comparison_row(line: Line, models: list[str], pair: tuple[int, int], compar
         "model_b": models[pair[1]],
         "n": n,
         "scale": line.scale,
-        "difference": _known(found.value),
-        "ci_low": _known(found.low),
-        "ci_high": _known(found.high),
+        "difference": known(found.value),
+        "ci_low": known(found.low),
+        "ci_high": known(found.high),
         "only_a": only_a,
         "only_b": only_b,
-        "p": _known(p),
-        "effect": _known(found.value / (found.stderr * np.sqrt(n))) if n else None,
-        "detectable": _known(power.detectable_difference(found.stderr)),
+        "p": known(p),
+        "effect": known(found.value / (found.stderr * np.sqrt(n))) if n else None,
+        "detectable": known(power.detectable_difference(found.stderr)),
         "test": test,
     }
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -5,8 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-ALPHA = 0.05
-Z95 = 1.959963984540054
+from snakeval.statistics import multiplicity
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Pair:
 
     @property
     def decided(self) -> bool:
-        return self.p is not None and self.p < ALPHA and bool(self.difference)
+        return self.p is not None and self.p < multiplicity.ALPHA and bool(self.difference)
 
 
 class Record(NamedTuple):

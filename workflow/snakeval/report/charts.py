@@ -185,6 +185,11 @@ def csv(header: Sequence[str], rows: Sequence[Sequence]) -> str:
     return out.getvalue()
 
 
+def table_csv(lines: Sequence[dict]) -> str:
+    """A table of the run as it stands."""
+    return csv(tuple(lines[0]) if lines else ("model",), [tuple(line.values()) for line in lines])
+
+
 def _csv_cell(cell: object) -> object:
     if isinstance(cell, float):
         return f"{cell:.6g}"

@@ -63,11 +63,7 @@ def summed(timings: list[dict], standings: list[Standing], provenance: dict) -> 
                 precision=_named(own, "precision") or configured.get(standing.model, ""),
             )
         )
-    header = tuple(timings[0]) if timings else ("model",)
-    return {
-        "models": lines,
-        "csv": charts.csv(header, [[line[name] for name in header] for line in timings]),
-    }
+    return {"models": lines, "csv": charts.table_csv(timings)}
 
 
 def pareto(costs: list[Cost], standings: list[Standing]) -> charts.Scatter | None:

@@ -137,11 +137,6 @@ def heat_csv(rows: list[Row]) -> str:
     return charts.csv(("task", "model", "value", "chance"), lines)
 
 
-def published_csv(lines: list[dict]) -> str:
-    """Published figures and ours, as the table of targets has them."""
-    return charts.csv(tuple(lines[0]) if lines else ("model",), [tuple(line.values()) for line in lines])
-
-
 def edges_csv(edges: list[list[str]]) -> str:
     return charts.csv(("from", "to"), edges)
 

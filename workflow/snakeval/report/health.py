@@ -123,11 +123,6 @@ def batches(table: list[dict], models: list[str]) -> list[Batches]:
     return found
 
 
-def batches_csv(table: list[dict]) -> str:
-    header = tuple(table[0]) if table else ("model",)
-    return charts.csv(header, [[line[name] for name in header] for line in table])
-
-
 def outcomes(forecast: list[dict], costs: list[Cost]) -> list[Outcome]:
     """FORECAST rows, summed over entries, with what the models took."""
     found = []

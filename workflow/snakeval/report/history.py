@@ -10,8 +10,8 @@ import numpy as np
 from snakeval import gate, leaderboard, parquet, schemas
 from snakeval.leaderboard import Line
 from snakeval.report import charts, text
-from snakeval.report.board import Z95, Row
-from snakeval.statistics import differences
+from snakeval.report.board import Row
+from snakeval.statistics import differences, intervals
 
 COLUMNS = ["entry", "task", "filter", "metric", "model", "value", "ci_low", "ci_high", "stderr"]  # earlier versions may lack others
 
@@ -116,8 +116,7 @@ def _paired(line: Line | None) -> Change | None:
     found = differences.interval(pair)
     if not np.isfinite(found.value) or line is None:
         return None
-    low, high = (float(end) if np.isfinite(end) else None for end in (found.low, found.high))
-    return Change(found.value, low, high, line.scale, differences.documents(pair))
+    return Change(found.value, intervals.known(found.low), intervals.known(found.high), line.scale, differences.documents(pair))
 
 
 def _independent(value: float, stderrs: tuple[float | None, float | None]) -> Change:
@@ -125,5 +124,5 @@ def _independent(value: float, stderrs: tuple[float | None, float | None]) -> Ch
     before, now = stderrs
     if before is None or now is None:
         return Change(value, None, None, "score", 0)
-    half = Z95 * math.hypot(before, now)
+    half = float(intervals.critical()) * math.hypot(before, now)
     return Change(value, value - half, value + half, "score", 0)

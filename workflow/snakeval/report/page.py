@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from snakeval import leaderboard, parquet, schemas, summary, whole_file
-from snakeval.report import board, cost, figures, health, history, quality, rule_graph, samples, text, variety
+from snakeval.report import board, charts, cost, figures, health, history, quality, rule_graph, samples, text, variety
 
 _HERE = Path(__file__).parent
 SCRIPTS = ("load", "text", "figures", "table", "compare", "samples", "sample", "app")  # joined in this order into one script
@@ -82,6 +82,7 @@ def write(results: Path, settings: dict, output: Path) -> None:
         history=history.courses(settings.get("history", []), results, leading, settings),
         graph=rule_graph.layout(settings["provenance"]["rules"]),
         figures=figures,
+        table_csv=charts.table_csv,
         measures=quality,
         costs=cost,
         healths=health,

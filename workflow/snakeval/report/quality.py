@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from snakeval import parquet, schemas
 from snakeval.report import charts
-from snakeval.report.board import Z95, Row
+from snakeval.report.board import Row
 from snakeval.report.samples import prompt_lengths
+from snakeval.statistics import intervals
 
 BINS = 10
 FIFTHS = 5
@@ -119,13 +120,6 @@ def length_csv(found: list[Length]) -> str:
     return charts.csv(("model", "fifth", "mean", "ci_low", "ci_high"), [(line.model, *fifth) for line in found for fifth in line.fifths])
 
 
-def wilson(right: float, n: int) -> tuple[float, float]:
-    """95 % interval of a proportion (Wilson 1927)."""
-    share, z2 = right / n, Z95**2
-    centre, half = share + z2 / (2 * n), Z95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
-
-
 def _choices(path: Path) -> dict[tuple[str, int], tuple[int, frozenset[int]]]:
     """(task, doc_id) -> number of choices and the right ones, of multiple-choice documents."""
     table = parquet.read(path, schemas.REQUESTS, ["task", "doc_id", "kind", "choices", "gold"])
@@ -158,7 +152,8 @@ def _calibrate(model: str, documents: np.ndarray) -> Confidence:
         n = int(inside.sum())
         if n:
             accuracy, mean = float(right[inside].mean()), float(sure[inside].mean())
-            bins.append((mean, accuracy, *wilson(right[inside].sum(), n), n))
+            low, high = map(float, intervals.wilson(accuracy, n))
+            bins.append((mean, accuracy, low, high, n))
             error += n / len(sure) * abs(accuracy - mean)
     order = np.argsort(-sure, kind="stable")
     running = np.cumsum(right[order]) / np.arange(1, len(sure) + 1)
@@ -216,7 +211,7 @@ def _fifths(model: str, documents: np.ndarray) -> Length:
     for i in range(FIFTHS):
         own = value[fifth == i]
         if len(own) > 1:
-            half = Z95 * float(own.std(ddof=1)) / math.sqrt(len(own))
+            half = float(intervals.critical()) * float(own.std(ddof=1)) / math.sqrt(len(own))
             found.append((i + 1, float(own.mean()), max(0.0, float(own.mean()) - half), min(1.0, float(own.mean()) + half)))
     return Length(model, len(value), found)
 

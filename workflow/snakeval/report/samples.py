@@ -61,13 +61,13 @@ def write(results: Path, entries: list[str], models: list[str], primary: dict[tu
         number = {task: i for i, task in enumerate(tasks)}
         asked, snippets = _asked(requests)
         by_model: dict[str, dict[str, list]] = {}
-        files = {"q": _write_chunks(asked, folder / entry, f"{entry}/q", "q")}
+        files = {"q": _write_chunks(asked, folder / entry, "q")}
         for i, model in enumerate(models):
             if not (results / "responses" / model / f"{entry}.parquet").exists():
                 continue
             answered, values, flags = _answered(results, model, entry, primary, place)
             by_model[model] = {"value": values, "flags": flags}
-            files[f"m{i}"] = _write_chunks(answered, folder / entry, f"{entry}/m{i}", f"m{i}")
+            files[f"m{i}"] = _write_chunks(answered, folder / entry, f"m{i}")
         index = {
             "tasks": tasks,
             "task": [number[task] for task, _ in documents],
@@ -76,7 +76,7 @@ def write(results: Path, entries: list[str], models: list[str], primary: dict[tu
             "models": by_model,
             "files": files,
         }
-        _write_file(folder / entry / "index.js", f"{entry}/index", json.dumps(index, ensure_ascii=False, separators=(",", ":")))
+        _write_file(folder / entry / "index.js", json.dumps(index, ensure_ascii=False, separators=(",", ":")))
 
 
 def pack(content: str) -> str:
@@ -193,7 +193,7 @@ def _plain(value: float | None) -> float | int | str | None:
     return int(value) if value == int(value) else round(value, 6)
 
 
-def _write_chunks(encoded: list[str], folder: Path, name: str, stem: str) -> list[int]:
+def _write_chunks(encoded: list[str], folder: Path, stem: str) -> list[int]:
     """Write rows of JSON as files of about CHUNK_CHARACTERS; give the first row of each."""
     starts: list[int] = []
     held: list[str] = []
@@ -204,11 +204,12 @@ def _write_chunks(encoded: list[str], folder: Path, name: str, stem: str) -> lis
         held.append(text)
         size += len(text)
         if size >= CHUNK_CHARACTERS or row == len(encoded) - 1:
-            _write_file(folder / f"{stem}-{len(starts) - 1}.js", f"{name}-{len(starts) - 1}", f"[{','.join(held)}]")
+            _write_file(folder / f"{stem}-{len(starts) - 1}.js", f"[{','.join(held)}]")
             held, size = [], 0
     return starts
 
 
-def _write_file(path: Path, name: str, content: str) -> None:
+def _write_file(path: Path, content: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    name = f"{path.parent.name}/{path.stem}"
     path.write_text(f'snakevalFile({json.dumps(quote(name))},"{pack(content)}")\n', encoding="ascii")

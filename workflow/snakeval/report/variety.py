@@ -49,11 +49,8 @@ def measure(results: Path, entries: list[str], models: list[str], rows: list[Row
                 continue
             given: dict[str, Counter] = defaultdict(Counter)
             choices = _chosen(results / "responses" / model / f"{entry}.parquet", right)
-            for line in (
-                parquet.read(path, schemas.SCORES)
-                .select(["task", "doc_id", "filter", "metric", "value", "prediction", "cluster"])
-                .to_pylist()
-            ):
+            columns = ["task", "doc_id", "filter", "metric", "value", "prediction", "cluster"]
+            for line in parquet.read(path, schemas.SCORES, columns).to_pylist():
                 row = leading.get((entry, line["task"]))
                 if row is None or (line["filter"], line["metric"]) != (row.filter, row.metric):
                     continue

@@ -31,6 +31,11 @@ class Estimate:
     df: float  # degrees of freedom of stderr; inf: known without estimating a spread
 
 
+def known(value: float) -> float | None:
+    """A number as tables hold it: None where it is undefined or infinite."""
+    return float(value) if np.isfinite(value) else None
+
+
 def critical(df: float | np.ndarray = np.inf, confidence: float = CONFIDENCE) -> np.ndarray:
     """Two-sided critical value of Student's t with `df` degrees of freedom (inf: normal); nan where df <= 0."""
     df = np.asarray(df, dtype=float)

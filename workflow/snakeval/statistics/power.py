@@ -33,14 +33,9 @@ def documents_needed_right_or_wrong(difference: float, discordant: float, power:
     return math.ceil((z / difference) ** 2)
 
 
-def discordant_share(share_a: float, share_b: float, correlation: float = 0.0) -> float:
-    """Share of documents only one of two models gets right, from their scores and the correlation of right and wrong between them.
-
-    0: independent. The correlation is cut to what the scores allow.
-    """
-    both = share_a * share_b + correlation * math.sqrt(share_a * (1 - share_a) * share_b * (1 - share_b))
-    both = min(max(both, share_a + share_b - 1, 0.0), share_a, share_b)
-    return share_a + share_b - 2 * both
+def discordant_share(share_a: float, share_b: float) -> float:
+    """Share of documents only one of two models gets right, from their scores, where one's errors tell nothing of the other's."""
+    return share_a + share_b - 2 * share_a * share_b
 
 
 def _check(difference: float) -> None:
