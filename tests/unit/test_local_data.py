@@ -41,7 +41,7 @@ def as_jsonl(rows):
 
 
 def load(path, name=None, split="test", only_subset=True, splits=None, **reading):
-    return documents.rows(read(LocalData(path, splits or {}, Reading(**reading)), name, split, only_subset=only_subset)[0])
+    return documents.rows(read(LocalData(path, splits or {}, Reading(**reading)), name, split, only_subset=only_subset))
 
 
 FORMATS = {

@@ -69,9 +69,8 @@ def test_a_model_cannot_be_generated():
 
 
 def test_dataset_source():
-    assert sources.dataset_source("cais/mmlu", {"cais/mmlu": "path:data/mmlu"}) == "path:data/mmlu"
-    assert sources.dataset_source("cais/mmlu", {}) == "hf:cais/mmlu"
-    assert sources.dataset_source("generator:boolean", {}) == "generator:boolean"
+    assert sources.dataset_source("cais/mmlu") == "hf:cais/mmlu"
+    assert sources.dataset_source("generator:boolean") == "generator:boolean"
 
 
 def test_local_paths(tmp_path):

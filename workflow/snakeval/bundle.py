@@ -104,9 +104,9 @@ def _model(name: str, values: Mapping[str, Any], files: pa.Table, folder: Path, 
         raise UserError(f"bundle: models.{name}: its answers are recorded, there is nothing to run elsewhere; leave it out")
     for row in files.to_pylist():
         target = folder / "models" / name / row["file"]
-        if not target.is_file() or _sha256(target) != row["sha256"]:
+        if not target.is_file() or sources.sha256_of(target) != row["sha256"]:
             _copy(Path(row["folder"], row["file"]), target)
-            if _sha256(target) != row["sha256"]:
+            if sources.sha256_of(target) != row["sha256"]:
                 raise UserError(f"{row['folder']}/{row['file']}: has changed since it was listed; run again")
     _say(f"model {name}: {files.num_rows} files, {sum(files['size'].to_pylist()) / 1e6:.0f} MB", terminal)
     return {key: value for key, value in values.items() if key != "revision"} | {"source": f"path:models/{name}"}
@@ -147,11 +147,6 @@ def _copy(file: Path, target: Path) -> None:
         shutil.copyfile(file, target)
     except OSError as error:
         raise UserError(f"bundle: {file} cannot be copied to {target} ({error.strerror}); is there space left?") from None
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _say(line: str, terminal: TextIO) -> None:

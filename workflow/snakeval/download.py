@@ -1,6 +1,5 @@
 """The stage that brings models and documents to this machine: the only one that may use a network."""
 
-import hashlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -37,7 +36,7 @@ def model(
     where = f"models.{name}.source"
     source = sources.parse(settings["source"], where, sources.MODEL_SCHEMES)
     if source.scheme == "recorded":
-        return _listed(name, settings["source"], None, {Path(file): _sha256(Path(file)) for file in settings["files"]})
+        return _listed(name, settings["source"], None, {Path(file): sources.sha256_of(Path(file)) for file in settings["files"]})
     revision: str | None = None
     if source.scheme == "hf":
         repository = hub.Repository("model", source.location, settings.get("revision"), where)
@@ -53,7 +52,7 @@ def model(
         else:
             folder = sources.model_folder(source, root, where, base)
         wanted = sources.model_files([entry.name for entry in folder.iterdir() if entry.is_file()], where, str(folder))
-        sha256 = {file: _sha256(folder / file) for file in wanted}
+        sha256 = {file: sources.sha256_of(folder / file) for file in wanted}
     return _listed(name, settings["source"], revision, {folder / file: sha256[file] for file in wanted}, folder)
 
 
@@ -164,7 +163,7 @@ def dataset(
 def _local(data: local_data.LocalData, subsets: Mapping[str, Any], *, only_subset: bool) -> Iterator[tuple[str, str, pa.Table]]:
     for subset, part in subsets.items():
         for split in part["splits"]:
-            yield subset, split, local_data.read(data, part["name"], split, only_subset=only_subset)[0]
+            yield subset, split, local_data.read(data, part["name"], split, only_subset=only_subset)
 
 
 def _generated(source: sources.Source, subsets: Mapping[str, Any]) -> Iterator[tuple[str, str, pa.Table]]:
@@ -205,11 +204,6 @@ def _reading(settings: Mapping[str, Any]) -> file_formats.Reading:
     if "columns" in given:
         given["columns"] = tuple(given["columns"])
     return file_formats.Reading(**given)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _speaker(terminal: TextIO | None):

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from snakeval.errors import UserError
 from snakeval.retry import Retry, Trouble, persist
+from snakeval.sources import sha256_of
 
 _NOT_PASSED_ON = {"revision", "trust_remote_code"}  # the one is given apart, the other means nothing to `datasets` any more
 _LOADING_KEYS = {"path", "name", "split", "token", "streaming", "cache_dir", "download_mode", "num_proc"}
@@ -39,7 +40,6 @@ class Repository:
 class Snapshot:
     """Files of a repository at a commit, on this machine."""
 
-    commit: str
     folder: Path
     sha256: dict[str, str]  # by path inside the folder
 
@@ -92,7 +92,7 @@ def fetch(repository: Repository, at: str, files: list[str], retry: Retry, cache
         folder = Path(
             snapshot_download(repository.name, repo_type=repository.kind, revision=at, allow_patterns=patterns, cache_dir=cache_dir)
         )
-        return Snapshot(at, folder, {file: _checked_digest(folder, file) for file in files})
+        return Snapshot(folder, {file: _checked_digest(folder, file) for file in files})
 
     return persist(download, lambda error: _diagnose_listing(error, repository), retry)
 
@@ -213,8 +213,7 @@ def _checked_digest(folder: Path, file: str) -> str:
     """
     path = folder / file
     blob = path.resolve()
-    with blob.open("rb") as content:
-        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    sha256 = sha256_of(blob)
     if re.fullmatch(r"[0-9a-f]{64}", blob.name):
         right = blob.name == sha256
     elif re.fullmatch(r"[0-9a-f]{40}", blob.name):

@@ -8,7 +8,6 @@ files lie, the model's name, how tokens came about, batch sizes, the device.
 import hashlib
 import json
 from collections.abc import Mapping
-from fnmatch import fnmatch
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pyarrow as pa
 
 from snakeval.code_digest import code_digest
 from snakeval.errors import UserError
+from snakeval.sources import matches
 
 ENGINE = ("snakeval.engine",)
 NOT_ENGINE = ("snakeval.errors", "snakeval.parquet", "snakeval.schemas")  # how tables look and what an error says changes no answer
@@ -69,8 +69,4 @@ def folder(model_files: pa.Table, listed_in: str) -> str:
 def _digests(model_files: pa.Table, only: tuple[str, ...] = ("*",), without: tuple[str, ...] = ()) -> list[tuple[str, str]]:
     """(path, sha256) of the files whose names match `only` and not `without`, sorted."""
     pairs = zip(model_files["file"].to_pylist(), model_files["sha256"].to_pylist(), strict=True)
-    return sorted((file, sha256) for file, sha256 in pairs if _matches(file, only) and not _matches(file, without))
-
-
-def _matches(file: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch(file.rpartition("/")[2], pattern) for pattern in patterns)
+    return sorted((file, sha256) for file, sha256 in pairs if matches(file, only) and not matches(file, without))

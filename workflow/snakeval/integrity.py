@@ -4,7 +4,6 @@ Tables carry digests in their footers (`snakeval.parquet`), lists of files name 
 (the page, its samples, summaries, exports) is listed in `report/SHA256SUMS`, which `sha256sum --check` reads.
 """
 
-import hashlib
 import os
 import shlex
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from snakeval import parquet
 from snakeval.errors import UserError
 from snakeval.schemas import DOCUMENT_FILES, ENTRY_FILES
+from snakeval.sources import sha256_of
 
 SUMS = Path("report", "SHA256SUMS")
 
@@ -33,7 +33,7 @@ def check(results: Path) -> int:
     for path, digest in texts.items():
         if not path.exists():
             odd[path] = f"missing, but {sums} lists it"
-        elif _sha256(path) != digest:
+        elif sha256_of(path) != digest:
             odd[path] = "altered since it was written"
     if sums.exists() and (unlisted := [file for file in _untabled(results) if file not in texts]):
         odd[sums] = f"does not list {unlisted[0]}"
@@ -51,7 +51,7 @@ def check(results: Path) -> int:
 
 def write_sums(results: Path) -> None:
     """List the files of the report, and of the tables it shows, that are no tables of ours, with their sha256, for `check`."""
-    lines = [f"{_sha256(file)}  {Path(os.path.relpath(file, (results / SUMS).parent)).as_posix()}\n" for file in _untabled(results)]
+    lines = [f"{sha256_of(file)}  {Path(os.path.relpath(file, (results / SUMS).parent)).as_posix()}\n" for file in _untabled(results)]
     (results / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
@@ -102,8 +102,3 @@ def _to_remove(path: Path, output: Path) -> tuple[Path, ...]:
 def _sums(path: Path) -> dict[Path, str]:
     lines = path.read_text(encoding="utf-8").splitlines()
     return {Path(os.path.normpath(path.parent / line[66:])): line[:64] for line in lines}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -33,8 +33,8 @@ class LocalData:
     reading: Reading = field(default_factory=Reading)
 
 
-def read(data: LocalData, name: str | None, split: str, *, only_subset: bool) -> tuple[pa.Table, list[Path]]:
-    """The documents of a split of subset `name`, and the files they came from.
+def read(data: LocalData, name: str | None, split: str, *, only_subset: bool) -> pa.Table:
+    """The documents of a split of subset `name`.
 
     `only_subset`: no other subset is asked of the same path, so files that bear no subset's name may serve it. Raises UserError for files
     that are missing, ambiguous, damaged, or without documents.
@@ -52,7 +52,7 @@ def read(data: LocalData, name: str | None, split: str, *, only_subset: bool) ->
         raise UserError(f"{found[0]} and {len(found) - 1} more: columns differ between the files of one split ({error})") from None
     if not table.num_rows:
         raise UserError(f"{found[0]}: no documents; give a file that holds some")
-    return table, found
+    return table
 
 
 def find(data: LocalData, name: str | None, split: str, *, only_subset: bool) -> list[Path]:

@@ -11,7 +11,7 @@ DEFAULT_REVISION = "master"
 _INSTALL = "the modelscope package is not installed; run: pip install 'snakeval[modelscope]'"
 
 
-def model(name: str, revision: str | None, where: str, retry: Retry, cache_dir: Path | None = None) -> Path:
+def model(name: str, revision: str, where: str, retry: Retry, cache_dir: Path | None = None) -> Path:
     """The folder that a model's files were brought to: safetensors and what loading takes, no subfolders."""
     try:
         from modelscope import snapshot_download
@@ -20,14 +20,12 @@ def model(name: str, revision: str | None, where: str, retry: Retry, cache_dir: 
     wanted = ["*.safetensors", *MODEL_TEXTS]
 
     def download() -> str:
-        return snapshot_download(
-            name, revision=revision or DEFAULT_REVISION, cache_dir=cache_dir, allow_patterns=wanted, ignore_patterns=["*/*", ".*"]
-        )
+        return snapshot_download(name, revision=revision, cache_dir=cache_dir, allow_patterns=wanted, ignore_patterns=["*/*", ".*"])
 
     return _persist(download, f"{where}: modelscope:{name}", retry)
 
 
-def dataset(name: str, revision: str | None, where: str, retry: Retry, cache_dir: Path | None = None) -> Path:
+def dataset(name: str, revision: str, where: str, retry: Retry, cache_dir: Path | None = None) -> Path:
     """The folder that a data set's repository was brought to."""
     try:
         from modelscope import dataset_snapshot_download
@@ -35,7 +33,7 @@ def dataset(name: str, revision: str | None, where: str, retry: Retry, cache_dir
         raise UserError(f"{where}: {_INSTALL}") from None
 
     def download() -> str:
-        return dataset_snapshot_download(name, revision=revision or DEFAULT_REVISION, cache_dir=cache_dir)
+        return dataset_snapshot_download(name, revision=revision, cache_dir=cache_dir)
 
     return _persist(download, f"{where}: modelscope:{name}", retry)
 

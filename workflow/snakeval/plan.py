@@ -302,7 +302,7 @@ def _needed(task: tasks.Task, config: Config, datasets: dict[str, Any]) -> dict[
         dataset = sources.dataset_id(settings["source"], None, {"file": function["file"]})
     else:
         if data is None:  # a scheme of its own, else the hub
-            data = DataSource(source=sources.dataset_source(path, {}), revision=kwargs.get("revision"))
+            data = DataSource(source=sources.dataset_source(path), revision=kwargs.get("revision"))
             if sources.is_generator_file(data.source):
                 _allow(config, task, f"dataset_path: {path}")
         settings = data.model_dump()

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +63,9 @@ def parse(text: str, where: str, schemes: tuple[str, ...] = SCHEMES) -> Source:
     return Source(scheme, location)
 
 
-def dataset_source(dataset_path: str, mapping: Mapping[str, str]) -> str:
-    """Where a task's `dataset_path` leads: where `mapping` says, by itself where it has a scheme, else to the hub."""
-    return mapping.get(dataset_path) or (dataset_path if _has_scheme(dataset_path) else f"hf:{dataset_path}")
+def dataset_source(dataset_path: str) -> str:
+    """Where a task's `dataset_path` leads by itself: where its scheme says, else to the hub."""
+    return dataset_path if _has_scheme(dataset_path) else f"hf:{dataset_path}"
 
 
 def is_generator_file(text: str) -> bool:
@@ -91,12 +90,7 @@ def local_path(source: Source, root: Path = ROOT, base: Path = Path()) -> Path:
 
 
 def task_folder(path: str, root: Path = ROOT, base: Path = Path()) -> Path:
-    """The folder of an entry of `task_paths`: `lm_eval` is the installed package's, others start from `base`, else from the repository."""
-    if path == "lm_eval":
-        package = find_spec("lm_eval")
-        if package is None or not package.submodule_search_locations:
-            raise UserError("task_paths: lm_eval is not installed; run: pip install 'snakeval[lm-eval]'")
-        return Path(package.submodule_search_locations[0], "tasks")
+    """The folder of an entry of `task_paths`, which starts from `base`, else from the repository's folder `root`."""
     folder = next((start / path for start in (base, root) if (start / path).is_dir()), None)
     if folder is None:
         raise UserError(f"task_paths: no folder {path}; correct the path or remove it from the list")
@@ -215,6 +209,12 @@ def signature(path: Path) -> str:
                 content.seek(block * (size - _BLOCK) // (_BLOCKS - 1))
                 sha256.update(content.read(_BLOCK))
     return sha256.hexdigest()
+
+
+def sha256_of(file: Path) -> str:
+    """Of the whole content, in hexadecimal."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def dataset_id(text: str, revision: str | None = None, options: Mapping[str, Any] | None = None) -> str:
