@@ -26,6 +26,24 @@ from snakeval.progress import Progress
 from snakeval.schemas import ASKS, RESPONSES, TIMINGS, TOKENS
 from snakeval.store import Store
 
+MAXIMA = ("peak_bytes", "peak_flops")  # of TIMINGS: shards do not add up
+ASKED = ["model", "task", "doc_id", "kind", "contexts", "continuations", "token_types", "offsets", "passage", "generation"]  # of TOKENS
+_NOTHING_ASKED: dict[str, Any] = {
+    "engine": None,
+    "device": None,
+    "precision": None,
+    "prompt_tokens": 0,
+    "computed_tokens": 0,
+    "generated_tokens": 0,
+    "flops": 0.0,
+    "peak_flops": None,
+    "load_seconds": 0.0,
+    "prefill_seconds": 0.0,
+    "decode_seconds": 0.0,
+    "peak_bytes": 0,
+    "energy_joules": 0.0,
+}
+
 
 def ask_entries(
     tokens: str | Path,
@@ -131,8 +149,8 @@ def ask(
     counts = {"requests": len(every_key), "duplicates": duplicates} if number == 1 else {"requests": 0, "duplicates": 0}
     counts["from_store"] = int((mine & known).sum())
     counts["stored_tokens"] = int((_lengths(once["context"]) + _lengths(once["continuation"]))[mine & known].sum())
-    row = {"model": model, "entry": entry, "identity": store.identity} | counts | measured | {"seconds": time.perf_counter() - started}
-    return pa.Table.from_pylist([row], TIMINGS)
+    of_entry = {"model": model, "entry": entry, "identity": store.identity, "asked_alone": 0}
+    return pa.Table.from_pylist([of_entry | counts | measured | {"seconds": time.perf_counter() - started}], TIMINGS)
 
 
 def ask_alone(
@@ -154,7 +172,7 @@ def ask_alone(
     _, place = np.unique(sampled["document"].to_numpy(), return_inverse=True)
     mine = sampled.filter(pa.array(place % shards == number - 1))
     mine = mine.take(_first_rows(mine["key"].combine_chunks()))
-    missing = mine.filter(pa.array(~_is_in(mine["key"], store.lookup(mine["key"])["key"])))
+    missing = mine.filter(pa.array(~store.known(mine["key"])))
     if not len(missing):
         return len(mine)
     asked = asks.take(missing["row"]).append_column("key", missing["key"]).select(ASKS.names)
@@ -243,26 +261,6 @@ def summed(timings: Sequence[pa.Table]) -> pa.Table:
 def keys(tokens: pa.Table, store: Store) -> pa.Array:
     """The distinct keys of the requests that TOKENS rows stand for."""
     return pc.unique(store.keys(explode(tokens)[0]))
-
-
-MAXIMA = ("peak_bytes", "peak_flops")  # of TIMINGS: shards do not add up
-ASKED = ["model", "task", "doc_id", "kind", "contexts", "continuations", "token_types", "offsets", "passage", "generation"]  # of TOKENS
-_NOTHING_ASKED: dict[str, Any] = {
-    "engine": None,
-    "device": None,
-    "precision": None,
-    "prompt_tokens": 0,
-    "computed_tokens": 0,
-    "generated_tokens": 0,
-    "flops": 0.0,
-    "peak_flops": None,
-    "load_seconds": 0.0,
-    "prefill_seconds": 0.0,
-    "decode_seconds": 0.0,
-    "peak_bytes": 0,
-    "energy_joules": 0.0,
-    "asked_alone": 0,
-}
 
 
 def explode(tokens: pa.Table) -> tuple[pa.Table, np.ndarray]:

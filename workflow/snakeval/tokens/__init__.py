@@ -32,6 +32,7 @@ ANSWERS_TO = {
     "classifier": ("multiple_choice",),
     "extractive": ("generate_until",),
 }
+_SETTINGS = ("chat", "system_prompt", "fewshot_as_multiturn", "add_bos", "on_overflow")  # of a model, that an encoder is made with
 
 
 def load_encoder(model_files: pa.Table, settings: Mapping[str, Any]) -> Encoder:
@@ -59,9 +60,6 @@ def load_encoder(model_files: pa.Table, settings: Mapping[str, Any]) -> Encoder:
         labels=dict(config.id2label) if family == "classifier" else {},
         **{key: settings[key] for key in _SETTINGS if settings.get(key) is not None},
     )
-
-
-_SETTINGS = ("chat", "system_prompt", "fewshot_as_multiturn", "add_bos", "on_overflow")
 
 
 def encode(requests: pa.Table, encoder: Encoder, *, model: str) -> pa.Table:
