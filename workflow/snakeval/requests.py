@@ -12,14 +12,13 @@ from typing import Any
 import pyarrow as pa
 
 from snakeval.errors import UserError
-from snakeval.schemas import REQUESTS
+from snakeval.schemas import NO_GOLD, REQUESTS
 from snakeval.tasks import functions, loader
 from snakeval.tasks.examples import Examples, before_prefix, turn
 from snakeval.tasks.fields import FieldError, Fields
 from snakeval.tasks.pool import Document, Pool, process
 from snakeval.tasks.samplers import TooFew, sampler
 
-NO_GOLD = -100  # a right answer that is not among the choices, in lm-evaluation-harness and here
 _ROWS = 1024  # made into a table at a time
 
 Row = dict[str, Any]

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 INT_LIST = pa.list_(pa.int32())
 STR_LIST = pa.list_(pa.string())
+NO_GOLD = -100  # in `gold` of REQUESTS: a right answer that is not among the choices, as lm-evaluation-harness has it
 
 
 def _schema(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:

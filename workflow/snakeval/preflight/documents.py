@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from snakeval.preflight.findings import Finding, per_task
+from snakeval.schemas import NO_GOLD
 
-NO_GOLD = -100
 COLUMNS = ["task", "doc_id", "kind", "preamble", "questions", "continuations", "choices", "gold", "references", "generation"]
 _JOINT = "\x1f"
 

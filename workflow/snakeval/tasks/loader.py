@@ -7,6 +7,7 @@ Task files are the YAML of lm-evaluation-harness. A `!function module.name` is n
 import hashlib
 import importlib.util
 import posixpath
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,13 @@ PACKAGE = "lm_eval"  # as an item of `task_paths` and at the start of a file's n
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+@dataclass(frozen=True)
 class File:
     """A task file by name, its merged keys, and `file:line` of each (`origins`)."""
 
-    def __init__(self, name: str, keys: dict[str, Any], origins: dict[str, str]):
-        self.name = name
-        self.keys = keys
-        self.origins = origins
+    name: str
+    keys: dict[str, Any]
+    origins: dict[str, str]
 
 
 def load(name: str) -> File:

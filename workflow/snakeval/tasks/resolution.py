@@ -227,8 +227,8 @@ def _aggregates(keys: dict[str, Any], origins: dict[str, str]) -> list[dict[str,
         filters = item.get("filter_list")
         aggregation = item.get("aggregation", "mean")
         if aggregation != "mean":
-            given = f"!function {aggregation['!function']}" if isinstance(aggregation, dict) else repr(aggregation)
-            raise UserError(f"{where}: aggregate_metric_list.aggregation: {given}: only the mean has an interval; write mean")
+            named = f"!function {aggregation['!function']}" if isinstance(aggregation, dict) else repr(aggregation)
+            raise UserError(f"{where}: aggregate_metric_list.aggregation: {named}: only the mean has an interval; write mean")
         aggregates.append(
             {
                 "metric": item["metric"],
