@@ -98,13 +98,6 @@ def test_names_a_function_gives_take_its_aggregation():
     assert metrics.aggregation_of("pass@1", settings | {"process_results": {"!function": "code.f"}}).name == "mean"
 
 
-def test_aggregate_scores_many_sums():
-    settings = {"task": "t", "output_type": "loglikelihood", "metric_list": [{"metric": "perplexity"}, {"metric": "acc"}]}
-    assert metrics.aggregate("perplexity", np.array([[[-2.0, 2.0]], [[-4.0, 2.0]]]), settings) == pytest.approx(np.exp([[1.0], [2.0]]))
-    with pytest.raises(ValueError, match="acc is not a function of sums"):
-        metrics.aggregate("acc", np.zeros((1, 2)), settings)
-
-
 # aggregations
 
 

@@ -81,11 +81,10 @@ def _names(lines: Lines) -> dict[Key, str]:
     entries = {task: len({key[0] for key in by_key if key[1] == task}) for _, task, _, _ in by_key}
     names = {}
     for key, line in by_key.items():
-        entry, task, name, metric = key
+        entry, task, *_ = key
         label = task if entries[task] == 1 else f"{entry}: {task}"
-        measured = metric if name == "none" else f"{metric}, {name}"
         arrow = "↑" if line["higher_is_better"] else "↓"
-        names[key] = f"{label}, {measured} {arrow}"
+        names[key] = f"{label}, {summary.measured(line)} {arrow}"
     return names
 
 

@@ -62,8 +62,7 @@ def summary(table: pa.Table, settings: Mapping[str, Any]) -> str:
     """The table as Markdown, one line per task."""
     lines: dict[tuple, list[str]] = {}
     for row in table.to_pylist():
-        label = row["metric"] if row["filter"] == "none" else f"{row['metric']}, {row['filter']}"
-        label = f"ln {label}" if row["scale"] == "log" else label
+        label = f"ln {text.measured(row)}" if row["scale"] == "log" else text.measured(row)
         key = (row["entry"], row["task"])
         lines.setdefault(key, [row["task"], label, f"{row['n']:,}", f"{row['detectable']:.4f}"])
         lines[key].append(f"{row['documents']:,}{' ✓' if row['enough'] else ''}")

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -52,6 +52,11 @@ def counted(rows: Sequence[dict]) -> str:
     return ", ".join(f"{count} {status}" for status, count in counts.most_common())
 
 
+def measured(row: Mapping) -> str:
+    """What a row of scores holds: the metric, and the answer-extraction pipeline where there is one."""
+    return row["metric"] if row["filter"] == "none" else f"{row['metric']}, {row['filter']}"
+
+
 def _figure(value: float, row: dict) -> str:
     """With one digit more than the tolerance shows."""
     digits = min(6, max(0, 1 - math.floor(math.log10(row["tolerance"])))) if row["tolerance"] else 6
@@ -61,7 +66,6 @@ def _figure(value: float, row: dict) -> str:
 def _line(row: dict, first: bool) -> tuple[str, ...]:
     shots = "" if not row["num_fewshot"] else f" ({row['num_fewshot']}-shot)"
     task = row["task"] if row["entry"] == row["task"] else f"{row['entry']}: {row['task']}"
-    label = row["metric"] if row["filter"] == "none" else f"{row['metric']}, {row['filter']}"
     arrow = "↑" if row["higher_is_better"] else "↓"
     low, high, chance = row["ci_low"], row["ci_high"], row["chance"]
     interval = "–" if low is None else f"{_number(low)} – {_number(high)}"
@@ -70,7 +74,7 @@ def _line(row: dict, first: bool) -> tuple[str, ...]:
     if row["rank_low"] != row["rank_high"]:
         rank = f"{row['rank_low']}–{row['rank_high']}"
     value = "–" if row["value"] is None else _number(row["value"]) + guessing
-    shared = (f"{task}{shots}", f"{label} {arrow}") if first else ("", "")
+    shared = (f"{task}{shots}", f"{measured(row)} {arrow}") if first else ("", "")
     return (*shared, f"{row['n']:,}", row["model"], value, interval, rank)
 
 

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from snakeval.errors import UserError
 from snakeval.metric_names import name_of
 from snakeval.metrics import (
@@ -40,7 +38,6 @@ __all__ = [
     "METRICS",
     "Aggregation",
     "Metric",
-    "aggregate",
     "aggregation_of",
     "evaluate_module",
     "items_of",
@@ -155,14 +152,6 @@ def aggregation_of(name: str, settings: Mapping[str, Any]) -> Aggregation:
         higher = metric.higher_is_better if metric else found.higher_is_better
     binary = metric is not None and metric.proportion and not settings.get("process_results")
     return replace(found, higher_is_better=higher, proportion=binary)
-
-
-def aggregate(name: str, sums: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
-    """The scores of many sums of statistics, (..., k) -> (...), of a metric whose aggregation is of kind `sums`."""
-    of_sums = aggregation_of(name, settings).of_sums
-    if of_sums is None:
-        raise ValueError(f"metric {name} is not a function of sums")
-    return of_sums(sums)
 
 
 def _source(entries: list[Mapping[str, Any]], settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
