@@ -29,7 +29,7 @@ def load(reference: dict[str, Any]) -> Callable[..., Any]:
     """
     qualified, source = reference["!function"], reference["file"]
     name, _, attribute = qualified.rpartition(".")
-    path = loader.locate(loader.beside(source, name.replace(".", "/") + ".py"))
+    path = loader.module_beside(name, source)
     try:
         module = _module(path, source, reference["digest"]) if path.is_file() else importlib.import_module(name)
     except UserError:

@@ -153,14 +153,18 @@ def reference(qualified: str, source: str, line: int) -> dict[str, Any]:
     module, _, function = qualified.rpartition(".")
     if not module or not function:
         raise UserError(f"{source}:{line}: !function {qualified}: write it as module.name")
-    path = module_file(qualified, source)
-    return {"!function": qualified, "file": source, "digest": _digest(path) if path else None}
+    path = _module_file(module, source)
+    return {"!function": qualified, "file": source, "digest": hashlib.sha256(path.read_bytes()).hexdigest() if path else None}
 
 
-def module_file(qualified: str, source: str) -> Path | None:
-    """The file of the module in `module.name`: beside the YAML file, else on the import path; nothing is imported."""
-    module = qualified.rpartition(".")[0]
-    near = locate(beside(source, module.replace(".", "/") + ".py"))
+def module_beside(module: str, source: str) -> Path:
+    """Where the file of a module lies if it is beside the YAML file `source`."""
+    return locate(beside(source, module.replace(".", "/") + ".py"))
+
+
+def _module_file(module: str, source: str) -> Path | None:
+    """The file of a module: beside the YAML file, else on the import path; nothing is imported."""
+    near = module_beside(module, source)
     if near.is_file():
         return near
     first, *rest = module.split(".")
@@ -170,7 +174,3 @@ def module_file(qualified: str, source: str) -> Path | None:
     origin = Path(spec.origin)
     candidates = [origin.parent.joinpath(*rest).with_suffix(".py"), origin.parent.joinpath(*rest, "__init__.py")] if rest else [origin]
     return next((path for path in candidates if path.is_file()), None)
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
