@@ -166,6 +166,19 @@ def test_white_space_as_context_without_bos_follows_the_prefix_token():
     assert _asked(row) == [([tokenizer.eos_token_id], tokenizer.encode("  The"))]
 
 
+def test_what_a_tokenizer_puts_after_a_text_is_left_out_for_causal_models():
+    """An EOS between prompt and answer says that nothing follows, and would be scored in place of the answer's first token."""
+    without, ending = STYLES["llama"], _tokenizer("both")
+    assert ending.encode("The")[-1] == ending.eos_token_id
+    requests = [
+        _request(question="The quick ", answers=["fox", "brown dog"], target_delimiter=" "),
+        _request("loglikelihood_rolling", questions=[], continuations=[{"question": -1, "text": "The fox </s>"}]),
+        _request("generate_until", "The quick", generation=GENERATION),
+    ]
+    for options in ({}, {"add_bos": True}, {"add_bos": False}):
+        assert _encode(requests, ending, **options) == _encode(requests, without, **options)
+
+
 def test_sequence_to_sequence_pairs_are_those_of_the_harness():
     tokenizer = _tokenizer("both")
     rows = _encode([_request("loglikelihood", context, [text]) for context, text in PAIRS], tokenizer, "seq2seq")
