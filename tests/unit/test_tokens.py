@@ -439,6 +439,17 @@ def test_an_extractive_model_reads_windows_that_cover_the_passage():
     assert len(covered) == 60
 
 
+def test_where_there_may_be_no_answer_the_first_token_stands_for_none():
+    passage = " ".join(WORDS[index % 5] for index in range(60))
+    segments = ["quick fox", passage]
+    request = _request("generate_until", "x", generation=GENERATION)
+    requests = [request | {"segments": segments}, request | {"segments": [*segments, ""]}]
+    with_answer, without = _encode(requests, BERT, "extractive", max_length=20)
+    assert all(offsets[:4] == [-1] * 4 for offsets in with_answer["offsets"])
+    assert without["offsets"] == [[-1, 0, *offsets[2:]] for offsets in with_answer["offsets"]]
+    assert without["contexts"] == with_answer["contexts"]
+
+
 def test_a_question_too_long_for_a_window_is_cut_and_counted():
     request = _request("generate_until", "x", segments=["the fox " * 10, "the quick fox"], generation=GENERATION)
     (row,) = _encode([request], BERT, "extractive", max_length=15)
