@@ -43,6 +43,19 @@ def test_seq2seq_loglikelihoods(seq2seq):
     assert (found["empty"]["loglikelihood"], found["empty"]["greedy"], found["empty"]["n_tokens"]) == (0.0, True, 0)
 
 
+def test_a_decoder_starts_as_its_configuration_says_where_generation_settings_name_bos_alone(seq2seq):
+    model, loaded = seq2seq
+    rows = tiny.table([tiny.ask("0", [5, 6, 7], [8, 9]), tiny.ask("1", [5, 6, 7])])
+    expected = tiny.answers(loaded, rows)
+    settings = loaded.path.model.generation_config
+    before = settings.decoder_start_token_id, settings.bos_token_id
+    settings.decoder_start_token_id, settings.bos_token_id = None, 4
+    try:
+        assert tiny.answers(loaded, rows) == expected
+    finally:
+        settings.decoder_start_token_id, settings.bos_token_id = before
+
+
 def test_seq2seq_greedy_texts_are_those_of_generate(seq2seq):
     model, loaded = seq2seq
     rng = np.random.default_rng(4)
