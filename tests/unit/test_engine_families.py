@@ -44,7 +44,7 @@ def test_seq2seq_loglikelihoods(seq2seq):
 
 
 def test_a_decoder_starts_as_its_configuration_says_where_generation_settings_name_bos_alone(seq2seq):
-    model, loaded = seq2seq
+    _, loaded = seq2seq
     rows = tiny.table([tiny.ask("0", [5, 6, 7], [8, 9]), tiny.ask("1", [5, 6, 7])])
     expected = tiny.answers(loaded, rows)
     settings = loaded.path.model.generation_config
