@@ -366,6 +366,19 @@ def test_the_start_of_an_answer_is_left_open():
     assert row["prompts"] == ["<s><user>9?</><assistant>It is"]
 
 
+def test_a_template_that_leaves_system_turns_out_loses_nothing():
+    silent = TEMPLATE.replace("for m in messages", "for m in messages if m['role'] != 'system'")
+    tokenizer = _tokenizer("llama", chat_template=silent)
+    (row,) = _encode([_request(question="9?", answers=["a"])], tokenizer, chat=True, system_prompt=" Be brief.\n")
+    assert row["prompts"] == ["<s><user> Be brief.\n\n\n9?</><assistant>"]
+
+
+def test_a_template_that_loses_the_start_of_an_answer_is_an_error():
+    tokenizer = _tokenizer("llama", chat_template=TEMPLATE.replace("for m in messages", "for m in messages if m['role'] == 'user'"))
+    with pytest.raises(UserError, match=r"m, t, document 3: the chat template refuses .* final message does not appear"):
+        _encode([_request(question="9?", answers=["a"], gen_prefix="It is")], tokenizer, chat=True)
+
+
 def test_a_template_without_system_turns_loses_nothing():
     refusing = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + TEMPLATE
     tokenizer = _tokenizer("llama", chat_template=refusing)
