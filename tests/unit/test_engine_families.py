@@ -43,6 +43,19 @@ def test_seq2seq_loglikelihoods(seq2seq):
     assert (found["empty"]["loglikelihood"], found["empty"]["greedy"], found["empty"]["n_tokens"]) == (0.0, True, 0)
 
 
+def test_a_decoder_starts_as_its_configuration_says_where_generation_settings_name_bos_alone(seq2seq):
+    _, loaded = seq2seq
+    rows = tiny.table([tiny.ask("0", [5, 6, 7], [8, 9]), tiny.ask("1", [5, 6, 7])])
+    expected = tiny.answers(loaded, rows)
+    settings = loaded.path.model.generation_config
+    before = settings.decoder_start_token_id, settings.bos_token_id
+    settings.decoder_start_token_id, settings.bos_token_id = None, 4
+    try:
+        assert tiny.answers(loaded, rows) == expected
+    finally:
+        settings.decoder_start_token_id, settings.bos_token_id = before
+
+
 def test_seq2seq_greedy_texts_are_those_of_generate(seq2seq):
     model, loaded = seq2seq
     rng = np.random.default_rng(4)
@@ -91,18 +104,25 @@ def test_best_span_of_a_passage(tmp_path):
     rng = np.random.default_rng(7)
     passage = "".join(chr(97 + i % 26) for i in range(40))
     rows = []
-    for index, count in enumerate((5, 40)):
+    for index, count in enumerate((5, 40, 1)):
         question = tiny.tokens(rng, 6)
         offsets = [-1, -1] * 6 + [bound for place in range(count) for bound in (place, place + 1)]
         rows.append(tiny.ask(f"{index}", question + tiny.tokens(rng, count), kind="extract", offsets=offsets, passage=passage))
+        for none in range(6):  # the token that stands for no answer
+            told = [-1, -1] * none + [-1, 0] + offsets[2 * none + 2 :]
+            rows.append(tiny.ask(f"{index} or {none}", rows[-1]["context"], kind="extract", offsets=told, passage=passage))
     rows.append(tiny.ask("nothing", [3, 4], kind="extract", offsets=[-1] * 4, passage=passage))
     found = tiny.answers(loaded, tiny.table(rows))
-    for row in rows[:2]:
+    empty = 0
+    for row in rows[:-1]:
         with torch.inference_mode():
             out = model(input_ids=torch.tensor([row["context"]]))
         start, end = out.start_logits[0].log_softmax(-1), out.end_logits[0].log_softmax(-1)
         spans = {(i, j): (start[i] + end[j]).item() for i in range(6, len(start)) for j in range(i, min(i + 30, len(end)))}
         (i, j), best = max(spans.items(), key=lambda item: item[1])
-        assert found[row["key"]]["text"] == passage[i - 6 : j - 5]
-        assert found[row["key"]]["loglikelihood"] == pytest.approx(best, abs=1e-5)
+        none = max([(start[token] + end[token]).item() for token in range(6) if row["offsets"][2 * token + 1] == 0], default=-np.inf)
+        assert found[row["key"]]["text"] == ("" if none > best else passage[i - 6 : j - 5])
+        assert found[row["key"]]["loglikelihood"] == pytest.approx(max(none, best), abs=1e-5)
+        empty += none > best
+    assert 0 < empty < 3 * 6  # both happen
     assert (found["nothing"]["text"], found["nothing"]["loglikelihood"]) == ("", -np.inf)

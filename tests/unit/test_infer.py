@@ -124,6 +124,19 @@ def test_requests_of_every_kind():
     assert [(row["generation"] or {}).get("samples") for row in rows] == [None] * 8 + [1, 3, 3, 3, 2, 2] + [None] * 4
 
 
+def test_a_passage_has_no_answer_where_no_window_holds_one(tmp_path):
+    """The window without an answer is the surest of it."""
+
+    class Silent(Fake):
+        def _text(self, ask):
+            return super()._text(ask) | {"text": "" if ask.context[0] < 3 else "found"}
+
+    windows = {"generation": GREEDY, "offsets": [[0, 1], [1, 2]], "passage": "ab"}
+    rows = [_row(0, "generate_until", [[1, 1], [5, 2]], **windows), _row(1, "generate_until", [[1, 3], [2, 2]], **windows)]
+    responses, _ = _infer(tmp_path, _tokens(rows), Silent())
+    assert responses["texts"].to_pylist() == [["found"], [""]]
+
+
 def test_responses_of_every_kind(tmp_path):
     responses, timings = _infer(tmp_path, _mixed(), Fake(batch=1))
     rows = responses.to_pylist()

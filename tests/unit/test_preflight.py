@@ -74,6 +74,7 @@ FAULTS = {
     ),
     "few-shot example with another answer": ([choice("Is it?", preamble=shot("Is it?", "no"))], []),
     "blank continuation": ([choice("Is it?"), choice("Is it not?", choices=["yes", " \n"])], [("blank_continuation", 1, 2, 1)]),
+    "a right choice that is not told": ([choice("Is it?", gold=[-1]), choice("Is he?", gold=[])], [("no_right_choice", 2, 2, 0)]),
     "no right choice": ([choice("Is it?", gold=[-100])], [("no_right_choice", 1, 1, 0)]),
     "stop string in the answer": ([written("What?", ["red\n\nand blue"]), written("Who?")], [("stop_in_reference", 1, 2, 0)]),
     "stop string in one of two answers": ([written("What?", ["red\n\nand blue", "red"])], []),
@@ -94,6 +95,11 @@ def test_clean_documents():
 @pytest.mark.parametrize("own", [{"unsafe_code": True}, {"process_results": {"!function": "utils.score"}}])
 def test_references_that_are_not_answers_may_hold_stop_strings(own):
     assert documents.check(table(written("Write.", ["a\n\nb"])), "e", {"t": SCORING["t"] | own}) == []
+
+
+def test_a_task_that_scores_itself_may_know_the_right_choice_otherwise():
+    own = {"t": SCORING["t"] | {"process_results": {"!function": "utils.score"}}}
+    assert documents.check(table(choice("Is it?", gold=[])), "e", own) == []
 
 
 def test_each_task_has_findings_of_its_own():

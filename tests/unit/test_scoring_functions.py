@@ -26,6 +26,9 @@ def same(references, predictions, scale=1):
 def several(references, predictions):
     return {"first": 1.0, "sized": float(len(predictions[0]))}
 
+def more(references, predictions):
+    return {"third": 3.0}
+
 def first(references, predictions):
     return 1.0
 
@@ -85,6 +88,26 @@ def test_own_metrics_of_all_shapes(own):
     assert values(scores, "same") == [3, 0] and values(scores, "sized") == [1, 2]
     assert not metrics.aggregation_of("same", scoring).higher_is_better
     assert metrics.score(metrics.aggregation_of("passthrough", scoring), rows(scores, "passthrough")) == 0.5
+
+
+def test_several_values_of_a_function_take_its_aggregation_and_direction(own):
+    entries = [
+        {"metric": own("same"), "aggregation": "mean", "higher_is_better": False},
+        {"metric": own("several"), "aggregation": "median"},
+    ]
+    scoring = settings("generate_until", entries)
+    scores = score(*tables("generate_until", documents_of([("b", "b"), ("xx", "b"), ("xxxxxx", "b")])), scoring)
+    found = metrics.aggregation_of("sized", scoring, {"same", "first", "sized"})
+    assert (found.name, found.higher_is_better, metrics.score(found, rows(scores, "sized"))) == ("median", True, 2)
+
+
+def test_values_of_other_names_from_two_functions_must_be_aggregated_alike(own):
+    entries = [{"metric": own("several"), "aggregation": "median"}, {"metric": own("more"), "aggregation": "mean"}]
+    with pytest.raises(UserError, match="metric third: more gives it, and another function of metric_list gives scores of other names too"):
+        score(*tables("generate_until", [generated(["a"], ["a"])]), settings("generate_until", entries))
+    entries[1]["aggregation"] = "median"
+    scores = score(*tables("generate_until", [generated(["a"], ["a"])]), settings("generate_until", entries))
+    assert set(scores["metric"].to_pylist()) == {"first", "sized", "third"}
 
 
 def test_own_functions_get_the_list_where_filters_leave_one(own):

@@ -196,6 +196,7 @@ def test_the_same_file_may_be_included_twice(folder):
         ("process_docs: utils.f\n", "process_docs: 'utils.f' is not !function module.name"),
         ("process_docs: !function f\n", "a.yaml:8: !function f: write it as module.name"),
         ("encoder_inputs: []\n", "a list of one or two templates"),
+        ("encoder_inputs: [question, context, answer]\n", "or of two and an empty text"),
         ("description: [\n", "not valid YAML"),
         (f"repeats: {5000 * '9'}\n", "not valid YAML: Exceeds the limit"),
         (f"metadata: {5000 * '['}{5000 * ']'}\n", "not valid YAML: maximum recursion"),

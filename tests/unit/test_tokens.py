@@ -166,6 +166,19 @@ def test_white_space_as_context_without_bos_follows_the_prefix_token():
     assert _asked(row) == [([tokenizer.eos_token_id], tokenizer.encode("  The"))]
 
 
+def test_what_a_tokenizer_puts_after_a_text_is_left_out_for_causal_models():
+    """An EOS between prompt and answer says that nothing follows, and would be scored in place of the answer's first token."""
+    without, ending = STYLES["llama"], _tokenizer("both")
+    assert ending.encode("The")[-1] == ending.eos_token_id
+    requests = [
+        _request(question="The quick ", answers=["fox", "brown dog"], target_delimiter=" "),
+        _request("loglikelihood_rolling", questions=[], continuations=[{"question": -1, "text": "The fox </s>"}]),
+        _request("generate_until", "The quick", generation=GENERATION),
+    ]
+    for options in ({}, {"add_bos": True}, {"add_bos": False}):
+        assert _encode(requests, ending, **options) == _encode(requests, without, **options)
+
+
 def test_sequence_to_sequence_pairs_are_those_of_the_harness():
     tokenizer = _tokenizer("both")
     rows = _encode([_request("loglikelihood", context, [text]) for context, text in PAIRS], tokenizer, "seq2seq")
@@ -353,6 +366,19 @@ def test_the_start_of_an_answer_is_left_open():
     assert row["prompts"] == ["<s><user>9?</><assistant>It is"]
 
 
+def test_a_template_that_leaves_system_turns_out_loses_nothing():
+    silent = TEMPLATE.replace("for m in messages", "for m in messages if m['role'] != 'system'")
+    tokenizer = _tokenizer("llama", chat_template=silent)
+    (row,) = _encode([_request(question="9?", answers=["a"])], tokenizer, chat=True, system_prompt=" Be brief.\n")
+    assert row["prompts"] == ["<s><user> Be brief.\n\n\n9?</><assistant>"]
+
+
+def test_a_template_that_loses_the_start_of_an_answer_is_an_error():
+    tokenizer = _tokenizer("llama", chat_template=TEMPLATE.replace("for m in messages", "for m in messages if m['role'] == 'user'"))
+    with pytest.raises(UserError, match=r"m, t, document 3: the chat template refuses .* final message does not appear"):
+        _encode([_request(question="9?", answers=["a"], gen_prefix="It is")], tokenizer, chat=True)
+
+
 def test_a_template_without_system_turns_loses_nothing():
     refusing = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + TEMPLATE
     tokenizer = _tokenizer("llama", chat_template=refusing)
@@ -424,6 +450,17 @@ def test_an_extractive_model_reads_windows_that_cover_the_passage():
         assert [passage[start:end] for start, end in spans] == BERT.convert_ids_to_tokens(inside)
         covered |= set(spans)
     assert len(covered) == 60
+
+
+def test_where_there_may_be_no_answer_the_first_token_stands_for_none():
+    passage = " ".join(WORDS[index % 5] for index in range(60))
+    segments = ["quick fox", passage]
+    request = _request("generate_until", "x", generation=GENERATION)
+    requests = [request | {"segments": segments}, request | {"segments": [*segments, ""]}]
+    with_answer, without = _encode(requests, BERT, "extractive", max_length=20)
+    assert all(offsets[:4] == [-1] * 4 for offsets in with_answer["offsets"])
+    assert without["offsets"] == [[-1, 0, *offsets[2:]] for offsets in with_answer["offsets"]]
+    assert without["contexts"] == with_answer["contexts"]
 
 
 def test_a_question_too_long_for_a_window_is_cut_and_counted():

@@ -330,7 +330,8 @@ def _is_in(values: pa.Array | pa.ChunkedArray, of: pa.Array | pa.ChunkedArray) -
 
 def _assemble(tokens: pa.Table, documents: np.ndarray, kind: pa.ChunkedArray, answers: pa.Table) -> pa.Table:
     """RESPONSES rows from the answers to the exploded requests; of the windows of a passage the most likely answer counts."""
-    kept = _best_windows(documents, np.asarray(pc.equal(kind, "extract")), answers["loglikelihood"].to_numpy())
+    empty = np.asarray(pc.equal(answers["text"], "").fill_null(False))
+    kept = _best_windows(documents, np.asarray(pc.equal(kind, "extract")), empty, answers["loglikelihood"].to_numpy())
     documents, answers = documents[kept], answers.take(pa.array(kept))
     scored = np.asarray(pc.equal(kind, "loglikelihood"))[kept]
 
@@ -348,10 +349,13 @@ def _assemble(tokens: pa.Table, documents: np.ndarray, kind: pa.ChunkedArray, an
     return pa.table(columns).select(RESPONSES.names).cast(RESPONSES)
 
 
-def _best_windows(documents: np.ndarray, extract: np.ndarray, loglikelihoods: np.ndarray) -> np.ndarray:
-    """Rows to keep: all that are not windows, and of the windows of each document the most likely, the first of equals."""
+def _best_windows(documents: np.ndarray, extract: np.ndarray, empty: np.ndarray, loglikelihoods: np.ndarray) -> np.ndarray:
+    """Rows to keep: all that are not windows, and of the windows of each document the most likely, the first of equals.
+
+    A window without the answer surely says that there is none, so an empty answer counts where no window holds another one.
+    """
     windows = np.flatnonzero(extract)
-    ranked = windows[np.lexsort((windows, -loglikelihoods[windows], documents[windows]))]
+    ranked = windows[np.lexsort((windows, -loglikelihoods[windows], empty[windows], documents[windows]))]
     best = ranked[np.unique(documents[ranked], return_index=True)[1]]
     return np.sort(np.concatenate([np.flatnonzero(~extract), best]))
 

@@ -126,12 +126,13 @@ def _read(files: Mapping[str, Path], tasks: Mapping[str, Settings], seed: int, s
     found: dict[str, dict[Key, dict[str, Series]]] = {task: {} for task in tasks}
     columns = ["task", "doc_id", "filter", "metric", "value", "statistics", "item", "cluster"]
     for model, path in files.items():
-        for (task, name, metric), rows in _split(parquet.read(path, SCORES, columns), ["task", "filter", "metric"]):
+        parts = list(_split(parquet.read(path, SCORES, columns), ["task", "filter", "metric"]))
+        for (task, name, metric), rows in parts:
             if task not in tasks and not strict:
                 continue
             if task not in tasks:
                 raise UserError(f"{path}: scores of {task}, which is not in the configuration; delete the file and run again")
-            aggregation = metrics.aggregation_of(metric, tasks[task])
+            aggregation = metrics.aggregation_of(metric, tasks[task], {other for (of, _, other), _ in parts if of == task})
             if not strict and aggregation.kind != "mean" and rows[OF_KIND[aggregation.kind]].null_count == rows.num_rows:
                 continue
             series = from_scores(rows, aggregation, bootstrap.seed_of(seed, task))

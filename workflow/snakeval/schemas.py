@@ -84,11 +84,17 @@ REQUESTS = _schema(
     ("choices", STR_LIST, "answers to choose from, in the order of the first continuations; empty: not a choice"),
     ("gold", INT_LIST, "indices of the right choices; empty where references say it"),
     ("references", STR_LIST, "right answers as text"),
-    ("segments", STR_LIST, "what an encoder reads: one text or a pair; for extractive answers question, passage; empty: none"),
+    (
+        "segments",
+        STR_LIST,
+        "what an encoder reads: one text or a pair; to extract answers question, passage, and '' where there may be none",
+    ),
     ("generation", GENERATION, "settings of generate_until; null for other kinds"),
     ("cluster", pa.string(), "documents that share a passage or subject are not independent; null: independent"),
     ("document", pa.string(), "the document as JSON, for process_results and for the eye"),
 )
+
+NO_ANSWER = (-1, 0)  # offsets of the token that an extractive model points at where the passage holds no answer
 
 TOKENS = _schema(
     ("model", pa.string(), "name in the configuration"),
@@ -103,7 +109,11 @@ TOKENS = _schema(
         "token ids to score after contexts[context]; a rolling text is cut into windows, one continuation each",
     ),
     ("token_types", pa.list_(INT_LIST), "segment ids per context for encoders; null otherwise"),
-    ("offsets", pa.list_(INT_LIST), "extractive: start and end character in the passage per token, -1 outside; null otherwise"),
+    (
+        "offsets",
+        pa.list_(INT_LIST),
+        "extractive: start and end character in the passage per token, -1 outside, or NO_ANSWER; else null",
+    ),
     ("passage", pa.string(), "extractive: the text an answer is cut from; null otherwise"),
     ("generation", GENERATION, "as in requests, max_new_tokens cut to what fits; null for other kinds"),
     ("dropped_shots", pa.int32(), "few-shot examples left out to fit"),

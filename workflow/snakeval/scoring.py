@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from snakeval import filters, metrics, own_functions
 from snakeval.errors import UserError
-from snakeval.metrics.aggregation import Item, columns
+from snakeval.metrics.aggregation import Aggregation, Item, columns
 from snakeval.metrics.choice import Choices
 from snakeval.metrics.extension import is_own
 from snakeval.metrics.likelihood import Targets, Texts
@@ -42,6 +42,7 @@ class Scored:
     predictions: pa.Array
     extracted: pa.Array
     value: Callable[[Item], float] | None = None  # see Metric.value
+    source: str | None = None  # the function of metric_list that gave it
 
 
 def score(
@@ -82,14 +83,16 @@ def _score(requests: pa.Table, responses: pa.Table, settings: Settings, runner: 
     if not requests.num_rows:
         return SCORES.empty_table()
     if settings["output_type"] == "generate_until":
-        scored = _generated(requests, responses, settings, runner)
+        scored = list(_generated(requests, responses, settings, runner))
     else:
-        scored = _likelihoods(requests, responses, settings)
+        scored = list(_likelihoods(requests, responses, settings))
+    names = {one.metric for one in scored}
     tables: dict[tuple[str, str], pa.Table] = {}
     for one in scored:
         if (one.filter, one.metric) in tables:
             raise UserError(f"metric {one.metric}: two items of metric_list give scores of this name (filter {one.filter}); rename one")
-        tables[one.filter, one.metric] = _rows(one, requests, responses["model"], settings)
+        aggregation = _aggregation(one, settings, names)
+        tables[one.filter, one.metric] = _rows(one, requests, responses["model"], aggregation)
     return pa.concat_tables(tables.values()) if tables else SCORES.empty_table()
 
 
@@ -274,7 +277,7 @@ def _generated(requests: pa.Table, responses: pa.Table, settings: Settings, runn
                 for name, items in own_functions.items_by_metric(
                     given, *own_functions.metric_function(entry, references), requests["doc_id"], runner
                 ):
-                    yield Scored(pipeline["name"], name, items, predictions, extracted)
+                    yield Scored(pipeline["name"], name, items, predictions, extracted, source=metrics.name_of(entry))
             else:
                 options = metrics.checked_options(metric, entry)
                 answered = _items_of(metric, answers.values, references, documents, options, requests["doc_id"], runner)
@@ -312,9 +315,20 @@ def _items_of(
 # rows
 
 
-def _rows(scored: Scored, requests: pa.Table, models: pa.ChunkedArray, settings: Settings) -> pa.Table:
+def _aggregation(scored: Scored, settings: Settings, names: set[str]) -> Aggregation:
+    """Raises UserError where it would be that of another function than the one that gave the scores; the table of scores does not tell."""
+    found = metrics.aggregation_of(scored.metric, settings, names)
+    own = metrics.aggregation_of(scored.source, settings, names) if scored.source else found
+    if (own.name, own.higher_is_better) != (found.name, found.higher_is_better):
+        raise UserError(
+            f"metric {scored.metric}: {scored.source} gives it, and another function of metric_list gives scores of other names too; "
+            "give both items the same aggregation and higher_is_better, or make two tasks"
+        )
+    return found
+
+
+def _rows(scored: Scored, requests: pa.Table, models: pa.ChunkedArray, aggregation: Aggregation) -> pa.Table:
     """The rows of one metric after one pipeline."""
-    aggregation = metrics.aggregation_of(scored.metric, settings)
     counts = (
         np.array([len(items) for items in scored.items]) if not isinstance(scored.items, np.ndarray) else np.ones(len(scored.items), int)
     )

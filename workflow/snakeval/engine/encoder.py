@@ -12,6 +12,7 @@ from snakeval.engine.batched import Batched
 from snakeval.engine.padded import pad
 from snakeval.engine.protocol import Counters
 from snakeval.errors import UserError
+from snakeval.schemas import NO_ANSWER
 
 LONGEST_SPAN = 30  # tokens of an extracted answer, as in the run_qa example of transformers
 
@@ -65,7 +66,10 @@ class Classifier(_Encoder):
 
 
 class Extractive(_Encoder):
-    """The best span of a window (Devlin et al. 2019, arXiv:1810.04805, section 4.2): start and end are scored by themselves."""
+    """The best span of a window: start and end are scored by themselves (Devlin et al. 2019, arXiv:1810.04805, section 4.2).
+
+    Where one of its tokens stands for no answer, and is likelier as start and end than any span is, the answer is empty (section 4.3).
+    """
 
     kinds = (rows_of.EXTRACT,)
 
@@ -77,10 +81,14 @@ class Extractive(_Encoder):
         if not inside.any():
             return Answer(ask.key, 0, -float("inf"), text="", finish_reason="eos")
         length = len(ask.context)
-        start, end = (logits[name][:length].log_softmax(-1).masked_fill(~inside, -torch.inf) for name in ("start_logits", "end_logits"))
+        start, end = (logits[name][:length].log_softmax(-1) for name in ("start_logits", "end_logits"))
+        nothing = (start + end)[torch.from_numpy((offsets == NO_ANSWER).all(1))]
+        start, end = (scores.masked_fill(~inside, -torch.inf) for scores in (start, end))
         ends = torch.nn.functional.pad(end, (0, LONGEST_SPAN - 1), value=-torch.inf).unfold(0, LONGEST_SPAN, 1)  # [length, tokens more]
         spans = start[:, None] + ends
         first, more = divmod(int(spans.argmax()), LONGEST_SPAN)
+        if (nothing > spans[first, more]).any():
+            return Answer(ask.key, 0, nothing.max().item(), text="", finish_reason="eos")
         text = ask.passage[offsets[first, 0] : offsets[first + more, 1]]
         return Answer(ask.key, more + 1, spans[first, more].item(), text=text, finish_reason="eos")
 

@@ -17,7 +17,8 @@ What it may rely on:
   text depends on the ask's key, seed and sample index, not on its neighbours.
 - An extract ask is one window of a passage. Its log-likelihood is that of the best span of the window,
   log p(start) + log p(end) over all tokens of the window, so that of several windows of one passage the answer is the text with the
-  greatest log-likelihood. A window without a token of the passage answers "" with minus infinity.
+  greatest log-likelihood, or "" where all windows answer so. A window without a token of the passage answers "" with minus infinity;
+  one whose offsets name a token that stands for no answer, "" where that token is likelier than any span.
 - `description` names the path that answers the latest plan, with the reason when it is not the fastest one.
 - Asks are whole: keys are unique, contexts are not empty, context and continuation fit `max_length` (ValueError otherwise).
 """

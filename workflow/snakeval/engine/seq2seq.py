@@ -100,9 +100,9 @@ class Seq2Seq(Batched):
         return BaseModelOutput(last_hidden_state=hidden[place]), mask[place]
 
     def _first_token(self) -> int:
-        """What the decoder reads first."""
-        for source in (self.model.generation_config, self.model.config):
-            for name in ("decoder_start_token_id", "bos_token_id"):
+        """What the decoder reads first. BOS is a guess: only where neither of the two says what it was trained with."""
+        for name in ("decoder_start_token_id", "bos_token_id"):
+            for source in (self.model.generation_config, self.model.config):
                 token = getattr(source, name, None)
                 if token is not None:
                     return int(token)

@@ -6,7 +6,7 @@ name here; each is defined once, in the module of its kind, which states its for
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -125,16 +125,17 @@ def metric_of(entry: Mapping[str, Any], settings: Mapping[str, Any]) -> Metric |
     return METRICS.get((kind, name))
 
 
-def aggregation_of(name: str, settings: Mapping[str, Any]) -> Aggregation:
-    """How the rows of metric `name` become a task's score; `settings` are the task's scoring settings.
+def aggregation_of(name: str, settings: Mapping[str, Any], names: Collection[str] = ()) -> Aggregation:
+    """How the rows of metric `name` become a task's score; `settings` are the task's scoring settings, `names` all metrics of its rows.
 
     The item of `metric_list` decides, then the metric's own default. A name that is not in the list comes from a function that gives
-    several values: such values take the aggregation of that function's item, and those of `process_results` their mean.
+    several values: such values take the aggregation of that function's item, and those of `process_results` their mean. That function
+    is the first one without rows of its own name.
 
     Raises UserError for an aggregation that is not known.
     """
     entries = settings.get("metric_list") or []
-    entry = next((entry for entry in entries if name_of(entry) == name), None) or _source(entries, settings)
+    entry = next((entry for entry in entries if name_of(entry) == name), None) or _source(entries, settings, names)
     if entry is None:
         return aggregation.mean()
     metric = metric_of(entry, settings)
@@ -154,11 +155,12 @@ def aggregation_of(name: str, settings: Mapping[str, Any]) -> Aggregation:
     return replace(found, higher_is_better=higher, proportion=binary)
 
 
-def _source(entries: list[Mapping[str, Any]], settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The first item of `metric_list` whose function may give several values."""
+def _source(entries: list[Mapping[str, Any]], settings: Mapping[str, Any], names: Collection[str]) -> Mapping[str, Any] | None:
+    """The first item of `metric_list` whose function may give several values, of those whose own name is not among `names` if there are."""
     if settings.get("process_results"):
         return None
-    return next((entry for entry in entries if metric_of(entry, settings) is None), None)
+    functions = [entry for entry in entries if metric_of(entry, settings) is None]
+    return min(functions, key=lambda entry: name_of(entry) in names, default=None)
 
 
 def _built(name: str, options: dict[str, Any], metric: str) -> Aggregation:

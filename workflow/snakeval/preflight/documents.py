@@ -24,7 +24,7 @@ def check(requests: pa.Table, entry: str, scoring: Mapping[str, Mapping[str, Any
             _blank(requests),
             "a continuation is empty or white space, so its log-likelihood says nothing; mend doc_to_choice",
         ),
-        ("no_right_choice", _without_right_choice(requests), "the right answer is not among the choices; mend doc_to_target"),
+        ("no_right_choice", _without_right_choice(requests, scoring), "the right answer is not among the choices; mend doc_to_target"),
         (
             "stop_in_reference",
             _stopped(requests, scoring),
@@ -72,15 +72,20 @@ def _blank(requests: pa.Table) -> np.ndarray:
     return _any(continuations, blank)
 
 
-def _without_right_choice(requests: pa.Table) -> np.ndarray:
+def _without_right_choice(requests: pa.Table, scoring: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
+    """Documents with a right answer that is no choice; where our metrics score, also those whose right answer is -1 or nothing.
+
+    So data sets hide the answers of their test split, where every model then scores 0.
+    """
     gold = requests["gold"].combine_chunks()
-    return _any(gold, pc.equal(gold.flatten(), NO_GOLD))
+    hidden = _any(gold, pc.less(gold.flatten(), 0)) | (pc.list_value_length(gold).to_numpy() == 0)
+    ours = np.asarray(pc.equal(requests["kind"], "multiple_choice")) & ~_in(requests["task"], _own(scoring))
+    return _any(gold, pc.equal(gold.flatten(), NO_GOLD)) | (hidden & ours)
 
 
 def _stopped(requests: pa.Table, scoring: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
     """Generated answers of which no reference is free of stop strings; not where a task's own code scores, for whom references are more."""
-    own = [name for name, how in scoring.items() if how.get("process_results") or how.get("unsafe_code")]
-    found = pc.and_(pc.equal(requests["kind"], "generate_until"), pc.invert(pc.is_in(requests["task"], pa.array(own, pa.string()))))
+    found = np.asarray(pc.equal(requests["kind"], "generate_until")) & ~_in(requests["task"], _own(scoring))
     until = pc.struct_field(requests["generation"].combine_chunks(), "until")
     references = requests["references"].combine_chunks()
     encoded = pc.binary_join(pc.fill_null(until, pa.scalar([], until.type)), _JOINT).dictionary_encode()
@@ -90,7 +95,16 @@ def _stopped(requests: pa.Table, scoring: Mapping[str, Mapping[str, Any]]) -> np
             holds = pc.match_substring(pc.utf8_trim_whitespace(references.flatten()), stop)
             free = _any(references, pc.invert(holds)) | (pc.list_value_length(references).to_numpy() == 0)
             stopped |= ~free & (codes == code)
-    return stopped & found.to_numpy(zero_copy_only=False)
+    return stopped & found
+
+
+def _own(scoring: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Tasks that score by code of their own."""
+    return [name for name, how in scoring.items() if how.get("process_results") or how.get("unsafe_code")]
+
+
+def _in(tasks: pa.ChunkedArray, names: list[str]) -> np.ndarray:
+    return np.asarray(pc.is_in(tasks, value_set=pa.array(names, pa.string())))
 
 
 def _any(lists: pa.ListArray, holds: pa.Array) -> np.ndarray:

@@ -3,7 +3,7 @@
 The language is that of lm-evaluation-harness 0.4.13 (`lm_eval/config/task.py`). Keys of our own, all optional:
 
 - `cluster`: column or template; documents with equal values are not independent (a shared passage or subject);
-- `encoder_inputs`: one or two templates, the segments an encoder reads;
+- `encoder_inputs`: one or two templates, the segments an encoder reads; with an empty third one an extractive model may answer nothing;
 - `fewshot_config.sampler: hash`: examples chosen by a hash of task, document and seed, whatever else is evaluated;
 - `primary_metric`: the metric that leads the leaderboard; `chance`: the expected score of guessing.
 """
@@ -115,7 +115,10 @@ KEYS: dict[str, _Check] = {
     "gen_prefix": _TEXT,
     "metadata": _ANY,
     "cluster": _TEXT,
-    "encoder_inputs": (lambda value: isinstance(value, list) and 0 < len(value) < 3, "a list of one or two templates"),
+    "encoder_inputs": (
+        lambda value: isinstance(value, list) and (0 < len(value) < 3 or (len(value) == 3 and value[2] == "")),
+        "a list of one or two templates, or of two and an empty text",
+    ),
     "primary_metric": _TEXT,
     "chance": (lambda value: isinstance(value, int | float) and not isinstance(value, bool), "a number"),
 }

@@ -20,8 +20,8 @@ def require_template(tokenizer: Any, where: str) -> None:
 def render(tokenizer: Any, turns: Turns, where: str) -> str:
     """The conversation up to where the model's answer begins; a last turn of the assistant is left open for the model to go on.
 
-    Where the template refuses a system turn (Gemma's does), its text goes before the first user turn, as no prompt may lose a part
-    unseen. Raises UserError when the template refuses the conversation.
+    Where the template refuses a system turn (Gemma's does) or leaves it out, its text goes before the first user turn, as no prompt may
+    lose a part unseen. Raises UserError when the template refuses the conversation, or loses the turn that is to be gone on with.
     """
     from jinja2 import TemplateError
 
@@ -32,11 +32,14 @@ def render(tokenizer: Any, turns: Turns, where: str) -> str:
     for attempt in attempts:
         answered = attempt[-1]["role"] == "assistant"
         try:
-            return tokenizer.apply_chat_template(
+            text = tokenizer.apply_chat_template(
                 attempt, tokenize=False, add_generation_prompt=not answered, continue_final_message=answered
             )
-        except TemplateError as error:
+        except (TemplateError, ValueError) as error:  # ValueError: the open turn is not in the text
             refusal = refusal or error
+            continue
+        if attempt is attempts[-1] or attempt[0]["content"].strip() in text:
+            return text
     raise UserError(
         f"{where}: the chat template refuses the conversation: {refusal}; set `chat: false` or another few-shot form"
     ) from refusal

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from snakeval.errors import UserError
+from snakeval.schemas import NO_ANSWER
 from snakeval.tokens.encoding import Encoder
 from snakeval.tokens.rows import Row
 
@@ -37,15 +38,17 @@ def classify(requests: list[Request], encoder: Encoder, model: str) -> list[Row]
 def extract(requests: list[Request], encoder: Encoder, model: str) -> list[Row]:
     """Rows with the windows of each passage, and for each token its characters in the passage.
 
-    A question longer than half a window loses its end.
+    A question longer than half a window loses its end. Where there may be no answer, the CLS token stands for none.
     """
     if not encoder.tokenizer.is_fast:
         raise UserError(
             f"{model}: extractive answers need a fast tokenizer, which tells where tokens lie; add a tokenizer.json to the model"
         )
     for request in requests:
-        if len(request["segments"]) != 2:
+        if len(request["segments"]) not in (2, 3):
             raise UserError(f"{_where(model, request)}: an extractive model reads a question and a passage; set encoder_inputs in the task")
+        if len(request["segments"]) == 3 and encoder.tokenizer.cls_token_id is None:
+            raise UserError(f"{_where(model, request)}: the tokenizer has no CLS token to stand for no answer; name it in its files")
     call = _caller(encoder)
     room = encoder.max_length - len(call([""], [""])["input_ids"][0])
     asked = call([request["segments"][0] for request in requests], add_special_tokens=False)["input_ids"]
@@ -72,7 +75,10 @@ def extract(requests: list[Request], encoder: Encoder, model: str) -> list[Row]:
         row, ids = rows[document], encoded["input_ids"][window]
         row.prompts.append(encoder.tokenizer.decode(ids))
         row.contexts.append(np.array(ids, np.int32))
-        row.offsets = [*(row.offsets or []), _passage_offsets(encoded, window)]
+        offsets = _passage_offsets(encoded, window)
+        if len(requests[document]["segments"]) == 3:
+            offsets[ids.index(encoder.tokenizer.cls_token_id)] = NO_ANSWER
+        row.offsets = [*(row.offsets or []), offsets.ravel()]
         if "token_type_ids" in encoded:
             row.token_types = [*(row.token_types or []), np.array(encoded["token_type_ids"][window], np.int32)]
     return rows
@@ -96,9 +102,9 @@ def _texts(texts: Sequence[tuple[str, ...]], encoder: Encoder) -> list[Row]:
 
 
 def _passage_offsets(encoded: Any, window: int) -> np.ndarray:
-    """Start and end character per token, flat; -1 for tokens outside the passage."""
+    """Start and end character per token; -1 for tokens outside the passage."""
     inside = np.array([segment == 1 for segment in encoded.sequence_ids(window)])
-    return np.where(inside[:, None], np.array(encoded["offset_mapping"][window]), -1).astype(np.int32).ravel()
+    return np.where(inside[:, None], np.array(encoded["offset_mapping"][window]), -1).astype(np.int32)
 
 
 def _labels(request: Request, labels: Mapping[int, str], where: str) -> list[int]:

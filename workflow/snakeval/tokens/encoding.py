@@ -44,12 +44,17 @@ class Encoder:
         return self.prefix
 
     def encode(self, texts: Iterable[str]) -> dict[str, np.ndarray]:
-        """Token ids (int32) of distinct texts, with the special tokens the model expects; never a second BOS."""
+        """Token ids (int32) of distinct texts, with the special tokens the model expects; never a second BOS.
+
+        What a tokenizer puts after a text, as EOS, is left out for causal models: it would tell them that nothing follows.
+        """
         distinct = list(dict.fromkeys(texts))
         begun = [text for text in distinct if self._begins_with_prefix(text)]
         others = [text for text in distinct if not self._begins_with_prefix(text)]
         add_bos = self.add_bos if self.family == "causal" else None
         found = self._call(others, add_special_tokens=add_bos is not False)
+        if self._after and add_bos is not False:
+            found = {text: ids[: len(ids) - self._after] for text, ids in found.items()}
         if add_bos:
             found = {text: self._with_bos(ids) for text, ids in found.items()}
         return found | self.encode_plain(begun)
@@ -61,14 +66,20 @@ class Encoder:
     @cached_property
     def added(self) -> tuple[str, str]:
         """What `encode` puts before and after a text, as text."""
-        whole, plain = self.encode(["x"])["x"].tolist(), self.encode_plain(["x"])["x"].tolist()
-        start = next((at for at in range(len(whole) - len(plain) + 1) if whole[at : at + len(plain)] == plain), 0)
-        return self.tokenizer.decode(whole[:start]), self.tokenizer.decode(whole[start + len(plain) :])
+        before, after = _around(self.encode(["x"])["x"], self.encode_plain(["x"])["x"])
+        return self.tokenizer.decode(before), self.tokenizer.decode(after)
 
     def shown(self, text: str) -> str:
         """A text as the model reads it after `encode`, special tokens included."""
         before, after = ("", "") if self._begins_with_prefix(text) else self.added
         return before + text + after
+
+    @cached_property
+    def _after(self) -> int:
+        """How many tokens that the tokenizer puts after a text are left out."""
+        if self.family != "causal":
+            return 0
+        return len(_around(self._call(["x"], add_special_tokens=True)["x"], self.encode_plain(["x"])["x"])[1])
 
     def _begins_with_prefix(self, text: str) -> bool:
         return bool(self.prefix_text) and text.startswith(self.prefix_text)
@@ -93,6 +104,13 @@ class Encoder:
             )["input_ids"]
             found |= {text: np.array(ids, np.int32) for text, ids in zip(some, encoded, strict=True)}
         return found
+
+
+def _around(whole: np.ndarray, plain: np.ndarray) -> tuple[list[int], list[int]]:
+    """The token ids before and after those of `plain` in `whole`."""
+    ids, inner = whole.tolist(), plain.tolist()
+    start = next((at for at in range(len(ids) - len(inner) + 1) if ids[at : at + len(inner)] == inner), 0)
+    return ids[:start], ids[start + len(inner) :]
 
 
 def _bounded(texts: list[str]) -> Iterable[list[str]]:

@@ -1,8 +1,9 @@
 """Token ids for models that continue a text, causal or sequence-to-sequence, as lm-evaluation-harness 0.4.13 makes them.
 
 The rules are those of `lm_eval/api/model.py` (`_encode_pair`, `loglikelihood`) and `lm_eval/models/huggingface.py` (`tok_encode`,
-`loglikelihood_rolling`, `_loglikelihood_tokens`, `generate_until`), with two differences. A rolling text never has BOS twice, where the
-harness predicts the tokenizer's BOS after its own. And where a continuation melts into the last token of its context, so that no token is
+`loglikelihood_rolling`, `_loglikelihood_tokens`, `generate_until`), with three differences. A rolling text never has BOS twice, where the
+harness predicts the tokenizer's BOS after its own. An EOS that a tokenizer puts after every text is left out of causal models' texts, where
+the harness has the model read it before its answer. And where a continuation melts into the last token of its context, so that no token is
 left to score and the harness stops, the cut moves left to where the two token sequences part.
 """
 
