@@ -59,7 +59,7 @@ class Fields:
         if isinstance(text, str) and len(text) > 1 and text[0] == "[" and text[-1] == "]":
             try:
                 return ast.literal_eval(text)
-            except (SyntaxError, ValueError):
+            except (SyntaxError, ValueError, MemoryError, RecursionError):
                 return text
         return text
 
@@ -113,7 +113,10 @@ class Fields:
         raise FieldError(key, f"{_short(field)} is not a column, a template or a function")
 
     def _number(self, text: str) -> str | int:
-        return int(text) if self.choosing and text.isdecimal() else text
+        try:
+            return int(text) if self.choosing and text.isdecimal() else text
+        except ValueError:  # more digits than Python reads, and no index
+            return text
 
     def _reject_lone_name(self, field: str, document: Document, key: str) -> None:
         """A lone name that is no column is a mistake, not a constant prompt."""
