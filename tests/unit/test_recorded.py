@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import math
 from datetime import date
 from decimal import Decimal
 
@@ -190,6 +191,7 @@ def test_log_likelihoods_of_choices(tmp_path):
         ([{"ll": [-1.0, -2.0], "g": [True]}], {"loglikelihoods": "ll", "greedy": "g"}, "2 log-likelihoods, but 1 values of g"),
         ([{"text": "a"}], {"answer": "text"}, "the task scores log-likelihoods; name their column"),
         ([{"ll": [True, -1.0]}], {"loglikelihoods": "ll"}, "True is no log-likelihood"),
+        ([{"ll": [-1.0, math.nan]}], {"loglikelihoods": "ll"}, "nan is no log-likelihood; correct it, or leave the record out"),
         ([{"ll": [-(10**400), -1.0]}], {"loglikelihoods": "ll"}, "-1000.* is no log-likelihood"),
         ([{"ll": [-1.0, -2.0], "g": ["yes", "no"]}], {"loglikelihoods": "ll", "greedy": "g"}, "'yes' does not tell whether greedy"),
         ([{"resps": 5}], {"format": "lm_eval"}, "1 log-likelihoods for 2"),

@@ -342,7 +342,7 @@ def _allow(config: Config, task: tasks.Task, what: str) -> None:
 def _write_if_changed(path: Path, settings: Mapping[str, Any]) -> None:
     text = json.dumps(settings, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
     try:
-        if path.exists() and path.read_text(encoding="utf-8") == text:
+        if path.exists() and path.read_bytes() == text.encode():  # bytes: what a bad disk left there may be no text
             return
         job.write_settings(path, text)
     except OSError as error:

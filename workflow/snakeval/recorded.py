@@ -6,6 +6,7 @@ answer, records without a document are left out, and both are counted.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -228,11 +229,12 @@ def _text(value: Any, where: str) -> str:
 
 def _number(value: Any, where: str) -> float:
     try:
-        if isinstance(value, bool):
-            raise TypeError
-        return float(value)
+        number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
-        raise UserError(f"{where}: {_short(value)} is no log-likelihood") from None
+        number = math.nan
+    if math.isnan(number):
+        raise UserError(f"{where}: {_short(value)} is no log-likelihood; correct it, or leave the record out")
+    return number
 
 
 def _flag(value: Any, where: str) -> bool | None:
