@@ -191,6 +191,7 @@ def test_log_likelihoods_of_choices(tmp_path):
         ([{"ll": [-1.0, -2.0], "g": [True]}], {"loglikelihoods": "ll", "greedy": "g"}, "2 log-likelihoods, but 1 values of g"),
         ([{"text": "a"}], {"answer": "text"}, "the task scores log-likelihoods; name their column"),
         ([{"ll": [True, -1.0]}], {"loglikelihoods": "ll"}, "True is no log-likelihood"),
+        ([{"ll": [math.inf, -1.0]}], {"loglikelihoods": "ll"}, "inf is no log-likelihood"),
         ([{"ll": [-1.0, math.nan]}], {"loglikelihoods": "ll"}, "nan is no log-likelihood; correct it, or leave the record out"),
         ([{"ll": [-(10**400), -1.0]}], {"loglikelihoods": "ll"}, "-1000.* is no log-likelihood"),
         ([{"ll": [-1.0, -2.0], "g": ["yes", "no"]}], {"loglikelihoods": "ll", "greedy": "g"}, "'yes' does not tell whether greedy"),

@@ -62,7 +62,7 @@ def path(index: str | Path, entry: str) -> Path:
     if row is None:
         raise UserError(f"{index}: lists no {entry}; delete it and run again, only what is not right is made anew")
     found = Path(os.path.normpath(index.parent / row["file"]))
-    if (parquet.fingerprint(found) or "") != row["fingerprint"] or parquet.digest(found) != row["digest"]:
+    if not found.exists() or (parquet.fingerprint(found) or "") != row["fingerprint"] or parquet.digest(found) != row["digest"]:
         state = "damaged or replaced" if found.exists() else "missing"
         raise UserError(f"{found}: {state}; delete {index} and run again, only what is not right is made anew")
     return found

@@ -232,7 +232,7 @@ def _number(value: Any, where: str) -> float:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if math.isnan(number):
+    if not number < math.inf:
         raise UserError(f"{where}: {_short(value)} is no log-likelihood; correct it, or leave the record out")
     return number
 
