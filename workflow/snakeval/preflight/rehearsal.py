@@ -32,9 +32,8 @@ def check(
             scoring.score(some, made_up(some), how, allow_functions=allow_functions, runner=runner)
         except Exception as error:  # an option of a wrong kind may fail in any way
             n = of_task.num_rows
-            why = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}; check options of metrics and filters"
-                str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}; check the options of metrics and filters"
-            )
+            failed = f"{type(error).__name__}: {error}; check options of metrics and filters"
+            why = str(error) if isinstance(error, UserError) else failed
             findings.append(Finding(None, entry, task, "scoring", "error", n, n, None, f"answers could not be scored: {why}"))
     return findings
 
