@@ -8,13 +8,13 @@ from snakeval import entry_files, job, parquet, requests, schemas, sources
 from snakeval.sandbox import code_eval, execution
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-results = Path(snakemake.params.results)
+folder = Path(snakemake.params.results)
 
 
 def documents(task, split):
     """The documents of a split of a task."""
-    with entry_files.mending(results / "index" / "datasets" / f"{task['dataset']}.parquet"):
-        return parquet.read(results / "datasets" / task["dataset"] / task["subset"] / f"{sources.split_id(split)}.parquet")
+    with entry_files.mending(folder / "index" / "datasets" / f"{task['dataset']}.parquet"):
+        return parquet.read(folder / "datasets" / task["dataset"] / task["subset"] / f"{sources.split_id(split)}.parquet")
 
 
 leaves = (
