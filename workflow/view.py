@@ -70,7 +70,12 @@ def show(results: Path) -> None:
         return
     st.title("Results")
     st.text(str(results.resolve()))
-    tables = {name: datasets.dataset([str(path) for path in paths], format="parquet") for name, paths in files(results).items()}
+    try:
+        tables = {name: datasets.dataset([str(path) for path in paths], format="parquet") for name, paths in files(results).items()}
+    except (OSError, ValueError) as error:  # Arrow's are of both kinds
+        st.error("A file of the results cannot be read; this names each damaged one and tells how to mend it: snakemake --cores 1 verify")
+        st.code(str(error), language=None)
+        return
     if not tables:
         st.error("No results in this folder. Run the workflow first (make demo), or name another folder: make view RESULTS=FOLDER")
         return

@@ -55,6 +55,12 @@ def test_every_mistake_is_told_in_a_line_of_its_own():
         (GOOD | {"history": ["a\0b"]}, "history.0: is empty or holds the character NUL"),
         (GOOD | {"metric_files": ["\0"]}, "metric_files.0: is empty or holds the character NUL"),
         (GOOD | {"baseline": ""}, "baseline: is empty"),
+        (GOOD | {"results": "a{b}"}, "results: braces are wildcards to Snakemake; choose a path without them"),
+        (GOOD | {"results": "a" * 300}, "results: is longer than a path or a part of it may be"),
+        (GOOD | {"task_paths": ["a/" * 3000]}, "task_paths.0: is longer than a path or a part of it may be"),
+        (GOOD | {"models": {"a" * 201: {"source": "demo:small"}}}, "use at most 200 letters"),
+        (GOOD | {"seed": 2**63}, "seed: input should be less than 9"),
+        (GOOD | {"seed": -(2**63) - 1}, "seed: input should be greater than or equal to -9"),
         (
             GOOD | {"tasks": [{"name": "x", "overrides": {"metadata": {"version": datetime.date(2024, 1, 31)}}}]},
             "tasks.0.overrides: 2024-01-31 is to YAML a date; put it into quotes",
@@ -90,7 +96,7 @@ def test_a_task_may_stand_twice_under_two_ids():
         (b"models: \0\n", "config.yaml: not YAML ("),
         (b"version: 2024-13-45\n", "config.yaml: not YAML (month must be in 1..12)"),
         (b"seed: " + 5000 * b"9", "config.yaml: not YAML (Exceeds the limit"),
-        (b"models: " + 5000 * b"[" + 5000 * b"]", "config.yaml: not YAML ("),
+        (b"models: " + 5000 * b"[" + 5000 * b"]", "config.yaml, line 1: nested more than 100 deep"),
     ],
 )
 def test_yaml_mistakes_name_file_and_line(tmp_path, text, expected):
@@ -100,6 +106,24 @@ def test_yaml_mistakes_name_file_and_line(tmp_path, text, expected):
         config.read_yaml(path)
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_nesting_without_end_is_told(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("a:\n  " + "[" * 100_000)
+    with pytest.raises(UserError, match=r"c\.yaml, line 2: nested more than 100 deep"):
+        config.read_yaml(file)
+
+
+@pytest.mark.parametrize("written", ["results/run", "./results//run/", "results/old/../run"])
+def test_a_folder_has_one_name(written):
+    assert config.check(GOOD | {"results": written}, "c").results == "results/run"
+
+
+def test_the_home_may_be_written_short(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    checked = config.check(GOOD | {"results": "~/run", "publish": "s3://bucket/run"}, "c")
+    assert (checked.results, checked.publish) == ("/home/me/run", "s3://bucket/run")
 
 
 def test_a_folder_is_no_yaml_file(tmp_path):

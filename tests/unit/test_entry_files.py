@@ -63,6 +63,15 @@ def test_a_folder_can_be_moved(job, tmp_path):
     assert entry_files.read(tmp_path / "moved/index/stage/model.parquet", "a", SCHEMA).num_rows == 1
 
 
+def test_a_file_without_a_fingerprint_that_is_gone_is_told_with_its_index(tmp_path):
+    file, index = tmp_path / "requests/a.parquet", tmp_path / "index/requests.parquet"
+    parquet.write(pa.table({"name": ["a"]}), file, SCHEMA)
+    entry_files.write_list(index, {"a": file})
+    file.unlink()
+    with pytest.raises(UserError, match=f"^{file}: missing; delete {index} and run again, only what is not right is made anew$"):
+        entry_files.read(index, "a", SCHEMA)
+
+
 def test_an_entry_that_is_not_listed_is_told(job, tmp_path):
     job(a="1")
     index = tmp_path / "index/stage/model.parquet"

@@ -130,3 +130,22 @@ def test_what_is_missing_needs_no_removing(results):
     (results / "report/index.html").unlink()
     with pytest.raises(UserError, match=r"made anew: snakemake --cores 1 all \S+report/index.html$"):
         integrity.check(results)
+
+
+@pytest.mark.parametrize(
+    ("configured", "again"),
+    [
+        ({"m", "d"}, ["index/asked/m/1-of-2.parquet", "index/check.parquet", "index/datasets/d.parquet", "index/scores/m.parquet"]),
+        ({"d"}, ["index/check.parquet", "index/datasets/d.parquet"]),
+        ({"m"}, ["index/asked/m/1-of-2.parquet", "index/check.parquet", "index/scores/m.parquet"]),
+    ],
+)
+def test_what_is_not_configured_any_more_is_removed_and_not_asked_for(results, configured, again):
+    for file in ("scores/m/a.parquet", "asked/m/1-of-2/a.parquet", "datasets/d/s/test.parquet"):
+        (results / file).unlink()
+    (results / "index/check.parquet").write_bytes(b"")
+    with pytest.raises(UserError) as caught:
+        integrity.check(results, configured)
+    remedy = str(caught.value).splitlines()[-1]
+    assert remedy.split(" all ")[1].split() == [str(results / file) for file in again]
+    assert remedy.split(" && ")[0].count(".parquet") == 4

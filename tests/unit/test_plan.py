@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from snakeval import plan
+from snakeval.errors import UserError
 
 MODELS = {"tiny": {"source": "demo:tiny"}}
 
@@ -22,6 +23,26 @@ def settings(repository, tmp_path, monkeypatch):
         return plan.make(values, [], root=repository).settings
 
     return of
+
+
+def test_settings_that_are_no_text_any_more_are_written_anew(repository, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = plan.make({"models": MODELS, "tasks": ["arithmetic"]}, [], root=repository)
+    plan.write(run)
+    file = tmp_path / "results/settings/scores.json"
+    written = file.read_bytes()
+    file.write_bytes(b"\xff" + written[1:])
+    plan.write(run)
+    assert file.read_bytes() == written
+
+
+@pytest.mark.parametrize("path", ["someone/${HOME}", "nul\0"])
+def test_a_task_does_not_look_into_the_environment(repository, tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    values = {"models": MODELS, "tasks": [{"name": "arithmetic", "overrides": {"dataset_path": path}}]}
+    with pytest.raises(UserError, match=r"datasets: .* is not a repository; write hf:ORG/NAME") as caught:
+        plan.make(values, [], root=repository)
+    assert repr(path) in str(caught.value)
 
 
 def changed(before, after):

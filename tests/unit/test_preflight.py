@@ -126,6 +126,16 @@ def rehearse(rows, runner=None, allow_functions=True, **how):
     ("rows", "how", "message"),
     [
         ([choice("Is it?")] * 3, {"metric_list": [{"metric": "akk"}]}, "answers could not be scored: t: metric akk"),
+        (
+            [written("Which?")],
+            {"metric_list": [{"metric": "bleu", "tokenize": "nope"}]},
+            "answers could not be scored: KeyError: 'nope'; check options of metrics and filters",
+        ),
+        (
+            [written("Which?")],
+            {"metric_list": [{"metric": "exact_match", "regexes_to_ignore": 5}]},
+            "answers could not be scored: TypeError: 'int' object is not iterable; check options",
+        ),
         ([written("What?")], {"metric_list": [{"metric": "exact_match", "ignore_cas": True}]}, "ignore_cas"),
         (
             [written("What?")],

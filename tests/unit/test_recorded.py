@@ -3,8 +3,12 @@
 import csv
 import gzip
 import json
+import math
+from datetime import date
+from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scoring_tables import EMPTY_REQUEST, settings, values
 
@@ -186,12 +190,27 @@ def test_log_likelihoods_of_choices(tmp_path):
         ([{"ll": [-1.0, "x"]}], {"loglikelihoods": "ll"}, "'x' is no log-likelihood"),
         ([{"ll": [-1.0, -2.0], "g": [True]}], {"loglikelihoods": "ll", "greedy": "g"}, "2 log-likelihoods, but 1 values of g"),
         ([{"text": "a"}], {"answer": "text"}, "the task scores log-likelihoods; name their column"),
+        ([{"ll": [True, -1.0]}], {"loglikelihoods": "ll"}, "True is no log-likelihood"),
+        ([{"ll": [math.inf, -1.0]}], {"loglikelihoods": "ll"}, "inf is no log-likelihood"),
+        ([{"ll": [-1.0, math.nan]}], {"loglikelihoods": "ll"}, "nan is no log-likelihood; correct it, or leave the record out"),
+        ([{"ll": [-(10**400), -1.0]}], {"loglikelihoods": "ll"}, "-1000.* is no log-likelihood"),
+        ([{"ll": [-1.0, -2.0], "g": ["yes", "no"]}], {"loglikelihoods": "ll", "greedy": "g"}, "'yes' does not tell whether greedy"),
+        ([{"resps": 5}], {"format": "lm_eval"}, "1 log-likelihoods for 2"),
+        ([{"resps": [[], [["-1", "True"]]]}], {"format": "lm_eval"}, r"\[\] is no log-likelihood"),
     ],
 )
 def test_log_likelihoods_that_do_not_fit_are_an_error(tmp_path, records, answers, message):
     requests = asked("multiple_choice", **CHOICES)
     with pytest.raises(UserError, match=f"document 0: {message}"):
-        match(requests, lines(tmp_path / "a.jsonl", records * 3), **answers)
+        match(requests, lines(tmp_path / "a.jsonl", [{"doc_id": i} | records[0] for i in range(3)]), **answers)
+
+
+@pytest.mark.parametrize(("yes", "no"), [(True, False), ("True", "False"), ("true", "false"), (1, 0), ("1", "0")])
+def test_what_greedy_decoding_would_have_written_may_be_told_as_text(tmp_path, yes, no):
+    requests = asked("multiple_choice", **CHOICES)
+    file = lines(tmp_path / "a.jsonl", [{"ll": ll, "greedy": [no, yes]} for ll in LIKELY])
+    given, _ = match(requests, file, loglikelihoods="ll", greedy="greedy")
+    assert given["greedy"].to_pylist() == [[False, True]] * 3
 
 
 def test_texts_that_do_not_fit_are_an_error(tmp_path):
@@ -199,6 +218,36 @@ def test_texts_that_do_not_fit_are_an_error(tmp_path):
         match(asked(), lines(tmp_path / "a.jsonl", [{"text": {"a": 1}}] * 3), answer="text")
     with pytest.raises(UserError, match="the task scores texts; name their column"):
         match(asked(), lines(tmp_path / "a.jsonl", [{"ll": -1.0}] * 3), loglikelihoods="ll")
+
+
+@pytest.mark.parametrize("resps", [5, "hello", [5], [None], ["hello"]])
+def test_samples_that_are_not_as_lm_eval_writes_them_are_an_error(tmp_path, resps):
+    file = lines(tmp_path / "a.jsonl", [{"doc_id": i, "doc": [5], "resps": resps} for i in range(3)])
+    with pytest.raises(UserError, match=r"document 0: resps is .*, not a list of lists of texts as lm-eval writes it"):
+        match(asked(), file, format="lm_eval")
+
+
+def test_a_column_that_no_record_has_is_an_error(tmp_path):
+    file = lines(tmp_path / "a.jsonl", [{"text": t} for t in "abc"])
+    with pytest.raises(UserError, match=r"a\.jsonl: no column 'txet'; there: text"):
+        match(asked(), file, answer="txet")
+    with pytest.raises(UserError, match="no column '²'"):
+        match(asked(), lines(tmp_path / "a.jsonl", [{"text": [t]} for t in "abc"]), answer="text.²")
+
+
+def test_no_sample_at_all_is_no_answer(tmp_path):
+    given, (found,) = match(asked(), lines(tmp_path / "a.jsonl", [{"text": []}, {"text": ["b"]}, {"text": None}]), answer="text")
+    assert texts(given) == {1: ["b"]}
+    assert (found["missing"], found["reason"]) == (2, "2 records hold no answer")
+
+
+def test_dates_and_decimals_of_parquet_tell_documents(tmp_path):
+    days = [date(2026, 1, day) for day in (1, 2, 3)]
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"day": days, "price": [Decimal("1.50")] * 3, "text": ["a", "b", "c"]}), file)
+    documents = [{"key": str(day), "price": "1.50"} for day in days]
+    given, _ = match(asked(documents=documents), file, answer="text", id="day", document_id="key", same={"price": "price"})
+    assert texts(given) == {0: ["a"], 1: ["b"], 2: ["c"]}
 
 
 def of_lm_eval(folder, responses, documents, filters=("none",)):

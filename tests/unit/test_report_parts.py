@@ -96,6 +96,13 @@ def test_mean_of_a_score_that_does_not_vary_has_an_interval():
     assert (standing.mean, standing.low, standing.high) == pytest.approx((0.25, 0.2, 0.25 + math.hypot(0.02, 0.1) / 2))
 
 
+def test_a_model_without_any_score_has_no_mean_and_leaves_the_others_theirs():
+    table = [_line("a", "t", 0.25), _line("b", "t", 0.5)]
+    models = ["a", "b", "none"]
+    standings = board.standings(board.top(board.rows(table, models, ["e"])), {}, models)
+    assert [(standing.model, standing.mean, standing.rows) for standing in standings] == [("b", 0.5, 1), ("a", 0.25, 1), ("none", None, 0)]
+
+
 def test_record_turns_where_lower_is_better():
     table = [_line(model, "ppl", 3.0 if model == "a" else 4.0, higher=False) for model in "ab"]
     found = board.pairs([_comparison("ppl", -1.0, 0.2)])

@@ -147,6 +147,15 @@ def test_a_right_answer_that_is_no_choice(build):
     assert build(TASK, overrides={"doc_to_target": "{{[1, 5]}}"})[0]["gold"] == [1, requests.NO_GOLD]
 
 
+@pytest.mark.parametrize("target", [-(2**40), -(10**30), 10**30, "9" * 5000, "[" + "-" * 100_000 + "1]"])
+def test_a_right_answer_out_of_every_range(build, target):
+    assert build(TASK, overrides={"doc_to_target": target})[0]["gold"] == [requests.NO_GOLD]
+
+
+def test_a_question_of_thousands_of_digits(build):
+    assert build(TASK, overrides={"doc_to_text": "7" * 5000})[0]["questions"] == ["7" * 5000]
+
+
 # few-shot examples
 
 
@@ -202,6 +211,14 @@ def test_the_evaluated_document_is_no_example_of_itself(build, sampler):
     for row in rows:
         assert json.loads(row["document"])["question"] not in [turn["text"][3:] for turn in row["preamble"]]
         assert len(shots(row)) == 2
+
+
+@pytest.mark.parametrize("sampler", ["hash", "first_n"])
+def test_a_document_that_holds_a_nan_is_no_example_of_itself(build, sampler):
+    test = documents(4).append_column("measured", pa.array([float("nan")] * 4))
+    overrides = {"fewshot_split": "test", "fewshot_config": {"sampler": sampler}}
+    rows = build(TASK, num_fewshot=3, overrides=overrides, splits={"test": test})
+    assert [sorted(shots(row)) for row in rows] == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]
 
 
 def test_indices_restrict_the_pool(build):

@@ -161,6 +161,12 @@ def test_an_include_cycle_is_named(folder):
     assert "a.yaml includes" in error(here)
 
 
+@pytest.mark.parametrize("tag", [100_000 * "[", 5000 * "9", "2024-13-45"])
+def test_names_that_cannot_be_read_name_nothing(folder, tag):
+    here = folder(a=CHOICE.format(name="t"), b=f"tag: {tag}\n")
+    assert resolve(here, "t").tasks[0].name == "t"
+
+
 def test_the_same_file_may_be_included_twice(folder):
     here = folder(a=CHOICE.format(name="t") + "include: [b.yaml, c.yaml]\n", b="include: d.yaml\n", c="include: d.yaml\n", d="repeats: 1\n")
     assert resolve(here).tasks[0].settings["repeats"] == 1
@@ -199,7 +205,7 @@ def test_the_same_file_may_be_included_twice(folder):
         ("encoder_inputs: [question, context, answer]\n", "or of two and an empty text"),
         ("description: [\n", "not valid YAML"),
         (f"repeats: {5000 * '9'}\n", "not valid YAML: Exceeds the limit"),
-        (f"metadata: {5000 * '['}{5000 * ']'}\n", "not valid YAML: maximum recursion"),
+        (f"metadata: {5000 * '['}{5000 * ']'}\n", "a.yaml:8: not valid YAML: nested more than 100 deep"),
         ("repeats: 0\n", "repeats: 0 is not a whole number, 1 or more"),
     ],
 )

@@ -81,6 +81,17 @@ def test_a_folder_without_results_is_named_with_what_to_do(app, page, monkeypatc
     assert f"{tmp_path / 'nothing'}: no results here" in done.stderr and "RESULTS=" in done.stderr
 
 
+def test_a_damaged_file_is_told_with_what_to_do(app, page, results, monkeypatch, tmp_path):
+    shutil.copytree(results, tmp_path / "r")
+    damaged = tmp_path / "r" / "tables/scores.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    monkeypatch.setattr(sys, "argv", [str(app), str(tmp_path / "r")])
+    page.run()
+    assert not page.exception
+    assert "snakemake --cores 1 verify" in page.error[0].value
+    assert str(damaged) in page.code[0].value
+
+
 @pytest.mark.parametrize("address", [None, "0.0.0.0", "192.168.0.7", "::"])
 def test_other_machines_are_not_served(page, address):
     from streamlit import config

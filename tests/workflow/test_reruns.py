@@ -218,6 +218,22 @@ def test_a_file_of_responses_deleted(project):
     assert kept.stat().st_mtime == times
 
 
+def test_documents_that_are_gone_are_told_with_the_list_to_delete(project):
+    before = project.tables()
+    file = next(project.results.glob("datasets/generator+boolean/*/test.parquet"))
+    file.unlink()
+    (project.results / "requests/boolean_expressions.parquet").unlink()
+    target = "results/requests/boolean_expressions.parquet"
+    failed = project.snakemake(target, check=False)
+    index = "results/index/datasets/generator+boolean.parquet"
+    assert (
+        f"{file.relative_to(project.folder)}: no such file; delete {index}, which lists it, and run again" in failed.stdout + failed.stderr
+    )
+    (project.folder / index).unlink()
+    project.snakemake(target)
+    assert project.tables() == before
+
+
 def test_a_job_reads_the_store_once(project):
     edit(project.folder / "workflow/snakeval/store.py", "        self.tokenizer = ", "        print('STORE')\n        self.tokenizer = ")
     project.run()

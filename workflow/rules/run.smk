@@ -183,6 +183,7 @@ rule verify:
         "../../envs/data.yaml"
     params:
         results=results_folder,
+        configured=[*MODELS, *ENTRIES, *sorted(RUN.settings["datasets"])],
     message:
         "Files of the results"
     script:

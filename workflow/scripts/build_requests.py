@@ -4,15 +4,23 @@ from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
 
-from snakeval import job, parquet, requests, schemas, sources
+from snakeval import entry_files, job, parquet, requests, schemas, sources
 from snakeval.sandbox import code_eval, execution
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-folder = Path(snakemake.params.results, "datasets")
+folder = Path(snakemake.params.results)
+
+
+def documents(task, split):
+    """The documents of a split of a task."""
+    with entry_files.mending(folder / "index" / "datasets" / f"{task['dataset']}.parquet"):
+        return parquet.read(folder / "datasets" / task["dataset"] / task["subset"] / f"{sources.split_id(split)}.parquet")
+
+
 leaves = (
     requests.tables(
         task["settings"],
-        {split: parquet.read(folder / task["dataset"] / task["subset"] / f"{sources.split_id(split)}.parquet") for split in task["splits"]},
+        {split: documents(task, split) for split in task["splits"]},
         limit=settings["limit"],
         seed=settings["seed"],
         allow_functions=settings["allow_functions"],

@@ -12,18 +12,19 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from snakeval.errors import UserError
+from snakeval.nesting import refuse_deep
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")  # files are called so, with endings
 
 
 def _file_name(name: str) -> str:
     if not NAME.fullmatch(name):
-        raise ValueError("names a folder: use letters, digits and . _ + - only, beginning with a letter or digit")
+        raise ValueError("names a folder: use at most 200 letters, digits and . _ + -, beginning with a letter or digit")
     return name
 
 
 def _expanded(text: str) -> str:
-    """`${NAME}` replaced by the environment variable of that name. Raises ValueError for what can be no path."""
+    """`${NAME}` replaced by the environment variable of that name, `~` by the home. Raises ValueError for what can be no path."""
 
     def value(match: re.Match[str]) -> str:
         if not os.environ.get(match[1]):
@@ -32,7 +33,21 @@ def _expanded(text: str) -> str:
 
     if not text or "\0" in text:
         raise ValueError("is empty or holds the character NUL; name a file, folder or source")
-    return re.sub(r"\$\{(\w+)\}", value, text)
+    expanded = os.path.expanduser(re.sub(r"\$\{(\w+)\}", value, text))  # noqa: PTH111 - a source is no path
+    if len(os.fsencode(expanded)) > 4095 or any(len(os.fsencode(part)) > 255 for part in expanded.split("/")):
+        raise ValueError("is longer than a path or a part of it may be; name a file, folder or source")
+    return expanded
+
+
+def _without_braces(path: str) -> str:
+    if "{" in path or "}" in path:
+        raise ValueError("braces are wildcards to Snakemake; choose a path without them")
+    return path
+
+
+def _plain_path(path: str) -> str:
+    """Without what makes two paths of one: Snakemake knows files by their names."""
+    return os.path.normpath(path)
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
@@ -56,6 +71,8 @@ def _no_boolean(value: object) -> object:
 
 Name = Annotated[str, AfterValidator(_file_name)]
 Located = Annotated[str, AfterValidator(_expanded)]
+Place = Annotated[Located, AfterValidator(_without_braces)]
+Folder = Annotated[Place, AfterValidator(_plain_path)]
 Whole = Annotated[int, BeforeValidator(_no_boolean)]
 Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
 
@@ -213,11 +230,11 @@ def _source(value: object) -> object:
 class Config(_Section):
     """A run: models, tasks and where results go."""
 
-    results: Located = "results"
+    results: Folder = "results"
     """Folder of everything the run writes."""
     title: str = "Evaluation"
     """Heading of the report."""
-    seed: Whole = 1234
+    seed: Annotated[Whole, Field(ge=-(2**63), lt=2**63)] = 1234
     """Of few-shot examples, sampling and resampling."""
     limit: Annotated[Whole, Field(ge=1)] | None = None
     """Documents per leaf task; null: all."""
@@ -237,15 +254,15 @@ class Config(_Section):
     """Run programs that models write: in a sandbox, or, weak, as your user with limits alone. Tasks with unsafe_code need it."""
     targets: Located | None = None
     """File of published figures; every one is compared with ours, and told as regenerated or not."""
-    baseline: Located | None = None
+    baseline: Folder | None = None
     """What all models are held against: a model of this run, or the results folder of an earlier one."""
-    history: list[Located] = []
+    history: list[Folder] = []
     """Results folders of earlier runs, oldest first: the report shows how scores moved since, and marks what got worse."""
     gate: Gate = Gate()
     """When `snakemake gate` fails."""
     power: Power = Power()
     """What `snakemake power` tells."""
-    publish: Located | None = None
+    publish: Place | None = None
     """Where `snakemake publish` puts report, tables and an archive of all results: a prefix such as s3://BUCKET/RUN."""
 
     def entries(self) -> dict[str, TaskEntry]:
@@ -282,14 +299,16 @@ def check(values: Mapping[str, Any], where: str) -> Config:
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
         raise UserError(f"{where}: tasks: two entries are called {', '.join(twice)}; give one of them an `id`")
     if odd := [i for i in ids if not NAME.fullmatch(i)]:
-        raise UserError(f"{where}: tasks: {', '.join(odd)}: not usable as a file name; give the entry an `id`")
+        raise UserError(f"{where}: tasks: {', '.join(odd)}: not usable as a file name (or longer than 200); give the entry an `id`")
     return config
 
 
 def read_yaml(path: Path) -> Any:
     """A YAML file as plain values. Raises UserError for duplicate keys, bad syntax and what is not readable or not UTF-8."""
     try:
-        return yaml.load(path.read_bytes().decode("utf-8"), Loader=_UniqueKeyLoader)
+        text = path.read_bytes().decode("utf-8")
+        refuse_deep(text)
+        return yaml.load(text, Loader=_UniqueKeyLoader)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except OSError as error:

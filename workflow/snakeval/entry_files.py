@@ -62,7 +62,7 @@ def path(index: str | Path, entry: str) -> Path:
     if row is None:
         raise UserError(f"{index}: lists no {entry}; delete it and run again, only what is not right is made anew")
     found = Path(os.path.normpath(index.parent / row["file"]))
-    if (parquet.fingerprint(found) or "") != row["fingerprint"] or parquet.digest(found) != row["digest"]:
+    if not found.exists() or (parquet.fingerprint(found) or "") != row["fingerprint"] or parquet.digest(found) != row["digest"]:
         state = "damaged or replaced" if found.exists() else "missing"
         raise UserError(f"{found}: {state}; delete {index} and run again, only what is not right is made anew")
     return found
@@ -70,13 +70,13 @@ def path(index: str | Path, entry: str) -> Path:
 
 def read(index: str | Path, entry: str, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
     """The rows of an entry's file. Raises UserError, which tells how to mend it, when it is missing or damaged."""
-    with _mending(index):
+    with mending(index):
         return parquet.read(path(index, entry), schema, columns)
 
 
 def scan(index: str | Path, entry: str, schema: pa.Schema, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """The same, at most DOCUMENTS_AT_ONCE rows at a time."""
-    with _mending(index):
+    with mending(index):
         yield from parquet.scan(path(index, entry), schema, DOCUMENTS_AT_ONCE, columns)
 
 
@@ -87,8 +87,12 @@ def paths(models: Iterable[str], indices: Iterable[str | Path], entries: Iterabl
 
 
 @contextmanager
-def _mending(index: str | Path) -> Iterator[None]:
+def mending(index: str | Path) -> Iterator[None]:
+    """Errors about a file that `index` lists tell to delete that, too: Snakemake knows of no other file."""
     try:
         yield
     except UserError as error:
-        raise UserError(f"{error}" if str(index) in str(error) else f"{error} (and delete {index}, which lists it)") from None
+        if str(index) in str(error):
+            raise
+        more = f" (and delete {index}, which lists it)" if "delete it" in str(error) else f"; delete {index}, which lists it, and run again"
+        raise UserError(f"{error}{more}") from None

@@ -6,6 +6,7 @@ Tables carry digests in their footers (`snakeval.parquet`), lists of files name 
 
 import os
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 
 from snakeval import parquet
@@ -16,8 +17,11 @@ from snakeval.sources import sha256_of
 SUMS = Path("report", "SHA256SUMS")
 
 
-def check(results: Path) -> int:
-    """The number of files that are as they were written. Raises UserError that names each other one and says how to mend them all."""
+def check(results: Path, configured: Collection[str] | None = None) -> int:
+    """The number of files that are as they were written. Raises UserError that names each other one and says how to mend them all.
+
+    `configured`: the models, entries and data sets of the configuration; of others, which earlier ones left, nothing can be made anew.
+    """
     found = [path for path in results.rglob("*.parquet") if not path.name.startswith(".")]
     tables = sorted(path for path in found if path.relative_to(results).parts[0] != "bundle")  # copies, and files that are not ours
     odd = {path: "altered since it was written, or not a table of this workflow" for path in tables if not parquet.verify(path)}
@@ -40,7 +44,8 @@ def check(results: Path) -> int:
     if odd:
         lines = [f"{path}: {what}" for path, what in sorted(odd.items())]
         remove = sorted({file for path in odd for file in _to_remove(path, _output(results, path)) if file.exists()})
-        outputs = sorted({_output(results, path) for path in odd if path.relative_to(results).parts[0] != "store"})
+        damaged = {_output(results, path) for path in odd if path.relative_to(results).parts[0] != "store"}
+        outputs = sorted(path for path in damaged if configured is None or _name(path.relative_to(results)) in (None, *configured))
         again = shlex.join(["snakemake", "--cores", "1", "all", *map(str, outputs)])
         command = "rm -r" if any(file.is_dir() for file in remove) else "rm"
         steps = [f"{command} {shlex.join(map(str, remove))}"] * bool(remove) + [again]
@@ -93,6 +98,14 @@ def _output(results: Path, path: Path) -> Path:
     if parts[0] in ("tokens", "asked", "responses", "recorded", "scores"):
         return results.joinpath("index", *parts[:-2], f"{parts[-2]}.parquet")
     return path
+
+
+def _name(output: Path) -> str | None:
+    """The model, entry or data set that an output, relative to the results, is made for; None where it is of the whole run."""
+    if output.parts[:2] == ("index", "asked"):
+        return output.parts[2]
+    of_run = output.parts[0] in ("tables", "report") or (output.parts[0] == "index" and len(output.parts) == 2)
+    return None if of_run else output.stem
 
 
 def _to_remove(path: Path, output: Path) -> tuple[Path, ...]:

@@ -40,7 +40,7 @@ def _put_back(path: Path, text: str) -> None:
     Snakemake gives what a job wrote the time of the job's end, so it would pass for made from settings that changed before: the next start
     must find words that are not its own, and write the file anew.
     """
-    if path.exists() and path.read_text(encoding="utf-8") != text:
+    if path.exists() and path.read_bytes() != text.encode():
         whole_file.write_text(path, text)
 
 

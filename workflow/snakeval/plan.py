@@ -221,7 +221,7 @@ def is_recorded(config: Config, model: str) -> bool:
 def _recorded(name: str, config: Config, entries: Mapping[str, tasks.ResolvedEntry], where: str) -> dict[str, Any]:
     """Where the answers of a recorded model lie, task by task; `signed` is what the list of its files depends on."""
     model, place = config.models[name], f"{where}: models.{name}.source"
-    location = sources.parse(model.source, place, ("recorded",)).location
+    location = str(sources.local_path(sources.parse(model.source, place, ("recorded",))))
     assert model.answers is not None
     names = [task.name for resolved in entries.values() for task in resolved.tasks]
     files = {task: model.answers.files.get(task) or location.replace("{task}", task) for task in dict.fromkeys(names)}
@@ -302,7 +302,8 @@ def _needed(task: tasks.Task, config: Config, datasets: dict[str, Any]) -> dict[
         dataset = sources.dataset_id(settings["source"], None, {"file": function["file"]})
     else:
         if data is None:  # a scheme of its own, else the hub
-            data = DataSource(source=sources.dataset_source(path), revision=kwargs.get("revision"))
+            # as it stands: a task file has no business with the environment, which DataSource would look into
+            data = DataSource.model_construct(source=sources.dataset_source(path), revision=kwargs.get("revision"))
             if sources.is_generator_file(data.source):
                 _allow(config, task, f"dataset_path: {path}")
         settings = data.model_dump()
@@ -341,7 +342,7 @@ def _allow(config: Config, task: tasks.Task, what: str) -> None:
 def _write_if_changed(path: Path, settings: Mapping[str, Any]) -> None:
     text = json.dumps(settings, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
     try:
-        if path.exists() and path.read_text(encoding="utf-8") == text:
+        if path.exists() and path.read_bytes() == text.encode():  # bytes: what a bad disk left there may be no text
             return
         whole_file.write_text(path, text)
     except OSError as error:

@@ -6,6 +6,7 @@ answer, records without a document are left out, and both are counted.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from snakeval.file_formats import Reading
 from snakeval.schemas import RECORDED, RESPONSES
 
 LM_EVAL = {"id": "doc_id", "answer": "resps", "loglikelihoods": "resps", "greedy": "resps"}
+_FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 _SHOWN = 5  # documents or records that a report names
 
 Record = dict[str, Any]
@@ -45,6 +47,8 @@ def responses(requests: pa.Table, settings: Mapping[str, Any], *, model: str, en
         records = _chosen(_records(file, settings["answers"]), settings["answers"], where)
         by_document, surplus, reason = _matched(records, asked, settings["answers"], limit is not None and limit == len(asked), where)
         given = {number: own for number, own in by_document.items() if all(_has_answer(record, settings["answers"]) for record in own)}
+        if by_document and not given:
+            _at(records[0], _columns(settings["answers"])[0], where)  # a misspelt column, which no record has
         if reason is None and len(given) < len(by_document):
             reason = f"{len(by_document) - len(given)} records hold no answer"
         matches.append(found | _counts(len(records), asked, given, surplus, reason))
@@ -128,7 +132,8 @@ def _check_same(by_document: Mapping[int, list[Record]], asked: list[Record], an
         for record in own:
             pairs = [(column, _at(record, column, where), _at(document, field, where)) for column, field in answers["same"].items()]
             if answers["format"] == "lm_eval":
-                said = record.get("doc") or {}
+                said = record.get("doc")
+                said = said if isinstance(said, dict) else {}
                 plain = [key for key in said if key in document and isinstance(said[key], str | int | float | bool)]
                 pairs += [(f"doc.{key}", said[key], document[key]) for key in plain]
             for column, theirs, ours in pairs:
@@ -139,12 +144,15 @@ def _check_same(by_document: Mapping[int, list[Record]], asked: list[Record], an
                     )
 
 
-def _has_answer(record: Record, answers: Mapping[str, Any]) -> bool:
-    columns = [answers["answer"]] if isinstance(answers["answer"], str) else answers["answer"] or []
+def _columns(answers: Mapping[str, Any]) -> list[str]:
+    """Where a record may hold its answer."""
     if answers["format"] == "lm_eval":
-        columns = ["resps"]
-    columns = [*columns, *([answers["loglikelihoods"]] if answers["loglikelihoods"] else [])]
-    return any(_at(record, column, None) is not None for column in columns)
+        return ["resps"]
+    return [*_listed(answers["answer"] or []), *_listed(answers["loglikelihoods"] or [])]
+
+
+def _has_answer(record: Record, answers: Mapping[str, Any]) -> bool:
+    return any(_at(record, column, None) not in (None, [], [[]]) for column in _columns(answers))
 
 
 def _response(document: Record, records: list[Record], answers: Mapping[str, Any], where: str) -> Record:
@@ -156,13 +164,13 @@ def _response(document: Record, records: list[Record], answers: Mapping[str, Any
     if len(records) > 1:
         raise UserError(f"{where}: {len(records)} records, but log-likelihoods have no samples; choose one with `where`")
     if lm_eval:
-        pairs = [_pair(answer, where) for answer in records[0]["resps"]]
+        pairs = [_pair(answer, where) for answer in _listed(records[0]["resps"])]
     else:
         if answers["loglikelihoods"] is None:
             raise UserError(f"{where}: the task scores log-likelihoods; name their column: `answers: {{loglikelihoods: COLUMN}}`")
         values = _listed(_at(records[0], answers["loglikelihoods"], where))
         greedy = _listed(_at(records[0], answers["greedy"], where)) if answers["greedy"] else [None] * len(values)
-        pairs = [(_number(value, where), None if flag is None else bool(flag)) for value, flag in zip(values, greedy, strict=False)]
+        pairs = [(_number(value, where), _flag(flag, where)) for value, flag in zip(values, greedy, strict=False)]
         if len(greedy) != len(values):
             raise UserError(f"{where}: {len(values)} log-likelihoods, but {len(greedy)} values of {answers['greedy']}")
     if len(pairs) != len(document["continuations"]):
@@ -173,7 +181,10 @@ def _response(document: Record, records: list[Record], answers: Mapping[str, Any
 
 def _texts(record: Record, answers: Mapping[str, Any], lm_eval: bool, where: str) -> Iterator[Any]:
     if lm_eval:
-        yield from record["resps"][0]
+        resps = record["resps"]
+        if not (isinstance(resps, list) and resps and isinstance(resps[0], list)):
+            raise UserError(f"{where}: resps is {_short(resps)}, not a list of lists of texts as lm-eval writes it")
+        yield from resps[0]
         return
     if not answers["answer"]:
         raise UserError(f"{where}: the task scores texts; name their column: `answers: {{answer: COLUMN}}`")
@@ -185,8 +196,8 @@ def _pair(answer: Any, where: str) -> tuple[float, bool | None]:
     """(log-likelihood, greedy) as lm-eval writes them: [["-1.5", "False"]], or [["-1.5"]] of a whole text."""
     while isinstance(answer, list) and len(answer) == 1:
         answer = answer[0]
-    if isinstance(answer, list):
-        return _number(answer[0], where), str(answer[1]) == "True" or answer[1] is True
+    if isinstance(answer, list) and len(answer) == 2:
+        return _number(answer[0], where), _flag(answer[1], where)
     return _number(answer, where), None
 
 
@@ -199,7 +210,7 @@ def _at(record: Any, column: str, where: str | None) -> Any:
         head = ".".join(names[:cut])
         if isinstance(record, dict) and head in record:
             return _at(record[head], ".".join(names[cut:]), where)
-    if isinstance(record, list) and names[0].isdigit() and int(names[0]) < len(record):
+    if isinstance(record, list) and names[0].isdecimal() and int(names[0]) < len(record):
         rest = ".".join(names[1:])
         return _at(record[int(names[0])], rest, where) if rest else record[int(names[0])]
     if where is None:
@@ -218,9 +229,21 @@ def _text(value: Any, where: str) -> str:
 
 def _number(value: Any, where: str) -> float:
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise UserError(f"{where}: {_short(value)} is no log-likelihood") from None
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not number < math.inf:
+        raise UserError(f"{where}: {_short(value)} is no log-likelihood; correct it, or leave the record out")
+    return number
+
+
+def _flag(value: Any, where: str) -> bool | None:
+    """Whether greedy decoding would have written a text; the values of CSV files are text, as are lm-eval's."""
+    if value is None:
+        return None
+    if (found := _FLAGS.get(str(value).strip().lower())) is None:
+        raise UserError(f"{where}: {_short(value)} does not tell whether greedy decoding would have written the text; write true or false")
+    return found
 
 
 def _listed(value: Any) -> list[Any]:
@@ -228,7 +251,8 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    """As text; what JSON does not know, such as a date of Parquet, as the documents tell it."""
+    return json.dumps(value, default=str) if value is None or isinstance(value, bool | int | float | list | dict) else str(value)
 
 
 def _same(left: Any, right: Any) -> bool:

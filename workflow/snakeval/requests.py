@@ -216,7 +216,7 @@ def _gold(target: Any, choices: list[Any]) -> list[int]:
     if isinstance(target, float) and target.is_integer():
         target = int(target)
     if isinstance(target, int):
-        return [int(target) if target < len(choices) else NO_GOLD]
+        return [int(target) if -len(choices) <= target < len(choices) else NO_GOLD]
     if isinstance(target, str):
         return [choices.index(target) if target in choices else NO_GOLD]
     return []

@@ -74,14 +74,14 @@ def is_generator_file(text: str) -> bool:
 
 
 def local_path(source: Source, root: Path = ROOT, base: Path = Path()) -> Path:
-    """The file or folder of a `demo:` or `path:` source.
+    """The file or folder of a `demo:`, `path:` or `recorded:` source.
 
     `root` is the repository's folder, which holds resources/demo; relative paths start from `base`, by default the working directory.
     Raises UserError for the home (`~NAME`) of a user who is not there.
     """
     if source.scheme == "demo":
         return root / "resources" / "demo" / source.location
-    if source.scheme == "path":
+    if source.scheme in ("path", "recorded"):
         try:
             return base / Path(source.location).expanduser()
         except RuntimeError:

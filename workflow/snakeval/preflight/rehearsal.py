@@ -30,9 +30,11 @@ def check(
         some = of_task.slice(0, DOCUMENTS)
         try:
             scoring.score(some, made_up(some), how, allow_functions=allow_functions, runner=runner)
-        except UserError as error:
+        except Exception as error:  # an option of a wrong kind may fail in any way
             n = of_task.num_rows
-            findings.append(Finding(None, entry, task, "scoring", "error", n, n, None, f"answers could not be scored: {error}"))
+            failed = f"{type(error).__name__}: {error}; check options of metrics and filters"
+            why = str(error) if isinstance(error, UserError) else failed
+            findings.append(Finding(None, entry, task, "scoring", "error", n, n, None, f"answers could not be scored: {why}"))
     return findings
 
 

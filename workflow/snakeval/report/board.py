@@ -146,7 +146,7 @@ def standings(leading: list[Row], found: dict[tuple, Pair], models: list[str]) -
     shared = averaged(leading)
     given = []
     for model in models:
-        mean, low, high = _combined([(cell.value, cell.low, cell.high) for row in shared if (cell := row.cells[model])])
+        mean, low, high = _combined([(cell.value, cell.low, cell.high) for row in shared if (cell := row.cells.get(model))])
         cells = [(row, row.cells[model]) for row in leading if model in row.cells]
         chance = [clear for row, cell in cells if (clear := _above_chance(row, cell)) is not None]
         others = [other for other in models if other != model]

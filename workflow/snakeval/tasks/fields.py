@@ -114,7 +114,10 @@ class Fields:
         raise FieldError(key, f"{_short(field)} is not a column, a template or a function")
 
     def _number(self, text: str) -> str | int:
-        return int(text) if self.choosing and text.isdecimal() else text
+        try:
+            return int(text) if self.choosing and text.isdecimal() else text
+        except ValueError:  # more digits than Python reads, and no index
+            return text
 
     def _reject_lone_name(self, field: str, document: Document, key: str) -> None:
         """A lone name that is no column is a mistake, not a constant prompt."""

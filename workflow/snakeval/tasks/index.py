@@ -19,6 +19,7 @@ import yaml
 
 from snakeval import whole_file
 from snakeval.errors import UserError
+from snakeval.nesting import refuse_deep
 from snakeval.tasks import loader
 
 CACHED_FROM = 500  # files; fewer are read faster than they would be looked up
@@ -118,8 +119,9 @@ def _value(text: str) -> Any:
     if plain and plain[1].lower() not in _RESERVED:
         return plain[1]
     try:
+        refuse_deep("x:" + text)
         return yaml.load("x:" + text, Loader=_Names)["x"]
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # also dates and numbers that are none
         return None
 
 

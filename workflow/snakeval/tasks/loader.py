@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from snakeval.errors import UserError
+from snakeval.nesting import refuse_deep
 
 PACKAGE = "lm_eval"  # as an item of `task_paths` and at the start of a file's name: the installed package's own tasks
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -100,9 +101,11 @@ def read(name: str) -> str:
 
 def _parse(name: str) -> tuple[dict[str, Any], dict[str, int]]:
     """The keys of one file, includes not followed, and the line of each."""
-    loader = _Loader(read(name))
+    text = read(name)
+    loader = _Loader(text)
     loader.source = name
     try:
+        refuse_deep(text)
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
             raise UserError(f"{name}: not a mapping of keys to values, as a task file is")

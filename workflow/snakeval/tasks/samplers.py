@@ -47,7 +47,7 @@ def _by_hash(pool: Sequence[Document], n: int, document: Document, key: str) -> 
         row = int.from_bytes(digest.digest()[:8], "big") % len(pool)
         if row not in seen:
             seen.add(row)
-            if pool[row] != document:
+            if not _same(pool[row], document):
                 chosen.append(row)
     return chosen
 
@@ -57,11 +57,16 @@ def _first(pool: Sequence[Document], n: int, excluded: Document | None) -> list[
     for row in range(len(pool)):
         if len(chosen) == n:
             break
-        if excluded is None or pool[row] != excluded:
+        if excluded is None or not _same(pool[row], excluded):
             chosen.append(row)
     if len(chosen) < n:
         raise TooFew
     return chosen
+
+
+def _same(left: Document, right: Document) -> bool:
+    """Whether two documents are equal, a NaN in them to another NaN, which to Python it is not."""
+    return left == right or repr(left) == repr(right)
 
 
 def _from_stream(stream: Random, pool: Sequence[Document], n: int, excluded: Document | None) -> list[int]:
