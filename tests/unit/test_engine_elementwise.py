@@ -47,3 +47,16 @@ def test_a_wrapped_forward_is_left_alone():
         assert norm not in [module for module, _ in elementwise.replacements(model)]
     finally:
         del norm.forward
+
+
+@pytest.mark.parametrize("needs_gate", [True, False])
+def test_a_norm_that_takes_a_gate_is_left_alone(needs_gate):
+    class GatedRMSNorm(torch.nn.RMSNorm):
+        def forward(self, hidden, gate):
+            return super().forward(hidden) * gate
+
+    class MaybeGatedRMSNorm(torch.nn.RMSNorm):
+        def forward(self, hidden, gate=None):
+            return super().forward(hidden if gate is None else hidden * gate)
+
+    assert elementwise.replacements((GatedRMSNorm if needs_gate else MaybeGatedRMSNorm)(8, eps=1e-6)) == []

@@ -4,6 +4,7 @@ import engine_models as tiny
 import numpy as np
 import pytest
 import torch
+import transformers
 
 from snakeval.engine import last_layer
 
@@ -51,3 +52,16 @@ def test_outside_of_a_pass_all_rows_are_computed():
     modes.plain()
     assert torch.allclose(part[:, [1, 3]], whole[:, [1, 3]], atol=1e-6)
     assert not part[:, [0, 2, 4]].any()
+
+
+def test_a_layer_may_lay_the_rows_of_a_batch_side_by_side():
+    """As Llama 4's experts do."""
+    body = torch.nn.Module()
+    body.layers = torch.nn.ModuleList([torch.nn.Module()])
+    body.layers[0].feed_forward = torch.nn.Flatten(0, 1)
+    body.base_model, body.config = body, transformers.LlamaConfig(num_hidden_layers=1)
+    ((_, forward),) = last_layer.replacements(body)
+    hidden = torch.randn(1, 5, 8)
+    with last_layer.read(torch.tensor([1, 3])):
+        part = forward(hidden)
+    assert torch.equal(part[:, [1, 3]], hidden[:, [1, 3]])

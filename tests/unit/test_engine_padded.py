@@ -4,6 +4,7 @@ import engine_models as tiny
 import numpy as np
 import pytest
 import torch
+import transformers
 
 from snakeval import engine
 from snakeval.engine import speed
@@ -67,6 +68,42 @@ def test_greedy_texts_are_those_of_generate(name):
         assert found[key]["text"] == tiny.tokenizer().decode(expected, skip_special_tokens=True)
         assert found[key]["finish_reason"] == ("eos" if ended else "length")
         assert found[key]["n_tokens"] == len(expected)
+
+
+def bart():
+    """Its positions are counted from the first token of a row, padding or not."""
+    sizes = {"d_model": 32, "decoder_layers": 2, "decoder_attention_heads": 4, "decoder_ffn_dim": 48, "init_std": 0.3}
+    ends = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": None, "forced_eos_token_id": None}
+    return transformers.BartForCausalLM(transformers.BartConfig(vocab_size=tiny.VOCABULARY, **sizes, **ends))
+
+
+def minimax():
+    """It takes no cache but its own."""
+    experts = {"num_local_experts": 2, "num_experts_per_tok": 1, "block_size": 16}
+    return transformers.MiniMaxForCausalLM(transformers.MiniMaxConfig(**tiny.GROUPED, **experts))
+
+
+def mamba():
+    """Its cache has another name, and its mask is of the tokens it reads."""
+    sizes = {"hidden_size": 32, "state_size": 8, "num_hidden_layers": 2, "initializer_range": 0.3}
+    return transformers.MambaForCausalLM(
+        transformers.MambaConfig(vocab_size=tiny.VOCABULARY, **sizes, bos_token_id=0, eos_token_id=1, pad_token_id=None)
+    )
+
+
+@pytest.mark.parametrize(("build", "rereads"), [(bart, True), (minimax, True), (mamba, False)])
+def test_texts_of_models_that_padding_or_a_plain_cache_does_not_suit(build, rereads):
+    torch.manual_seed(3)
+    model = build().eval()
+    rng = np.random.default_rng(3)
+    rows = [tiny.ask(f"text-{index}", tiny.tokens(rng, 5 + 9 * index), max_new_tokens=8 + index) for index in range(4)]
+    engine = tiny.engine_of(model, "padded")
+    found = tiny.answers(engine, tiny.table(rows))
+    assert ("read anew for every token" in engine.description) == rereads
+    for index, row in enumerate(rows):
+        ids = torch.tensor([row["context"]])
+        expected = model.generate(ids, max_new_tokens=8 + index, do_sample=False)[0, ids.shape[1] :].tolist()
+        assert found[row["key"]]["text"] == tiny.tokenizer().decode(expected, skip_special_tokens=True)
 
 
 def test_a_text_ends_before_the_first_stop_string():

@@ -35,11 +35,10 @@ class Causal:
 
     def plan(self, asks: list[Ask]) -> list[np.ndarray]:
         """The plan of the path that suits the asks: packed, unless a check on some of them shows that it would not be exact."""
-        if self._wanted != "padded":
-            reason = self._check.why_not_packed(asks) if asks else None
-            if reason and self._wanted == "packed":
-                raise UserError(f"engine settings: path is packed, but {reason}; set path to auto")
-            self.description = f"padded ({reason})" if reason else "packed"
+        reason = "asked for" if self._wanted == "padded" else self._check.why_not_packed(asks) if asks else None
+        if reason and self._wanted == "packed":
+            raise UserError(f"engine settings: path is packed, but {reason}; set path to auto")
+        self.description = f"padded ({reason}{self._rereads(asks)})" if reason else "packed"
         if self._packed.room.dtype != "auto" and self.description != "packed":
             raise UserError(
                 f"engine settings: kv_cache_dtype {self._packed.room.dtype} is for the packed path, but it is {self.description}"
@@ -52,6 +51,11 @@ class Causal:
     def alone(self, ask: Ask) -> Iterator[list[Answer]]:
         self._modes.plain()
         yield from self._padded.alone(ask)
+
+    def _rereads(self, asks: list[Ask]) -> str:
+        self._modes.plain()
+        contexts = [ask.context for ask in asks if ask.kind == rows_of.GENERATE]
+        return "" if not contexts or self._padded.steps(contexts) else "; texts are read anew for every token"
 
     def _chosen(self) -> Packed | Padded:
         if self.description == "packed":

@@ -20,7 +20,7 @@ from snakeval.engine.attention import Unsupported
 from snakeval.engine.kv_cache import Room
 from snakeval.engine.modes import Modes
 from snakeval.engine.packed import Packed
-from snakeval.engine.padded import Padded
+from snakeval.engine.padded import Padded, tolerance
 from snakeval.engine.protocol import Counters
 from snakeval.errors import UserError
 
@@ -28,9 +28,6 @@ TOKENS = 64  # of a short ask
 SCORED = 12  # of them as continuation
 BUDGET = 48  # for the short asks
 DECODED = 6  # tokens generated to compare
-# Largest difference allowed in the mean log-likelihood of a token. In float32 both paths agree to about 1e-6; in lower precision any two
-# batch shapes differ by hundredths, while a wrong mask or position shows as tenths or more.
-TOLERANCE = {torch.float32: 1e-4, torch.float16: 0.05, torch.bfloat16: 0.1}
 
 
 @dataclass
@@ -74,12 +71,12 @@ class Check:
         for engine, some, needed in ((small, short, not self.exact_to), (halves, _longest(asks), far)):
             if needed:
                 difference = self._loglikelihood_difference(engine, plain, some)
-                if not difference <= _tolerance(self.model):
+                if not difference <= tolerance(self.model):
                     return f"{type(self.model).__name__} is not exact in packed passes: {difference:.2g} per token off"
         self.exact_to = max(length, self.exact_to)
         if generates and not self.decodes:
             loss = self._decoding_loss(small, plain, short)
-            if not loss <= _tolerance(self.model):
+            if not loss <= tolerance(self.model):
                 return f"{type(self.model).__name__} does not decode exactly in packed passes: {loss:.2g} per token off"
             self.decodes = True
         return None
@@ -149,10 +146,6 @@ def _leaves(tree: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 def _largest(differences: list[float]) -> float:
     """NaN if one of them is: what cannot be compared has not been shown to be exact. Python's `max` may pass over it."""
     return float(np.max(differences))
-
-
-def _tolerance(model: Any) -> float:
-    return TOLERANCE.get(model.dtype, TOLERANCE[torch.bfloat16])
 
 
 def _per_token(answer: Answer) -> float:

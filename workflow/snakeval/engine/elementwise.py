@@ -26,7 +26,8 @@ def replacements(model: Any) -> Replacements:
         if "forward" in vars(module):
             continue
         forward = inspect.unwrap(type(module).forward)
-        if "RMSNorm" in type(module).__name__ and (norm := _norm(module)):
+        takes_one = len(inspect.signature(module.forward).parameters) == 1  # a gated norm takes its gate, too
+        if "RMSNorm" in type(module).__name__ and takes_one and (norm := _norm(module)):
             found.append((module, norm))
         elif ROTARY in forward.__code__.co_names and not forward.__closure__:
             own = forward.__globals__[ROTARY]

@@ -70,5 +70,6 @@ def _where_read(module: torch.nn.Module) -> Callable:
 
 
 def _spread(result: torch.Tensor, rows: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """`result` at its rows, zeros elsewhere."""
+    """`result` at its rows, zeros elsewhere; a mixture of experts may have laid all rows of the batch side by side."""
+    result = result.reshape(*like.shape[:-2], len(rows), -1)
     return result.new_zeros(*like.shape[:-1], result.shape[-1]).index_copy_(-2, rows, result)

@@ -4,7 +4,8 @@ The reference that `packed` is proven against, and what answers where packing is
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,14 @@ from snakeval.engine.ending import Ending
 from snakeval.engine.protocol import Counters
 from snakeval.engine.sampling import Row
 
+TRIED = 64  # tokens of a context
+# Largest difference allowed in the mean log-likelihood of a token. In float32 two exact paths agree to about 1e-6; in lower precision any
+# two batch shapes differ by hundredths, while a wrong mask or position shows as tenths or more.
+TOLERANCE = {torch.float32: 1e-4, torch.float16: 0.05, torch.bfloat16: 0.1}
+
+# Logits [texts, vocabulary] of the first new token, those after the newest tokens [texts, 1], and what narrows the batch to some texts.
+Growing = tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor], Callable[[torch.Tensor], None]]
+
 
 class Padded(Batched):
     """Batches of sequences of about equal length."""
@@ -28,6 +37,7 @@ class Padded(Batched):
         """`budget`: tokens of a batch, padding included."""
         super().__init__(model, counters, budget)
         self.ending = ending
+        self._steps: bool | None = None  # whether texts grow by one token a pass; None: not tried yet
         self._accepted = set(inspect.signature(model.forward).parameters)
         self._spread = len(set((getattr(model, "hf_device_map", None) or {}).values())) > 1
 
@@ -65,15 +75,45 @@ class Padded(Batched):
 
     @torch.inference_mode()
     def continued(self, rows: list[Row]) -> Iterator[list[Answer]]:
-        """Left-padded, all started at once; what was written stands in `rows`."""
-        from transformers import DynamicCache
-
+        """All started at once; what was written stands in `rows`."""
         if empty := self.ending.of(rows):  # no token was asked for
             yield empty
         rows = [row for row in rows if not row.ended]
         if not rows:
             return
-        ids, mask = pad([row.ask.context for row in rows], self.model.device, left=True)
+        contexts = [row.ask.context for row in rows]
+        self.counters.prompt_tokens += sum(map(len, contexts))
+        logits, step, keep = self._stepping(contexts) if self.steps(contexts) else self._rereading(contexts)
+        yield from static.generate(rows, self.ending, logits, step, keep)
+
+    @torch.inference_mode()
+    def steps(self, contexts: list[np.ndarray]) -> bool:
+        """Whether a text may grow by one token a pass behind padding, tried once, with starts of the longest context.
+
+        Some architectures have no cache, take it by another name, or count padding as positions, and not all end in an error.
+        """
+        if self._steps is None:
+            start = max(contexts, key=len)[:TRIED]
+            texts = [np.append(start, start[:1]), np.append(start[: (len(start) + 1) // 2], start[:1])]
+            before = replace(self.counters)  # what is tried is no part of the run
+            try:
+                _, step, keep = self._stepping([text[:-1] for text in reversed(texts)])
+                keep(torch.tensor([1, 0]))
+                found = step(torch.tensor([[text[-1]] for text in texts])).log_softmax(-1)
+                difference = (found - self._after(texts).log_softmax(-1)).abs().mean(-1).max().item()
+                self._steps = difference <= tolerance(self.model)  # not if it is undefined
+            except torch.OutOfMemoryError:
+                raise
+            except Exception:  # models, those of remote code among them, fail in any way
+                self._steps = False
+            vars(self.counters).update(vars(before))
+        return self._steps
+
+    def _stepping(self, contexts: list[np.ndarray]) -> Growing:
+        """Left-padded, with a cache."""
+        from transformers import DynamicCache
+
+        ids, mask = pad(contexts, self.model.device, left=True)
         cache = DynamicCache(config=self.model.config)
 
         def step(ids: torch.Tensor) -> torch.Tensor:
@@ -84,11 +124,33 @@ class Padded(Batched):
         def keep(rows: torch.Tensor) -> None:
             nonlocal mask
             mask = mask[rows]
-            cache.batch_select_indices(rows)  # indices on the CPU fit layers on any device
+            # batch_select_indices would leave recurrent states out. Any integers do.
+            cache.reorder_cache(rows)  # type: ignore[arg-type]
 
-        self.counters.prompt_tokens += sum(len(row.ask.context) for row in rows)
         self.counters.computed_tokens += ids.numel()
-        yield from static.generate(rows, self.ending, self._next(ids, mask, cache), step, keep)
+        return self._next(ids, mask, cache), step, keep
+
+    def _rereading(self, texts: list[np.ndarray]) -> Growing:
+        """Right-padded, every text read from its start for every token."""
+
+        def step(ids: torch.Tensor) -> torch.Tensor:
+            nonlocal texts
+            texts = [np.append(text, token) for text, token in zip(texts, ids[:, 0].tolist(), strict=True)]
+            return self._after(texts)
+
+        def keep(rows: torch.Tensor) -> None:
+            nonlocal texts
+            texts = [texts[row] for row in rows.tolist()]
+
+        return self._after(texts), step, keep
+
+    def _after(self, texts: list[np.ndarray]) -> torch.Tensor:
+        """Logits [texts, vocabulary] float32 of what follows each."""
+        ids, mask = pad(texts, self.model.device)
+        last = torch.zeros(ids.shape, dtype=torch.bool)
+        last[range(len(texts)), [len(text) - 1 for text in texts]] = True
+        self.counters.computed_tokens += ids.numel()
+        return self._logits(ids, mask, last)
 
     def _logits(self, ids: torch.Tensor, mask: torch.Tensor, needed: torch.Tensor) -> torch.Tensor:
         """Logits [needed positions, vocabulary] float32, row by row. `needed` [rows, longest] bool on the CPU."""
@@ -103,11 +165,17 @@ class Padded(Batched):
     def _next(self, ids: torch.Tensor, mask: torch.Tensor, cache: Any) -> torch.Tensor:
         """Logits [rows, vocabulary] float32 of the last position."""
         arguments = {"input_ids": ids, "attention_mask": mask, "past_key_values": cache, "use_cache": True}
+        if "cache_params" in self._accepted:  # Mamba's name for it; it masks the tokens that it reads, not those in the cache
+            arguments |= {"cache_params": arguments.pop("past_key_values"), "attention_mask": mask[:, -ids.shape[1] :]}
         if "position_ids" in self._accepted:
             arguments["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
         if "logits_to_keep" in self._accepted:
             arguments["logits_to_keep"] = 1
         return self.model(**arguments).logits[:, -1].float()
+
+
+def tolerance(model: Any) -> float:
+    return TOLERANCE.get(model.dtype, TOLERANCE[torch.bfloat16])
 
 
 def pad(sequences: list[np.ndarray], device: torch.device, left: bool = False) -> tuple[torch.Tensor, torch.Tensor]:

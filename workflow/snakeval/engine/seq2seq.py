@@ -83,7 +83,7 @@ class Seq2Seq(Batched):
             nonlocal mask
             mask = mask[rows]
             encoded.last_hidden_state = encoded.last_hidden_state[rows]
-            cache.batch_select_indices(rows)  # indices on the CPU fit layers on any device
+            cache.reorder_cache(rows)  # type: ignore[arg-type]  # any integers do
 
         self.counters.prompt_tokens += sum(len(row.ask.context) for row in rows)
         yield from static.generate(rows, self._ending, step(torch.full((len(rows), 1), first)), step, keep)
