@@ -43,10 +43,11 @@ class Seq2Seq(Batched):
         asks_ = [ask for ask in asks if len(ask.continuation)]
         answers = [Answer(ask.key, 0, 0.0, True) for ask in asks if not len(ask.continuation)]
         if asks_:
-            encoded, mask = self._encode(asks_)
+            inputs, encoded, mask = self._encode(asks_)
             first = np.array([self._first_token()], np.int32)
             ids, _ = pad([np.concatenate([first, ask.continuation[:-1]]) for ask in asks_], self.model.device)
-            out = self.model(encoder_outputs=encoded, attention_mask=mask, decoder_input_ids=ids, use_cache=False)
+            # The inputs are not read again, but without them FSMT's decoder would see later tokens.
+            out = self.model(input_ids=inputs, encoder_outputs=encoded, attention_mask=mask, decoder_input_ids=ids, use_cache=False)
             targets, _ = pad([ask.continuation for ask in asks_], out.logits.device)
             found = []
             for ask, logits, its in zip(asks_, out.logits, targets, strict=True):  # one after the other, for vocabularies are large
@@ -69,9 +70,9 @@ class Seq2Seq(Batched):
         rows = [row for row in rows if not row.ended]
         if not rows:
             return
-        encoded, mask = self._encode([row.ask for row in rows])
-        text_config = self.model.config.get_text_config(decoder=True)
-        cache = EncoderDecoderCache(DynamicCache(config=text_config), DynamicCache(config=text_config))
+        _, encoded, mask = self._encode([row.ask for row in rows])
+        own = DynamicCache(config=self.model.config.get_text_config(decoder=True))
+        cache = EncoderDecoderCache(own, DynamicCache())  # a decoder's windows do not hold for what it sees of the input
 
         def step(ids: torch.Tensor) -> torch.Tensor:
             out = self.model(
@@ -88,16 +89,18 @@ class Seq2Seq(Batched):
         self.counters.prompt_tokens += sum(len(row.ask.context) for row in rows)
         yield from static.generate(rows, self._ending, step(torch.full((len(rows), 1), first)), step, keep)
 
-    def _encode(self, asks: list[Ask]) -> tuple[Any, torch.Tensor]:
-        """Encoder outputs and attention mask, one row per ask; equal inputs are encoded once."""
-        from transformers.modeling_outputs import BaseModelOutput
+    def _encode(self, asks: list[Ask]) -> tuple[torch.Tensor, Any, torch.Tensor]:
+        """Token ids, the encoder's output and attention mask, one row per ask; equal inputs are encoded once.
 
+        Of the output the last hidden state counts.
+        """
         distinct: dict[bytes, int] = {}
         place = torch.tensor([distinct.setdefault(ask.context.tobytes(), len(distinct)) for ask in asks])
         ids, mask = pad([np.frombuffer(tokens, np.int32) for tokens in distinct], self.model.device)
-        hidden = self.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
+        encoded = self.model.get_encoder()(input_ids=ids, attention_mask=mask)  # decoders look for fields of their own encoder's output
+        encoded.last_hidden_state = encoded.last_hidden_state[place]
         self.counters.computed_tokens += ids.numel()
-        return BaseModelOutput(last_hidden_state=hidden[place]), mask[place]
+        return ids[place], encoded, mask[place]
 
     def _first_token(self) -> int:
         """What the decoder reads first. BOS is a guess: only where neither of the two says what it was trained with."""
