@@ -4,6 +4,7 @@ import re
 import shutil
 import zipfile
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import yaml
@@ -63,7 +64,7 @@ def test_a_history_that_cannot_be_shown_stops_at_once(project, folder, told):
     project.configure(history=[folder])
     done = project.snakemake("--dry-run", check=False)
     assert done.returncode == 1
-    assert f"history: {folder}: {told}" in done.stdout + done.stderr
+    assert f"history: {Path(folder)}: {told}" in done.stdout + done.stderr
 
 
 def test_title_and_history_are_in_the_settings_of_the_report_alone(unstarted):
