@@ -179,6 +179,14 @@ def test_what_a_tokenizer_puts_after_a_text_is_left_out_for_causal_models():
         assert _encode(requests, ending, **options) == _encode(requests, without, **options)
 
 
+def test_a_tokenizer_that_leaves_unknown_letters_out_loses_no_other():
+    letters = Tokenizer(models.BPE({"<s>": 0, "d": 1, "o": 2, "g": 3}, merges=[]))
+    letters.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=letters, bos_token="<s>")
+    assert tokenizer.encode("x") == [0]
+    assert Encoder(tokenizer, "causal", 100).encode(["dog"])["dog"].tolist() == [0, 1, 2, 3]
+
+
 def test_sequence_to_sequence_pairs_are_those_of_the_harness():
     tokenizer = _tokenizer("both")
     rows = _encode([_request("loglikelihood", context, [text]) for context, text in PAIRS], tokenizer, "seq2seq")

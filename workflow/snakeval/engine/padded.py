@@ -176,6 +176,7 @@ class Padded(Batched):
 
 
 def tolerance(model: Any) -> float:
+    """Of the model's precision, in mean log-likelihood of a token."""
     return TOLERANCE.get(model.dtype, TOLERANCE[torch.bfloat16])
 
 

@@ -107,10 +107,10 @@ class Encoder:
 
 
 def _around(whole: np.ndarray, plain: np.ndarray) -> tuple[list[int], list[int]]:
-    """The token ids before and after those of `plain` in `whole`."""
+    """The token ids before and after those of `plain` in `whole`; none where these are not there, as then nothing tells what was added."""
     ids, inner = whole.tolist(), plain.tolist()
-    start = next((at for at in range(len(ids) - len(inner) + 1) if ids[at : at + len(inner)] == inner), 0)
-    return ids[:start], ids[start + len(inner) :]
+    start = next((at for at in range(len(ids) - len(inner) + 1) if inner and ids[at : at + len(inner)] == inner), None)
+    return ([], []) if start is None else (ids[:start], ids[start + len(inner) :])
 
 
 def _bounded(texts: list[str]) -> Iterable[list[str]]:
