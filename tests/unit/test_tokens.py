@@ -493,6 +493,9 @@ def test_what_a_family_cannot_answer_is_an_error(family, kind):
 
 
 def test_what_an_encoder_needs_is_told():
+    unanswered = _request("generate_until", generation=GENERATION, segments=["what", "the fox", ""])
+    with pytest.raises(UserError, match="the tokenizer puts no CLS token before a text"):
+        _encode([unanswered], STYLES["gpt"], "extractive")
     with pytest.raises(UserError, match="an extractive model reads a question and a passage"):
         _encode([_request("generate_until", "a", generation=GENERATION)], BERT, "extractive")
     extra = [{"question": question, "text": "negative"} for question in (0, 0, -1, -1)]

@@ -47,8 +47,6 @@ def extract(requests: list[Request], encoder: Encoder, model: str) -> list[Row]:
     for request in requests:
         if len(request["segments"]) not in (2, 3):
             raise UserError(f"{_where(model, request)}: an extractive model reads a question and a passage; set encoder_inputs in the task")
-        if len(request["segments"]) == 3 and encoder.tokenizer.cls_token_id is None:
-            raise UserError(f"{_where(model, request)}: the tokenizer has no CLS token to stand for no answer; name it in its files")
     call = _caller(encoder)
     room = encoder.max_length - len(call([""], [""])["input_ids"][0])
     asked = call([request["segments"][0] for request in requests], add_special_tokens=False)["input_ids"]
@@ -77,7 +75,10 @@ def extract(requests: list[Request], encoder: Encoder, model: str) -> list[Row]:
         row.contexts.append(np.array(ids, np.int32))
         offsets = _passage_offsets(encoded, window)
         if len(requests[document]["segments"]) == 3:
-            offsets[ids.index(encoder.tokenizer.cls_token_id)] = NO_ANSWER
+            if (nothing := encoder.tokenizer.cls_token_id) not in ids:
+                where = _where(model, requests[document])
+                raise UserError(f"{where}: the tokenizer puts no CLS token before a text to stand for no answer; name it in its files")
+            offsets[ids.index(nothing)] = NO_ANSWER
         row.offsets = [*(row.offsets or []), offsets.ravel()]
         if "token_type_ids" in encoded:
             row.token_types = [*(row.token_types or []), np.array(encoded["token_type_ids"][window], np.int32)]
