@@ -26,17 +26,20 @@ import transformers
 from transformers.models.auto import modeling_auto as auto
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests" / "unit")]
+sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests")]
 
-import engine_models as tiny  # noqa: E402
+from builders import engine_models as tiny  # noqa: E402
 
-from snakeval.engine.ending import Ending  # noqa: E402
-from snakeval.engine.protocol import Counters, TableEngine  # noqa: E402
-from snakeval.engine.seq2seq import Seq2Seq  # noqa: E402
+from snakeval.backends.local.ending import Ending  # noqa: E402
+from snakeval.backends.local.seq2seq import Seq2Seq  # noqa: E402
+from snakeval.backends.protocol import Counters, TableEngine  # noqa: E402
 
 FAMILIES = {
     "causal": (auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, transformers.AutoModelForCausalLM),
-    "seq2seq": (auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES, transformers.AutoModelForSeq2SeqLM),
+    "seq2seq": (
+        auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+        transformers.AutoModelForSeq2SeqLM,
+    ),
 }
 SECONDS = 120  # for one architecture
 PARAMETERS = 30_000_000  # more is not tiny
@@ -85,16 +88,29 @@ MORE: dict[str, dict[str, Any]] = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*", help="model types; left out: all")
-    parser.add_argument("--path", default="auto", choices=("auto", "packed", "padded"), help="of causal models")
+    parser.add_argument(
+        "--path", default="auto", choices=("auto", "packed", "padded"), help="of causal models"
+    )
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/architectures.md")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table into docs/architectures.md"
+    )
     options = parser.parse_args()
-    jobs = [(family, name) for family, (names, _) in FAMILIES.items() for name in names if name in (options.names or names)]
+    jobs = [
+        (family, name)
+        for family, (names, _) in FAMILIES.items()
+        for name in names
+        if name in (options.names or names)
+    ]
     lines, outcomes = [], Counter[str]()
     with ThreadPoolExecutor(options.processes) as pool:
-        for job, (outcome, reason) in zip(jobs, pool.map(lambda job: _apart(*job, options.path), jobs), strict=True):
+        for job, (outcome, reason) in zip(
+            jobs, pool.map(lambda job: _apart(*job, options.path), jobs), strict=True
+        ):
             outcomes[outcome] += 1
             lines.append(f"| {job[1]} | {job[0]} | {outcome} | {reason.replace('|', '/')} |\n")
             print(lines[-1], end="", flush=True)
@@ -148,7 +164,11 @@ def outcome(family: str, name: str, path: str = "auto") -> tuple[str, str]:
     except Exception as error:
         return "crash", _in_words(error)
     differ = [row for row in rows if not _agree(expected[row["key"]], found[row["key"]])]
-    if wrong := [row["key"] for row in differ if not _rounded(family, model, row, expected[row["key"]], found[row["key"]])]:
+    if wrong := [
+        row["key"]
+        for row in differ
+        if not _rounded(family, model, row, expected[row["key"]], found[row["key"]])
+    ]:
         return "wrong", f"{len(wrong)} of {len(rows)}, {engine.description}; {' '.join(wrong)}"
     told, _, reason = engine.path.description.partition(" (")
     return told, reason.removesuffix(")")
@@ -166,16 +186,26 @@ def _expected(family: str, model: Any, row: dict) -> dict[str, Any]:
     """The answer of the plain model to one ask by itself, with how near to a tie it is."""
     context = torch.tensor([row["context"]])
     if row["kind"] == "generate":
-        written = model.generate(context, max_new_tokens=row["generation"]["max_new_tokens"], do_sample=False)[0]
+        written = model.generate(
+            context, max_new_tokens=row["generation"]["max_new_tokens"], do_sample=False
+        )[0]
         tokens = written[context.shape[1] if family == "causal" else 1 :].tolist()
     else:
         tokens = row["continuation"]
     if not tokens:
         return {"loglikelihood": 0.0, "greedy": True, "tokens": 0, "margin": 1.0}
     if family == "causal":
-        logits = model(torch.tensor([row["context"] + tokens]), use_cache=False).logits[0, len(row["context"]) - 1 : -1].double()
+        logits = (
+            model(torch.tensor([row["context"] + tokens]), use_cache=False)
+            .logits[0, len(row["context"]) - 1 : -1]
+            .double()
+        )
     else:
-        logits = model(context, decoder_input_ids=torch.tensor([[0, *tokens[:-1]]]), use_cache=False).logits[0].double()
+        logits = (
+            model(context, decoder_input_ids=torch.tensor([[0, *tokens[:-1]]]), use_cache=False)
+            .logits[0]
+            .double()
+        )
     scores = logits.log_softmax(-1)
     top = scores.topk(2).values
     return {
@@ -183,7 +213,11 @@ def _expected(family: str, model: Any, row: dict) -> dict[str, Any]:
         "greedy": scores.argmax(-1).tolist() == tokens,
         "tokens": len(tokens),
         "margin": (top[:, 0] - top[:, 1]).min().item(),
-    } | ({"text": tiny.tokenizer().decode(tokens, skip_special_tokens=True)} if row["kind"] == "generate" else {})
+    } | (
+        {"text": tiny.tokenizer().decode(tokens, skip_special_tokens=True)}
+        if row["kind"] == "generate"
+        else {}
+    )
 
 
 def _agree(expected: dict[str, Any], found: dict[str, Any]) -> bool:
@@ -191,11 +225,15 @@ def _agree(expected: dict[str, Any], found: dict[str, Any]) -> bool:
     tied = expected["margin"] < 10 * TOLERANCE
     if "text" in expected:
         return tied or not expected["greedy"] or found["text"] == expected["text"]
-    near = abs(found["loglikelihood"] - expected["loglikelihood"]) <= TOLERANCE * max(1, expected["tokens"])
+    near = abs(found["loglikelihood"] - expected["loglikelihood"]) <= TOLERANCE * max(
+        1, expected["tokens"]
+    )
     return near and (tied or found["greedy"] == expected["greedy"])
 
 
-def _rounded(family: str, model: Any, row: dict, expected: dict[str, Any], found: dict[str, Any]) -> bool:
+def _rounded(
+    family: str, model: Any, row: dict, expected: dict[str, Any], found: dict[str, Any]
+) -> bool:
     """Whether an answer differs by no more than rounding: the plain model's own in float32, told by what it says in float64."""
     if "text" in expected:
         return False
@@ -206,7 +244,9 @@ def _rounded(family: str, model: Any, row: dict, expected: dict[str, Any], found
 
 def _tiny(family: str, name: str) -> Any:
     """Raises whatever configurations and models raise for sizes that do not suit them."""
-    config = transformers.CONFIG_MAPPING[name](**(_sizes(transformers.CONFIG_MAPPING[name]()) | MORE.get(name, {})))
+    config = transformers.CONFIG_MAPPING[name](
+        **(_sizes(transformers.CONFIG_MAPPING[name]()) | MORE.get(name, {}))
+    )
     loader = FAMILIES[family][1]
     with torch.device("meta"):
         parameters = sum(parameter.numel() for parameter in loader.from_config(config).parameters())
@@ -216,11 +256,15 @@ def _tiny(family: str, name: str) -> Any:
     model = loader.from_config(config, dtype=torch.float32, attn_implementation=None).eval()
     with torch.no_grad():
         for parameter in model.parameters():
-            if parameter.ndim == 1:  # biases of zero and norms of one would hide that they are left out
+            if (
+                parameter.ndim == 1
+            ):  # biases of zero and norms of one would hide that they are left out
                 parameter.add_(0.1 * torch.randn_like(parameter))
             elif parameter.std() < 0.1:
                 parameter.normal_(0, 0.3)
-    model.generation_config = transformers.GenerationConfig(bos_token_id=0, eos_token_id=1, pad_token_id=1, decoder_start_token_id=0)
+    model.generation_config = transformers.GenerationConfig(
+        bos_token_id=0, eos_token_id=1, pad_token_id=1, decoder_start_token_id=0
+    )
     return model
 
 
@@ -244,7 +288,14 @@ def _sizes(config: Any) -> dict[str, Any]:
 def _rows() -> list[dict]:
     rng = np.random.default_rng(3)
     header = tiny.tokens(rng, 60)
-    texts = [tiny.ask(f"text-{n}", header * (n % 3 > 0) + tiny.tokens(rng, 3 + 4 * n), max_new_tokens=GENERATED >> n) for n in range(4)]
+    texts = [
+        tiny.ask(
+            f"text-{n}",
+            header * (n % 3 > 0) + tiny.tokens(rng, 3 + 4 * n),
+            max_new_tokens=GENERATED >> n,
+        )
+        for n in range(4)
+    ]
     return [*(row for row in tiny.mixture() if not row["key"].endswith(("-2", "-3"))), *texts]
 
 
@@ -252,7 +303,9 @@ def _rows() -> list[dict]:
 def _is_causal(model: Any) -> bool:
     tokens = torch.tensor([tiny.tokens(np.random.default_rng(4), 200)])
     whole = model(tokens, use_cache=False).logits[:, :100]
-    return torch.allclose(model(tokens[:, :100], use_cache=False).logits, whole, atol=1e-3, rtol=1e-3)
+    return torch.allclose(
+        model(tokens[:, :100], use_cache=False).logits, whole, atol=1e-3, rtol=1e-3
+    )
 
 
 def _in_words(error: Exception) -> str:

@@ -25,8 +25,9 @@ import torch
 import transformers
 from workload import LENGTH, NEW_TOKENS, SIZES, STOPS, Work, make_model, works
 
-from snakeval import engine
-from snakeval.schemas import ASKS
+from snakeval.backends import protocol
+from snakeval.backends.local import build
+from snakeval.schemas.model import ASKS
 
 
 def theirs(lm: Any, work: Work) -> list:
@@ -34,13 +35,19 @@ def theirs(lm: Any, work: Work) -> list:
     from lm_eval.api.instance import Instance
 
     settings = {"until": STOPS, "max_gen_toks": NEW_TOKENS, "do_sample": False}
-    kind = {"loglikelihood": "loglikelihood", "rolling": "loglikelihood_rolling", "generation": "generate_until"}[work.kind]
-    arguments = [(*texts, dict(settings)) if work.kind == "generation" else texts for texts in work.requests]
+    kind = {
+        "loglikelihood": "loglikelihood",
+        "rolling": "loglikelihood_rolling",
+        "generation": "generate_until",
+    }[work.kind]
+    arguments = [
+        (*texts, dict(settings)) if work.kind == "generation" else texts for texts in work.requests
+    ]
     instances = [Instance(kind, {}, argument, 0) for argument in arguments]
     return getattr(lm, kind)(instances, disable_tqdm=True)
 
 
-def ours(loaded: engine.Engine, tokenizer: Any, work: Work) -> list:
+def ours(loaded: protocol.Engine, tokenizer: Any, work: Work) -> list:
     """Our answers, in the order of the requests."""
     asks, owners = tokenise(tokenizer, work)
     found: dict[str, dict] = {}
@@ -50,7 +57,10 @@ def ours(loaded: engine.Engine, tokenizer: Any, work: Work) -> list:
     if work.kind == "generation":
         return [found[f"{index}"]["text"] for index in range(len(work.requests))]
     if work.kind == "loglikelihood":
-        return [(found[f"{index}"]["loglikelihood"], found[f"{index}"]["greedy"]) for index in range(len(work.requests))]
+        return [
+            (found[f"{index}"]["loglikelihood"], found[f"{index}"]["greedy"])
+            for index in range(len(work.requests))
+        ]
     sums = [0.0] * len(work.requests)
     for key, owner in enumerate(owners):
         sums[owner] += found[f"{key}"]["loglikelihood"]
@@ -61,19 +71,36 @@ def tokenise(tokenizer: Any, work: Work) -> tuple[pa.Table, list[int]]:
     """Asks, and for each the request it belongs to; each distinct text is encoded once."""
     from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
-    texts = list(dict.fromkeys(text for request in work.requests for text in (request[0], "".join(request))))
-    coded = dict(zip(texts, (encoding.ids for encoding in tokenizer.backend_tokenizer.encode_batch_fast(texts)), strict=True))
+    texts = list(
+        dict.fromkeys(text for request in work.requests for text in (request[0], "".join(request)))
+    )
+    coded = dict(
+        zip(
+            texts,
+            (encoding.ids for encoding in tokenizer.backend_tokenizer.encode_batch_fast(texts)),
+            strict=True,
+        )
+    )
     pairs: list[tuple[list[int], list[int]]] = []
     owners = []
     for owner, request in enumerate(work.requests):
         context, whole = coded[request[0]], coded["".join(request)]
         if work.kind == "rolling":
-            windows = [make_disjoint_window(window) for window in get_rolling_token_windows(whole, 0, LENGTH, 1)]
+            windows = [
+                make_disjoint_window(window)
+                for window in get_rolling_token_windows(whole, 0, LENGTH, 1)
+            ]
         else:
             windows = [(context, whole[len(context) :])]
         pairs += windows
         owners += [owner] * len(windows)
-    generation = {"until": STOPS, "max_new_tokens": NEW_TOKENS, "do_sample": False, "samples": 1, "seed": 0}
+    generation = {
+        "until": STOPS,
+        "max_new_tokens": NEW_TOKENS,
+        "do_sample": False,
+        "samples": 1,
+        "seed": 0,
+    }
     columns: dict[str, Any] = {name: [None] * len(pairs) for name in ASKS.names}
     columns["key"] = [f"{index}" for index in range(len(pairs))]
     columns["kind"] = ["generate" if work.kind == "generation" else "loglikelihood"] * len(pairs)
@@ -95,9 +122,18 @@ def agreement(work: Work, reference: list, found: list) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--documents", type=int, nargs="+", default=[None], help=f"of each work; by default {[*SIZES.values()]}")
     parser.add_argument(
-        "--theirs-up-to", type=int, default=10**9, help="documents; of more, lm-evaluation-harness is taken to need as long each"
+        "--documents",
+        type=int,
+        nargs="+",
+        default=[None],
+        help=f"of each work; by default {[*SIZES.values()]}",
+    )
+    parser.add_argument(
+        "--theirs-up-to",
+        type=int,
+        default=10**9,
+        help="documents; of more, lm-evaluation-harness is taken to need as long each",
     )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -112,24 +148,48 @@ def main() -> None:
     transformers.utils.logging.set_verbosity_error()
     with tempfile.TemporaryDirectory() as folder:
         make_model(Path(folder), small=options.small)
-        loaded = engine.load(folder, {"dtype": options.dtype})
+        loaded = build.load(folder, {"dtype": options.dtype})
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        every = [work for together in zip(*map(works, options.documents), strict=True) for work in together]
-        chosen = [w for w in every if not options.only or any(part.lower() in w.name.lower() for part in options.only)]
-        runs: dict[str, Callable[[Work], list]] = {"ours": lambda work: ours(loaded, tokenizer, work)}
+        every = [
+            work
+            for together in zip(*map(works, options.documents), strict=True)
+            for work in together
+        ]
+        chosen = [
+            w
+            for w in every
+            if not options.only or any(part.lower() in w.name.lower() for part in options.only)
+        ]
+        runs: dict[str, Callable[[Work], list]] = {
+            "ours": lambda work: ours(loaded, tokenizer, work)
+        }
         if not options.ours_only:
             from lm_eval.models.huggingface import HFLM
 
-            lm = HFLM(pretrained=folder, batch_size=options.batch_size, max_length=LENGTH, dtype=options.dtype, device="cpu")
+            lm = HFLM(
+                pretrained=folder,
+                batch_size=options.batch_size,
+                max_length=LENGTH,
+                dtype=options.dtype,
+                device="cpu",
+            )
             runs = {"lm_eval": lambda work: theirs(lm, work), **runs}
         for run in runs.values():
             run(works(2)[0])
-        print(f"{options.dtype}, {options.threads} threads, {loaded.peak_flops / 1e9:.0f} GFLOP/s at most, {loaded.description}\n")
-        print("| work | documents | lm-eval s | ours s | ratio | tokens | tokens/s | share of peak | agreement |")
+        print(
+            f"{options.dtype}, {options.threads} threads, {loaded.peak_flops / 1e9:.0f} GFLOP/s at most, {loaded.description}\n"
+        )
+        print(
+            "| work | documents | lm-eval s | ours s | ratio | tokens | tokens/s | share of peak | agreement |"
+        )
         print("|---|---|---|---|---|---|---|---|---|", flush=True)
         each: dict[str, float] = {}  # seconds of a document there, of the most documents tried
         for work in chosen:
-            times: dict[str, list[float]] = {side: [] for side in runs if side == "ours" or work.documents <= options.theirs_up_to}
+            times: dict[str, list[float]] = {
+                side: []
+                for side in runs
+                if side == "ours" or work.documents <= options.theirs_up_to
+            }
             answers: dict[str, list] = {}
             for _ in range(options.repeats):
                 for side in times:
@@ -137,13 +197,20 @@ def main() -> None:
                     started = time.perf_counter()
                     answers[side] = runs[side](work)
                     times[side].append(time.perf_counter() - started)
-                    tokens = loaded.counters.computed_tokens + loaded.counters.generated_tokens - before
+                    tokens = (
+                        loaded.counters.computed_tokens + loaded.counters.generated_tokens - before
+                    )
             mine = statistics.median(times["ours"])
             if "lm_eval" in times:
                 each[work.name] = statistics.median(times["lm_eval"]) / work.documents
-            base, about = each.get(work.name, float("nan")) * work.documents, "" if "lm_eval" in times else "≈ "
+            base, about = (
+                each.get(work.name, float("nan")) * work.documents,
+                "" if "lm_eval" in times else "≈ ",
+            )
             share = loaded.flops_per_token * tokens / mine / loaded.peak_flops
-            verdict = agreement(work, answers["lm_eval"], answers["ours"]) if "lm_eval" in answers else ""
+            verdict = (
+                agreement(work, answers["lm_eval"], answers["ours"]) if "lm_eval" in answers else ""
+            )
             cells = f"{about}{base:.2f} | {mine:.2f} | {about}{base / mine:.1f} | {tokens} | {tokens / mine:.0f} | {share:.0%} | {verdict}"
             print(f"| {work.name} | {work.documents} | {cells} |", flush=True)
 

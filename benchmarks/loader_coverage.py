@@ -22,27 +22,43 @@ from jinja2 import nodes as jinja_nodes
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
-from snakeval import requests, tasks
 from snakeval.errors import UserError
-from snakeval.tasks import index, loader
+from snakeval.requests.build import build_requests
+from snakeval.tasks import index, loader, resolution
 
 TEXTS = ["text", "1", "A", "[1, 0]"]
-LISTS = [["one", "two", "three", "four", "five"], {"text": ["a", "b", "c", "d"], "label": [1, 0, 0, 0]}, [1, 0]]
+LISTS = [
+    ["one", "two", "three", "four", "five"],
+    {"text": ["a", "b", "c", "d"], "label": [1, 0, 0, 0]},
+    [1, 0],
+]
 NUMBERS = [1, 0]
 VALUES: list[Any] = [*TEXTS, *LISTS, *NUMBERS]
-FIRST = {"doc_to_text": TEXTS, "doc_to_choice": LISTS, "doc_to_target": NUMBERS}  # what a field that is a lone column most likely holds
+FIRST = {
+    "doc_to_text": TEXTS,
+    "doc_to_choice": LISTS,
+    "doc_to_target": NUMBERS,
+}  # what a field that is a lone column most likely holds
 DOCUMENTS = 400  # tried for each task
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--compare", action="store_true", help="compare the names with the package's own index")
-    parser.add_argument("--all-reasons", action="store_true", help="one line per file that does not load or render")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--compare", action="store_true", help="compare the names with the package's own index"
+    )
+    parser.add_argument(
+        "--all-reasons", action="store_true", help="one line per file that does not load or render"
+    )
     options = parser.parse_args()
     began = time.perf_counter()
     names = index.build("lm_eval")
     seconds = time.perf_counter() - began
-    print(f"index: {len(names.tasks)} tasks, {len(names.groups)} groups, {len(names.tags)} tags in {seconds:.2f} s")
+    print(
+        f"index: {len(names.tasks)} tasks, {len(names.groups)} groups, {len(names.tags)} tags in {seconds:.2f} s"
+    )
     outcomes = {name: _outcome(name) for name in sorted(names.tasks)}
     _print("tasks", outcomes, options.all_reasons)
     for kind, found in (("groups", names.groups), ("tags", names.tags)):
@@ -59,7 +75,7 @@ def _is_unsupported(outcome: str) -> bool:
 
 def _resolution(name: str) -> str:
     try:
-        tasks.resolve({"name": name}, ["lm_eval"])
+        resolution.resolve({"name": name}, ["lm_eval"])
     except UserError as error:
         return f"does not load: {_reason(error)}"
     return "loads"
@@ -67,7 +83,7 @@ def _resolution(name: str) -> str:
 
 def _outcome(name: str) -> str:
     try:
-        task = tasks.resolve({"name": name}, ["lm_eval"]).tasks[0]
+        task = resolution.resolve({"name": name}, ["lm_eval"]).tasks[0]
     except UserError as error:
         return f"does not load: {_reason(error)}"
     settings = task.request_settings()
@@ -80,7 +96,7 @@ def _outcome(name: str) -> str:
     for document in _documents(settings):
         table = pa.Table.from_pylist([document or {"unused": 1}])
         try:
-            requests.build(zero_shot, {settings["split"]: table}, allow_functions=False)
+            build_requests(zero_shot, {settings["split"]: table}, allow_functions=False)
         except UserError as error:
             last = _reason(error)
         except pa.ArrowException as error:
@@ -92,7 +108,9 @@ def _outcome(name: str) -> str:
 
 def _has_function(value: Any) -> bool:
     if isinstance(value, dict):
-        return "!function" in value or any(_has_function(item) for key, item in value.items() if key != "fewshot")
+        return "!function" in value or any(
+            _has_function(item) for key, item in value.items() if key != "fewshot"
+        )
     return isinstance(value, list) and any(_has_function(item) for item in value)
 
 
@@ -114,9 +132,16 @@ def _documents(settings: dict[str, Any]):
             columns.setdefault(name, VALUES)
         for access in tree.find_all((jinja_nodes.Getattr, jinja_nodes.Getitem)):
             if isinstance(access.node, jinja_nodes.Name):
-                part = access.attr if isinstance(access, jinja_nodes.Getattr) else getattr(access.arg, "value", None)
+                part = (
+                    access.attr
+                    if isinstance(access, jinja_nodes.Getattr)
+                    else getattr(access.arg, "value", None)
+                )
                 if isinstance(part, str) and not hasattr("", part) and access.node.name in columns:
-                    columns[access.node.name] = [*_mappings(tree, access.node.name), *columns[access.node.name]]
+                    columns[access.node.name] = [
+                        *_mappings(tree, access.node.name),
+                        *columns[access.node.name],
+                    ]
     yield {name: values[0] for name, values in columns.items()}
     draw = Random(0)
     for _ in range(DOCUMENTS if columns else 0):
@@ -128,9 +153,17 @@ def _mappings(tree: jinja_nodes.Template, column: str) -> list[dict[str, Any]]:
     keys = []
     for access in tree.find_all((jinja_nodes.Getattr, jinja_nodes.Getitem)):
         if isinstance(access.node, jinja_nodes.Name) and access.node.name == column:
-            key = access.attr if isinstance(access, jinja_nodes.Getattr) else getattr(access.arg, "value", None)
+            key = (
+                access.attr
+                if isinstance(access, jinja_nodes.Getattr)
+                else getattr(access.arg, "value", None)
+            )
             keys += [key] if isinstance(key, str) and not hasattr("", key) else []
-    return [dict.fromkeys(keys, "text"), {key: ["a", "b", "c", "d"] for key in keys}, {key: [1, 0, 0, 0] for key in keys}]
+    return [
+        dict.fromkeys(keys, "text"),
+        {key: ["a", "b", "c", "d"] for key in keys},
+        {key: [1, 0, 0, 0] for key in keys},
+    ]
 
 
 def _reason(error: Exception) -> str:
@@ -144,7 +177,10 @@ def _print(kind: str, outcomes: dict[str, str], every: bool) -> None:
     print(f"\n{kind}: {len(outcomes)}")
     for outcome, count in Counter(outcomes.values()).most_common():
         example = next(name for name, found in outcomes.items() if found == outcome)
-        print(f"{count:7d}  {outcome}" + ("" if outcome.startswith("loads and") or outcome == "loads" else f"   [{example}]"))
+        print(
+            f"{count:7d}  {outcome}"
+            + ("" if outcome.startswith("loads and") or outcome == "loads" else f"   [{example}]")
+        )
     if every:
         for name, outcome in outcomes.items():
             if outcome not in ("loads", "loads and renders"):
@@ -164,10 +200,18 @@ def _compare(names: index.Index) -> int:
     for kind, found in (("tasks", names.tasks), ("groups", names.groups), ("tags", names.tags)):
         ours, theirs = set(found), by_kind[kind]
         differences += len(ours ^ theirs)
-        print(f"{kind}: only ours {sorted(ours - theirs)[:8]}, only the package's {sorted(theirs - ours)[:8]}")
-    members = [tag for tag in by_kind["tags"] & set(names.tags) if set(names.tags[tag]) != real[tag].tags]
+        print(
+            f"{kind}: only ours {sorted(ours - theirs)[:8]}, only the package's {sorted(theirs - ours)[:8]}"
+        )
+    members = [
+        tag for tag in by_kind["tags"] & set(names.tags) if set(names.tags[tag]) != real[tag].tags
+    ]
     print(f"tags with other members: {members[:8]}")
-    places = [name for name in by_kind["tasks"] & set(names.tasks) if loader.locate(names.tasks[name]) != real[name].yaml_path]
+    places = [
+        name
+        for name in by_kind["tasks"] & set(names.tasks)
+        if loader.locate(names.tasks[name]) != real[name].yaml_path
+    ]
     print(f"tasks from other files: {places[:8]}")
     return int(bool(differences or members or places))
 

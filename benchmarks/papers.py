@@ -21,11 +21,15 @@ HEAD = "| configuration | model | task | metric | published | over | ours | over
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*", help="configurations; left out: all that need no model")
     parser.add_argument("--write", action="store_true", help="put the table into docs/papers.md")
     options = parser.parse_args()
-    names = options.names or sorted(path.stem for path in EXAMPLES.glob("*.yaml") if path.stem not in NEED_MODELS)
+    names = options.names or sorted(
+        path.stem for path in EXAMPLES.glob("*.yaml") if path.stem not in NEED_MODELS
+    )
     lines = ""
     for name in names:
         lines += "".join(_line(name, figure) for figure in figures(name))
@@ -38,7 +42,17 @@ def main() -> int:
 def figures(name: str) -> list[dict]:
     """Rows of TARGETS of a configuration, run here."""
     configuration = EXAMPLES / f"{name}.yaml"
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all", "--configfile", str(configuration)]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--cores",
+        "1",
+        "--quiet",
+        "all",
+        "--configfile",
+        str(configuration),
+    ]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     results = yaml.safe_load(configuration.read_text())["results"]
     return pq.read_table(ROOT / results / "tables" / "targets.parquet").to_pylist()
@@ -46,13 +60,28 @@ def figures(name: str) -> list[dict]:
 
 def _line(name: str, row: dict) -> str:
     def number(value: float | None) -> str:
-        return "–" if value is None else f"{value:.2f}" if row["percent"] or abs(value) >= 1.5 else f"{value:.4f}"
+        return (
+            "–"
+            if value is None
+            else f"{value:.2f}"
+            if row["percent"] or abs(value) >= 1.5
+            else f"{value:.4f}"
+        )
 
     def count(n: int | None) -> str:
         return "?" if n is None else f"{n:,}"
 
     ours = number(row["value"]), "–" if row["value"] is None else count(row["n"])
-    cells = (name, row["model"], row["task"], row["metric"] or "", number(row["target"]), count(row["target_n"]), *ours, row["status"])
+    cells = (
+        name,
+        row["model"],
+        row["task"],
+        row["metric"] or "",
+        number(row["target"]),
+        count(row["target_n"]),
+        *ours,
+        row["status"],
+    )
     return f"| {' | '.join(cells)} |\n"
 
 

@@ -61,10 +61,15 @@ def project(folder: Path, models: int, tasks: int) -> Path:
         }
         (folder / f"config/tasks/t{number}.yaml").write_text(yaml.safe_dump(task))
         (folder / f"data{number}.jsonl").write_text(
-            "".join(json.dumps({"question": f"{i} < {number}?", "answer": i % 2}) + "\n" for i in range(4))
+            "".join(
+                json.dumps({"question": f"{i} < {number}?", "answer": i % 2}) + "\n"
+                for i in range(4)
+            )
         )
     config = {
-        "models": {f"m{number}": {"source": "demo:tiny", "dtype": "float32"} for number in range(models)},
+        "models": {
+            f"m{number}": {"source": "demo:tiny", "dtype": "float32"} for number in range(models)
+        },
         "tasks": [f"t{number}" for number in range(tasks)],
         "datasets": {f"made/{number}": f"path:data{number}.jsonl" for number in range(tasks)},
     }
@@ -78,7 +83,9 @@ def without_work(folder: Path) -> None:
     snakemake(real)
     (real / "results").rename(folder / "template")
     (folder / "results").mkdir()
-    (folder / "results/tokens").symlink_to(folder / "template/tokens")  # which every copied list of tokens names
+    (folder / "results/tokens").symlink_to(
+        folder / "template/tokens"
+    )  # which every copied list of tokens names
     (folder / "workflow").unlink()
     subprocess.run(["cp", "-r", str(REPOSITORY / "workflow"), str(folder / "workflow")], check=True)
     for script in (folder / "workflow/scripts").glob("*.py"):
@@ -88,7 +95,13 @@ def without_work(folder: Path) -> None:
 def snakemake(folder: Path, *options: str) -> tuple[int, float, float, float]:
     """Jobs, seconds by the clock, seconds of CPU and peak memory (MB) of Snakemake and all its jobs; the largest process counts."""
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *options]
-    said = subprocess.run([sys.executable, "-c", MEASURE, *command], cwd=folder, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", MEASURE, *command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     wall, cpu, peak, code = map(float, said.splitlines()[-1].split())
     if code:
         sys.exit(said)
@@ -114,7 +127,10 @@ def main() -> None:
         for tasks in arguments.tasks:
             folder = project(Path(name, f"{tasks}"), arguments.models, tasks)
             snakemake(folder, "--dry-run")  # the first writes the settings
-            add(f"dry run, {arguments.models} models × {tasks} tasks, each with data of its own", snakemake(folder, "--dry-run"))
+            add(
+                f"dry run, {arguments.models} models × {tasks} tasks, each with data of its own",
+                snakemake(folder, "--dry-run"),
+            )
         models = arguments.jobs // 5
         folder = project(Path(name, "jobs"), models, 1)
         without_work(folder)

@@ -1,4 +1,4 @@
-"""Matrix products of MKL, and of oneDNN with weights laid out beforehand: what snakeval.engine.linear rests on.
+"""Matrix products of MKL, and of oneDNN with weights laid out beforehand: what snakeval.backends.local.patches.linear rests on.
 
     python benchmarks/products.py
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import torch
 
-from snakeval.engine import linear
+from snakeval.backends.local.patches import linear
 
 SHAPES = [(512, 512), (512, 1408), (1408, 512), (512, 8192), (2048, 5632)]  # inputs, outputs
 ROWS = [1, 4, 16, 64, 256, 1024]
@@ -36,12 +36,21 @@ def main() -> None:
     print("| inputs | outputs | rows | MKL | oneDNN |\n|--:|--:|--:|--:|--:|")
     with torch.inference_mode():
         for inputs, outputs in SHAPES:
-            modules = [torch.nn.Linear(inputs, outputs, bias=False) for _ in range(int(BYTES / (4 * inputs * outputs)) + 1)]
+            modules = [
+                torch.nn.Linear(inputs, outputs, bias=False)
+                for _ in range(int(BYTES / (4 * inputs * outputs)) + 1)
+            ]
             others = [linear.laid_out(module) for module in modules]
             for rows in ROWS:
                 hidden = torch.randn(rows, inputs)
-                passes = [lambda them=them, hidden=hidden: [run(hidden) for run in them] for them in (modules, others)]
-                mkl, onednn = (2e-9 * rows * inputs * outputs * len(modules) / seconds for seconds in alternate(passes))
+                passes = [
+                    lambda them=them, hidden=hidden: [run(hidden) for run in them]
+                    for them in (modules, others)
+                ]
+                mkl, onednn = (
+                    2e-9 * rows * inputs * outputs * len(modules) / seconds
+                    for seconds in alternate(passes)
+                )
                 print(f"| {inputs} | {outputs} | {rows} | {mkl:.0f} | {onednn:.0f} |", flush=True)
 
 

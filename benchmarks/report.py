@@ -2,7 +2,7 @@
 
     python benchmarks/report.py [--models 10] [--tasks 60] [--documents 167] [--keep FOLDER]
 
-Prints a table. The run is synthetic (tests/report_fixture.py), with a group of subtasks from seven tasks on, whose samples are listed and
+Prints a table. The run is synthetic (tests/report_run.py), with a group of subtasks from seven tasks on, whose samples are listed and
 searched. It needs chromium and chromedriver.
 """
 
@@ -16,12 +16,12 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
-sys.path[:0] = [str(REPOSITORY / "workflow"), str(REPOSITORY / "tests"), str(REPOSITORY / "tests" / "browser")]
+sys.path[:0] = [str(REPOSITORY / "workflow"), str(REPOSITORY / "tests")]
 
-import report_fixture  # noqa: E402
-from screenshots import chromium  # noqa: E402
+from builders import report_run  # noqa: E402
+from builders.screenshots import chromium  # noqa: E402
 
-from snakeval import report  # noqa: E402
+from snakeval.report.page import write_page  # noqa: E402
 
 OPENINGS, STEPS = 5, 60
 UNTIL = """
@@ -39,11 +39,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, value in (("models", 10), ("tasks", 60), ("documents", 167)):
         parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument("--keep", type=Path, help="folder for the run and its report; what it holds is taken as it is")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        help="folder for the run and its report; what it holds is taken as it is",
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
-        figures = write(folder, options.models, options.tasks, options.documents) | opened(folder / "report" / "index.html")
+        figures = write(folder, options.models, options.tasks, options.documents) | opened(
+            folder / "report" / "index.html"
+        )
     print("| what | measured |\n|---|---|")
     for what, figure in figures.items():
         print(f"| {what} | {figure} |")
@@ -51,9 +57,9 @@ def main() -> None:
 
 def write(folder: Path, models: int, tasks: int, documents: int) -> dict[str, str]:
     """Make the run and its report; sizes, and processor time and memory of writing."""
-    settings = report_fixture.make(folder, models=models, tasks=tasks, documents=documents)
+    settings = report_run.make(folder, models=models, tasks=tasks, documents=documents)
     started = time.process_time()
-    report.write(folder, settings, folder / "report" / "index.html")
+    write_page(folder, settings, folder / "report" / "index.html")
     seconds = time.process_time() - started
     samples = [file.stat().st_size for file in (folder / "report" / "samples").rglob("*.js")]
     page = (folder / "report" / "index.html").stat().st_size
@@ -73,23 +79,37 @@ def opened(page: Path) -> dict[str, str]:
         for _ in range(OPENINGS):
             browser.get("about:blank")
             browser.get(page.resolve().as_uri())
-            opening.append(browser.execute_script("return performance.getEntriesByType('navigation')[0].loadEventEnd"))
+            opening.append(
+                browser.execute_script(
+                    "return performance.getEntriesByType('navigation')[0].loadEventEnd"
+                )
+            )
 
         def took(act: str, done: str) -> float:
             browser.set_script_timeout(120)
             return browser.execute_async_script(UNTIL.replace("DONE", done).replace("ACT", act))
 
         views = {
-            name: took(f"location.hash = '#{name}'", f"document.querySelector('.view.current').id === '{name}'")
+            name: took(
+                f"location.hash = '#{name}'",
+                f"document.querySelector('.view.current').id === '{name}'",
+            )
             for name in ("tasks", "health", "quality", "cost", "provenance")
         }
-        compare = took("location.hash = '#compare'", "document.querySelectorAll('#forest circle').length > 0")
-        listed = took("location.hash = '#samples/model-00/subjects?all=1'", f"{COUNT}.includes(' samples') && {TITLE}")
+        compare = took(
+            "location.hash = '#compare'", "document.querySelectorAll('#forest circle').length > 0"
+        )
+        listed = took(
+            "location.hash = '#samples/model-00/subjects?all=1'",
+            f"{COUNT}.includes(' samples') && {TITLE}",
+        )
         number = browser.execute_script(f"return {COUNT}")
         steps = []
         for _ in range(STEPS):
             before = browser.execute_script(f"return {TITLE}")
-            press = "document.dispatchEvent(new KeyboardEvent('keydown', {key: 'j', bubbles: true}))"
+            press = (
+                "document.dispatchEvent(new KeyboardEvent('keydown', {key: 'j', bubbles: true}))"
+            )
             steps.append(took(press, f"{TITLE} !== {before!r}"))
         search = took(
             "const box = document.getElementById('sample-query'); box.value = 'no such words'; box.dispatchEvent(new Event('input'))",

@@ -22,9 +22,11 @@ import yaml
 REPOSITORY = Path(__file__).parent.parent
 sys.path.insert(0, str(REPOSITORY / "workflow"))
 
-from snakeval import identity, infer, parquet  # noqa: E402
-from snakeval.schemas import ANSWERS, MODEL_FILES, TOKENS  # noqa: E402
-from snakeval.store import Store  # noqa: E402
+from snakeval.files import parquet  # noqa: E402
+from snakeval.inference import ask  # noqa: E402
+from snakeval.inference.store import Store  # noqa: E402
+from snakeval.models import identity  # noqa: E402
+from snakeval.schemas.model import ANSWERS, MODEL_FILES, TOKENS  # noqa: E402
 
 STAGES = {
     "documents": "results/index/datasets/{dataset}.parquet",
@@ -67,11 +69,23 @@ def prepare(folder: Path, requests: int) -> None:
     }
     (folder / "config/config.yaml").write_text(yaml.safe_dump(config))
     rng = random.Random(0)
-    words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randrange(2, 9))) for _ in range(5000)]
+    words = [
+        "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randrange(2, 9)))
+        for _ in range(5000)
+    ]
     with (folder / "choices.jsonl").open("w") as file:
         for _ in range(requests // 4):
             choices = [" ".join(rng.choices(words, k=3)) for _ in range(4)]
-            file.write(json.dumps({"question": " ".join(rng.choices(words, k=30)), "choices": choices, "answer": rng.randrange(4)}) + "\n")
+            file.write(
+                json.dumps(
+                    {
+                        "question": " ".join(rng.choices(words, k=30)),
+                        "choices": choices,
+                        "answer": rng.randrange(4),
+                    }
+                )
+                + "\n"
+            )
 
 
 def answer(folder: Path) -> None:
@@ -80,18 +94,32 @@ def answer(folder: Path) -> None:
     settings = json.loads((folder / "results/settings/responses/tiny.json").read_text())
     tokens = parquet.read(folder / "results/tokens/tiny/choices.parquet", TOKENS)
     rng = np.random.default_rng(0)
-    with Store(folder / "results/store", identity.identity(files, settings), identity.tokenizer_identity(files)) as store:
-        keys = store.keys(infer.explode(tokens)[0])
+    with Store(
+        folder / "results/store",
+        identity.identity(files, settings),
+        identity.tokenizer_identity(files),
+    ) as store:
+        keys = store.keys(ask.explode(tokens)[0])
         n = len(keys)
-        columns = {"key": keys, "loglikelihood": -rng.gamma(8, 3, n), "greedy": rng.random(n) < 0.1, "text": pa.nulls(n, pa.string())}
-        columns |= {"finish_reason": pa.nulls(n, pa.string()), "n_tokens": pa.array(np.full(n, 6, np.int32))}
+        columns = {
+            "key": keys,
+            "loglikelihood": -rng.gamma(8, 3, n),
+            "greedy": rng.random(n) < 0.1,
+            "text": pa.nulls(n, pa.string()),
+        }
+        columns |= {
+            "finish_reason": pa.nulls(n, pa.string()),
+            "n_tokens": pa.array(np.full(n, 6, np.int32)),
+        }
         store.append(pa.table(columns).select(ANSWERS.names))
 
 
 def measure(folder: Path, target: str) -> tuple[float, float, float]:
     """Wall seconds, CPU seconds and peak memory (MB) of a run that makes `target`; the largest process counts."""
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all", "--", target]
-    done = subprocess.run([sys.executable, "-c", MEASURE, *command], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, *command], cwd=folder, capture_output=True, text=True
+    )
     wall, cpu, peak, code = map(float, done.stdout.split())
     if code:
         raise SystemExit(done.stderr)
@@ -99,7 +127,9 @@ def measure(folder: Path, target: str) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--requests", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--table", type=Path)
     arguments = parser.parse_args()
@@ -108,7 +138,12 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="snakeval-scale-") as name:
             folder = Path(name)
             prepare(folder, requests)
-            subprocess.run([sys.executable, "-m", "snakemake", "--cores", "1", "-n", "-q"], cwd=folder, check=True, capture_output=True)
+            subprocess.run(
+                [sys.executable, "-m", "snakemake", "--cores", "1", "-n", "-q"],
+                cwd=folder,
+                check=True,
+                capture_output=True,
+            )
             dataset = next((folder / "results/settings/datasets").glob("*.json")).stem
             measure(folder, "results/models/tiny.parquet")
             for stage, target in STAGES.items():

@@ -37,7 +37,7 @@ SECTIONS = {
 }
 NOT_MEASURED = {
     "GPU": "On a GPU: no machine with one was at hand. What its attention kernels demand is tested on stand-ins with the same demands "
-    "(`tests/unit/test_engine_cuda_kernels.py`); what they cost, and so when a header pays there (`HEADERS_ON_GPU` in `engine/packed.py`), "
+    "(`tests/unit/backends/local/packed/test_cuda_kernels.py`); what they cost, and so when a header pays there (`HEADERS_ON_GPU` in `backends/local/packed/packed.py`), "
     "is estimated.",
     "AMX": "bfloat16 on a processor with AMX; on others it is slower than float32, in both programs.",
 }
@@ -45,7 +45,11 @@ NOT_MEASURED = {
 
 def machine() -> str:
     """What ran, and on what."""
-    names = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "lm_eval"))
     return f"{os.cpu_count()} cores of {names[0] if names else platform.processor()}, Python {platform.python_version()}, {packages}."
 
@@ -60,9 +64,21 @@ def main() -> None:
         parts += [f"## {title}", textwrap.fill(text, 140)]
         for command in commands:
             print("python benchmarks/" + " ".join(command), file=sys.stderr, flush=True)
-            done = subprocess.run([sys.executable, str(HERE / command[0]), *command[1:]], stdout=subprocess.PIPE, text=True, check=True)
-            lines = [line for line in done.stdout.splitlines() if line.startswith("|") or " threads, " in line]
-            parts += [f"`python benchmarks/{' '.join(command)}`", "\n".join([line + "\n" * (" threads, " in line) for line in lines])]
+            done = subprocess.run(
+                [sys.executable, str(HERE / command[0]), *command[1:]],
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
+            lines = [
+                line
+                for line in done.stdout.splitlines()
+                if line.startswith("|") or " threads, " in line
+            ]
+            parts += [
+                f"`python benchmarks/{' '.join(command)}`",
+                "\n".join([line + "\n" * (" threads, " in line) for line in lines]),
+            ]
     parts += ["## Not measured", *(textwrap.fill(text, 140) for text in missing.values())]
     PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 

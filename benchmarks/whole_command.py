@@ -42,7 +42,13 @@ KEYS = {  # what the task files of the works say
         "output_type": "loglikelihood_rolling",
         "doc_to_text": "",
         "doc_to_target": "{{question}}",
-        "metric_list": [{"metric": "word_perplexity", "aggregation": "weighted_perplexity", "higher_is_better": False}],
+        "metric_list": [
+            {
+                "metric": "word_perplexity",
+                "aggregation": "weighted_perplexity",
+                "higher_is_better": False,
+            }
+        ],
     },
     "GSM8K-like, 8-shot": {
         "output_type": "generate_until",
@@ -63,7 +69,12 @@ def write_tasks(folder: Path, documents: int | None) -> dict[str, int]:
         made = documents_of(name, documents or size)
         data = folder / f"{task}.jsonl"
         data.write_text("".join(json.dumps(doc) + "\n" for doc in made), encoding="utf-8")
-        keys = {"task": task, "dataset_path": "json", "dataset_kwargs": {"data_files": {"test": str(data)}}, "test_split": "test"}
+        keys = {
+            "task": task,
+            "dataset_path": "json",
+            "dataset_kwargs": {"data_files": {"test": str(data)}},
+            "test_split": "test",
+        }
         (folder / f"{task}.yaml").write_text(yaml.safe_dump(keys | KEYS[name]), encoding="utf-8")
         tasks[task] = len(made)
     return tasks
@@ -73,13 +84,35 @@ def theirs(folder: Path, tasks: list[str], threads: int) -> dict[str, float]:
     """Scores of one run of lm-evaluation-harness: task -> score."""
     output = folder / "lm_eval"
     arguments = f"pretrained={folder / 'model'},max_length={LENGTH},dtype=float32"
-    command = [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", arguments, "--tasks", ",".join(tasks)]
-    command += ["--include_path", str(folder), "--batch_size", "16", "--device", "cpu", "--output_path", str(output)]
+    command = [
+        sys.executable,
+        "-m",
+        "lm_eval",
+        "--model",
+        "hf",
+        "--model_args",
+        arguments,
+        "--tasks",
+        ",".join(tasks),
+    ]
+    command += [
+        "--include_path",
+        str(folder),
+        "--batch_size",
+        "16",
+        "--device",
+        "cpu",
+        "--output_path",
+        str(output),
+    ]
     _run(command, folder, {"OMP_NUM_THREADS": f"{threads}"})
     (written,) = output.rglob("results_*.json")
     results = json.loads(written.read_text(encoding="utf-8"))["results"]
     written.unlink()
-    return {task: next(v for k, v in results[task].items() if k.partition(",")[0] in METRICS) for task in tasks}
+    return {
+        task: next(v for k, v in results[task].items() if k.partition(",")[0] in METRICS)
+        for task in tasks
+    }
 
 
 METRICS = {metric["metric"] for keys in KEYS.values() for metric in keys["metric_list"]}
@@ -88,25 +121,61 @@ METRICS = {metric["metric"] for keys in KEYS.values() for metric in keys["metric
 def ours(folder: Path, tasks: list[str], threads: int) -> dict[str, float]:
     """Scores of one run of the workflow: task -> score."""
     results = Path(tempfile.mkdtemp(dir=folder)) / "results"
-    model = {"source": f"path:{folder / 'model'}", "dtype": "float32", "max_length": LENGTH, "threads": threads}
-    config = {"models": {"m": model}, "tasks": tasks, "task_paths": [str(folder)], "results": str(results)}
+    model = {
+        "source": f"path:{folder / 'model'}",
+        "dtype": "float32",
+        "max_length": LENGTH,
+        "threads": threads,
+    }
+    config = {
+        "models": {"m": model},
+        "tasks": tasks,
+        "task_paths": [str(folder)],
+        "results": str(results),
+    }
     (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    command = [sys.executable, "-m", "snakemake", f"{results}/tables/scores.parquet", "--cores", f"{threads}"]
-    _run([*command, "--snakefile", str(REPOSITORY / "Snakefile"), "--configfile", "config.yaml"], folder, {})
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        f"{results}/tables/scores.parquet",
+        "--cores",
+        f"{threads}",
+    ]
+    _run(
+        [*command, "--snakefile", str(REPOSITORY / "Snakefile"), "--configfile", "config.yaml"],
+        folder,
+        {},
+    )
     scores = pq.read_table(results / "tables/scores.parquet").to_pylist()
     return {row["task"]: row["value"] for row in scores if row["metric"] in METRICS}
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
-    offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": tempfile.mkdtemp(dir=folder), "TOKENIZERS_PARALLELISM": "true"}
-    done = subprocess.run(command, cwd=folder, env=os.environ | offline | environment, capture_output=True, text=True, check=False)
+    offline = {
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_CACHE": tempfile.mkdtemp(dir=folder),
+        "TOKENIZERS_PARALLELISM": "true",
+    }
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | offline | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--documents", type=int, help="of each task; by default " + ", ".join(map(str, SIZES.values())))
+    parser.add_argument(
+        "--documents",
+        type=int,
+        help="of each task; by default " + ", ".join(map(str, SIZES.values())),
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
@@ -123,9 +192,14 @@ def main() -> None:
                 times[side].append(time.perf_counter() - started)
         base, mine = (statistics.median(times[side]) for side in ("lm_eval", "ours"))
         off = max(
-            abs(scores["ours"][task] / scores["lm_eval"][task] - 1) if scores["lm_eval"][task] else scores["ours"][task] for task in tasks
+            abs(scores["ours"][task] / scores["lm_eval"][task] - 1)
+            if scores["lm_eval"][task]
+            else scores["ours"][task]
+            for task in tasks
         )
-        print("| work | documents | lm-eval s | ours s | ratio | agreement |\n|---|---|---|---|---|---|")
+        print(
+            "| work | documents | lm-eval s | ours s | ratio | agreement |\n|---|---|---|---|---|---|"
+        )
         print(
             f"| whole command, five tasks | {sum(tasks.values())} | {base:.1f} | {mine:.1f} | {base / mine:.1f} | scores within {off:.0e} |"
         )

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from project import REPOSITORY, Project, copy, fresh_clone
+from builders.project import REPOSITORY, Project, copy, fresh_clone
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 

@@ -17,7 +17,12 @@ SERVER = {
     "browser.gatherUsageStats": "false",
     "client.toolbarMode": "minimal",
 }
-STAGES = {"requests": "requests", "tokens": "tokens", "responses": "responses", "document_scores": "scores"}  # name in SQL -> folder
+STAGES = {
+    "requests": "requests",
+    "tokens": "tokens",
+    "responses": "responses",
+    "document_scores": "scores",
+}  # name in SQL -> folder
 CLOSED = (  # no file, no network, no extension, no Python variable, and no way back
     "SET python_enable_replacements = false",
     "SET temp_directory = ''",
@@ -42,7 +47,9 @@ EXAMPLES = {
 def files(results: Path) -> dict[str, list[Path]]:
     """Name in SQL -> Parquet files: the tables of the run, and the stages of all models and entries."""
     tables = {path.stem: [path] for path in sorted(results.glob("tables/*.parquet"))}
-    stages = {name: sorted(results.glob(f"{folder}/**/[!.]*.parquet")) for name, folder in STAGES.items()}
+    stages = {
+        name: sorted(results.glob(f"{folder}/**/[!.]*.parquet")) for name, folder in STAGES.items()
+    }
     return tables | {name: found for name, found in stages.items() if found}
 
 
@@ -66,24 +73,39 @@ def show(results: Path) -> None:
 
     st.set_page_config(page_title="snakeval", layout="wide")
     if not _is_loopback(str(st.config.get_option("server.address") or "")):
-        st.error("This app shows everything in the results folder, so it serves this machine alone. Start it with: make view")
+        st.error(
+            "This app shows everything in the results folder, so it serves this machine alone. Start it with: make view"
+        )
         return
     st.title("Results")
     st.text(str(results.resolve()))
     try:
-        tables = {name: datasets.dataset([str(path) for path in paths], format="parquet") for name, paths in files(results).items()}
+        tables = {
+            name: datasets.dataset([str(path) for path in paths], format="parquet")
+            for name, paths in files(results).items()
+        }
     except (OSError, ValueError) as error:  # Arrow's are of both kinds
-        st.error("A file of the results cannot be read; this names each damaged one and tells how to mend it: snakemake --cores 1 verify")
+        st.error(
+            "A file of the results cannot be read; this names each damaged one and tells how to mend it: snakemake --cores 1 verify"
+        )
         st.code(str(error), language=None)
         return
     if not tables:
-        st.error("No results in this folder. Run the workflow first (make demo), or name another folder: make view RESULTS=FOLDER")
+        st.error(
+            "No results in this folder. Run the workflow first (make demo), or name another folder: make view RESULTS=FOLDER"
+        )
         return
     with st.sidebar:
         st.header("Tables")
         for name, table in tables.items():
             with st.expander(name):
-                st.dataframe({"column": table.schema.names, "type": [str(kind) for kind in table.schema.types]}, hide_index=True)
+                st.dataframe(
+                    {
+                        "column": table.schema.names,
+                        "type": [str(kind) for kind in table.schema.types],
+                    },
+                    hide_index=True,
+                )
     example = st.selectbox("Example", EXAMPLES)
     query = st.text_area("SQL", EXAMPLES[example], height=160, key=f"sql-{example}")
     try:
@@ -103,7 +125,10 @@ def show(results: Path) -> None:
 def start(results: Path) -> None:
     """Become Streamlit's server of this file."""
     options = [f"--{name}={value}" for name, value in SERVER.items()]
-    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", *options, __file__, "--", str(results)])
+    os.execv(
+        sys.executable,
+        [sys.executable, "-m", "streamlit", "run", *options, __file__, "--", str(results)],
+    )
 
 
 def _is_loopback(address: str) -> bool:
@@ -118,10 +143,14 @@ if __name__ == "__main__":
     try:
         from streamlit import runtime
     except ModuleNotFoundError:
-        sys.exit("Streamlit is not installed: pip install 'snakeval[view]', or make view, which does that")
+        sys.exit(
+            "Streamlit is not installed: pip install 'snakeval[view]', or make view, which does that"
+        )
     if runtime.exists():
         show(folder)
     elif not files(folder):
-        sys.exit(f"{folder}: no results here. Run the workflow first (make demo), or name another folder: make view RESULTS=FOLDER")
+        sys.exit(
+            f"{folder}: no results here. Run the workflow first (make demo), or name another folder: make view RESULTS=FOLDER"
+        )
     else:
         start(folder)

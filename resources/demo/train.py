@@ -46,19 +46,30 @@ def train_tokenizer(texts: Iterator[str]) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(r"\n+| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s"), behavior="isolated"),
+            pre_tokenizers.Split(
+                Regex(r"\n+| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s"), behavior="isolated"
+            ),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY, special_tokens=[BOS, EOS], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=VOCABULARY,
+        special_tokens=[BOS, EOS],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
     bos = tokenizer.token_to_id(BOS)
-    tokenizer.post_processor = processors.TemplateProcessing(single=f"{BOS} $A", pair=f"{BOS} $A {BOS} $B", special_tokens=[(BOS, bos)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{BOS} $A", pair=f"{BOS} $A {BOS} $B", special_tokens=[(BOS, bos)]
+    )
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, model_max_length=512, clean_up_tokenization_spaces=False
+        tokenizer_object=tokenizer,
+        bos_token=BOS,
+        eos_token=EOS,
+        model_max_length=512,
+        clean_up_tokenization_spaces=False,
     )
 
 
@@ -87,7 +98,9 @@ def pack(tokenizer: PreTrainedTokenizerFast, count: int) -> dict[str, torch.Tens
         ids.append(eos)
         weights.append(0.5)
         if len(ids) > WINDOW:
-            raise ValueError(f"a sample of {len(ids)} tokens does not fit a row of {WINDOW}: {sample[0][0][:80]!r}")
+            raise ValueError(
+                f"a sample of {len(ids)} tokens does not fit a row of {WINDOW}: {sample[0][0][:80]!r}"
+            )
         if len(rows[-1][0]) + len(ids) > WINDOW:
             rows.append(([], [], []))
         for column, values in zip(rows[-1], (ids, weights, range(len(ids))), strict=True):
@@ -118,18 +131,25 @@ def build(size: Size, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     )
 
 
-def train(name: str, tokenizer: PreTrainedTokenizerFast, data: dict[str, torch.Tensor], save_every: int) -> None:
+def train(
+    name: str, tokenizer: PreTrainedTokenizerFast, data: dict[str, torch.Tensor], save_every: int
+) -> None:
     """One pass over the rows: Muon for the matrices, AdamW for embeddings and norms; the rate falls to zero over the last 40 %."""
     model = build(SIZES[name], tokenizer)
     hidden = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     other = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     optimizers = [
-        torch.optim.Muon(hidden, lr=SIZES[name].rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.Muon(
+            hidden, lr=SIZES[name].rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
+        ),
         torch.optim.AdamW(other, lr=2e-3, betas=(0.9, 0.98), weight_decay=0.0),
     ]
     steps = int(SIZES[name].share * len(data["ids"])) // BATCH
     schedulers = [
-        torch.optim.lr_scheduler.LambdaLR(o, lambda step: min(1.0, (step + 1) / 50, (steps - step) / (0.4 * steps))) for o in optimizers
+        torch.optim.lr_scheduler.LambdaLR(
+            o, lambda step: min(1.0, (step + 1) / 50, (steps - step) / (0.4 * steps))
+        )
+        for o in optimizers
     ]
     started = time.time()
     for step in range(steps):
@@ -137,7 +157,9 @@ def train(name: str, tokenizer: PreTrainedTokenizerFast, data: dict[str, torch.T
         ids, weights, positions = (data[column][rows] for column in ("ids", "weights", "positions"))
         with torch.autocast("cpu", torch.bfloat16):
             logits = model(input_ids=ids, position_ids=positions, use_cache=False).logits
-        losses = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none")
+        losses = torch.nn.functional.cross_entropy(
+            logits[:, :-1].flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none"
+        )
         after = weights[:, 1:].flatten()
         loss = (losses * after).sum() / after.sum()
         loss.backward()
@@ -149,7 +171,8 @@ def train(name: str, tokenizer: PreTrainedTokenizerFast, data: dict[str, torch.T
         if step % 20 == 0 or step == steps - 1:
             answers = losses[after > PROMPT_WEIGHT].mean().item()
             print(
-                f"{name}: step {step}/{steps}, loss {loss.item():.3f}, on answers {answers:.3f}, {time.time() - started:.0f} s", flush=True
+                f"{name}: step {step}/{steps}, loss {loss.item():.3f}, on answers {answers:.3f}, {time.time() - started:.0f} s",
+                flush=True,
             )
         if (step + 1) % save_every == 0 or step == steps - 1:
             save(model, tokenizer, HERE / name)
@@ -165,14 +188,27 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=SAMPLES, help="training samples (default: %(default)s)")
+    parser.add_argument(
+        "--samples", type=int, default=SAMPLES, help="training samples (default: %(default)s)"
+    )
     parser.add_argument("--models", nargs="+", default=list(SIZES), choices=list(SIZES))
-    parser.add_argument("--save-every", type=int, default=200, metavar="STEPS", help="save a model that can be looked at")
+    parser.add_argument(
+        "--save-every",
+        type=int,
+        default=200,
+        metavar="STEPS",
+        help="save a model that can be looked at",
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(2)
-    tokenizer = train_tokenizer("\n\n".join(prompt + answer for prompt, answer in sample) for sample in samples(5_000))
+    tokenizer = train_tokenizer(
+        "\n\n".join(prompt + answer for prompt, answer in sample) for sample in samples(5_000)
+    )
     data = pack(tokenizer, arguments.samples)
-    print(f"{arguments.samples} samples, {len(data['ids'])} rows of {WINDOW} tokens, {len(tokenizer)} token types", flush=True)
+    print(
+        f"{arguments.samples} samples, {len(data['ids'])} rows of {WINDOW} tokens, {len(tokenizer)} token types",
+        flush=True,
+    )
     for name in arguments.models:
         train(name, tokenizer, data, arguments.save_every)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 import yaml
 
-from snakeval import generators
+from snakeval.generators import generate
 
 TASKS = Path(__file__).parents[2] / "config" / "tasks" / "demo"
 SEED = 7  # of the training text; the evaluated documents have seeds of their own
@@ -35,11 +35,20 @@ def task_files() -> dict[str, dict]:
 
 def rendered(settings: dict, documents: list[dict]) -> list[tuple[str, str]]:
     """(prompt, answer with its delimiter) of each document as the task file renders it; a rolling task has no prompt."""
-    text, target = jinja2.Template(settings["doc_to_text"]), jinja2.Template(settings["doc_to_target"])
+    text, target = (
+        jinja2.Template(settings["doc_to_text"]),
+        jinja2.Template(settings["doc_to_target"]),
+    )
     delimiter = " " if settings["doc_to_text"] else ""
     # Subjects give the right choice as an index.
-    answers = [doc["choices"][doc["answer"]] if "choices" in doc else target.render(doc) for doc in documents]
-    return [(text.render(document), delimiter + answer) for document, answer in zip(documents, answers, strict=True)]
+    answers = [
+        doc["choices"][doc["answer"]] if "choices" in doc else target.render(doc)
+        for doc in documents
+    ]
+    return [
+        (text.render(document), delimiter + answer)
+        for document, answer in zip(documents, answers, strict=True)
+    ]
 
 
 def pairs(settings: dict) -> Iterator[tuple[str, str]]:
@@ -47,7 +56,9 @@ def pairs(settings: dict) -> Iterator[tuple[str, str]]:
     name, subset = settings["dataset_path"].removeprefix("generator:"), settings.get("dataset_name")
     difficulty = settings["dataset_kwargs"].get("difficulty", "medium")
     for seed in itertools.count(SEED * 1_000_000):
-        documents = generators.generate(name, subset=subset, split="train", seed=seed, size=CHUNK, difficulty=difficulty)
+        documents = generate.generate(
+            name, subset=subset, split="train", seed=seed, size=CHUNK, difficulty=difficulty
+        )
         yield from rendered(settings, documents)
 
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from importlib import resources
 
 import pytest
-import report_fixture
+from builders import report_run
 
-from snakeval import report
+from snakeval.report.page import write_page
 
 pytestmark = pytest.mark.skipif(
-    not (shutil.which("chromium") and shutil.which("chromedriver")), reason="needs chromium and chromedriver (Debian: chromium-driver)"
+    not (shutil.which("chromium") and shutil.which("chromedriver")),
+    reason="needs chromium and chromedriver (Debian: chromium-driver)",
 )
 FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
@@ -43,9 +44,9 @@ def browser() -> Iterator:
 def address(tmp_path_factory) -> str:
     """A hostile run of two models, in a folder whose name must be encoded."""
     folder = tmp_path_factory.mktemp("run") / "a folder # with % signs"
-    settings = report_fixture.make(folder, documents=30, hostile=True)
+    settings = report_run.make(folder, documents=30, hostile=True)
     settings["history"] = [{"label": "before", "results": str(folder)}]
-    report.write(folder, settings, folder / "report/index.html")
+    write_page(folder, settings, folder / "report/index.html")
     return (folder / "report/index.html").as_uri()
 
 
@@ -66,7 +67,9 @@ def _empty_logs(browser) -> tuple[list, list[str]]:
     """Console messages and requested addresses since the last call, less what the browser's own first tab loads."""
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-    asked = [each["request"]["url"] for each in sent if not each["documentURL"].startswith("chrome://")]
+    asked = [
+        each["request"]["url"] for each in sent if not each["documentURL"].startswith("chrome://")
+    ]
     return browser.get_log("browser"), asked
 
 
@@ -189,7 +192,13 @@ def test_two_models_forest_and_flipped_documents(page):
     listed = _texts(page, "#flips summary")
     assert f"Only large right ({cells[1]})" in listed
     _one(page, "#flips li a").click()
-    _until(lambda: "large" in _texts(page, "#sample .models [aria-current]")[0] if _all(page, "#sample .models") else False)
+    _until(
+        lambda: (
+            "large" in _texts(page, "#sample .models [aria-current]")[0]
+            if _all(page, "#sample .models")
+            else False
+        )
+    )
     assert _texts(page, "#sample .badge")[0] == "✓ right"
 
 
@@ -203,7 +212,9 @@ def test_swapping_turns_the_signs(page):
     _until(lambda: len(_all(page, "#forest circle")) == 6)
     before = [t for t in _texts(page, "#forest text.value") if t[0] in "+−"]
     _one(page, "#swap").click()
-    after = _until(lambda: [t for t in _texts(page, "#forest text.value") if t[0] in "+−" and t not in before])
+    after = _until(
+        lambda: [t for t in _texts(page, "#forest text.value") if t[0] in "+−" and t not in before]
+    )
     assert {t.split()[0].lstrip("+−") for t in before} == {t.split()[0].lstrip("+−") for t in after}
 
 
@@ -237,7 +248,12 @@ def test_samples_filter_and_search(page):
     _until(lambda: _texts(page, "#sample-list .doc") == ["3", "20"])
     _choose(page, "#sample-show", "all")
     _one(page, "#sample-query").send_keys("never closed")
-    _until(lambda: _texts(page, "#sample-list .doc") == ["1"] and _one(page, "#sample-count").text == "1 sample")
+    _until(
+        lambda: (
+            _texts(page, "#sample-list .doc") == ["1"]
+            and _one(page, "#sample-count").text == "1 sample"
+        )
+    )
     _until(lambda: _texts(page, "#sample h2") == ["arithmetic #1"])
 
 
@@ -252,12 +268,22 @@ def test_health_leads_to_the_samples_behind_a_number(page):
 
 def test_hostile_text_is_shown_not_obeyed(page):
     _go(page, "#samples/large/passages/passages/0")
-    _until(lambda: any("<script>document.title = 'owned'</script>" in t for t in _texts(page, "#sample .answer")))
+    _until(
+        lambda: any(
+            "<script>document.title = 'owned'</script>" in t
+            for t in _texts(page, "#sample .answer")
+        )
+    )
     assert not _all(page, "#sample img, #sample script")
     _go(page, "#samples/large/passages/passages/2")
     _until(lambda: "U+202E" in _texts(page, "#sample .answer .hidden-character"))
     _go(page, "#samples/large/passages/passages/3")
-    _until(lambda: {"U+0000", "U+0007", "U+001B", "U+000D"} <= set(_texts(page, "#sample .answer .hidden-character")))
+    _until(
+        lambda: (
+            {"U+0000", "U+0007", "U+001B", "U+000D"}
+            <= set(_texts(page, "#sample .answer .hidden-character"))
+        )
+    )
     assert any(t == "<|im_end|>" for t in _texts(page, "#sample .token"))
 
 
@@ -283,7 +309,14 @@ def test_policy_stops_what_is_not_the_page(browser, address):
         setTimeout(() => done([...stopped].sort()), 500);
         """
     )
-    assert stopped == ["connect-src", "frame-src", "img-src", "script-src-attr", "script-src-elem", "style-src-attr"]
+    assert stopped == [
+        "connect-src",
+        "frame-src",
+        "img-src",
+        "script-src-attr",
+        "script-src-elem",
+        "style-src-attr",
+    ]
     assert browser.title == "A synthetic run · snakeval"
     _empty_logs(browser)
 
@@ -293,7 +326,10 @@ def test_a_megabyte_is_shortened_until_asked_for(page):
     more = _until(lambda: _all(page, "#sample .answer .more"))[0]
     assert len(_one(page, "#sample .answer").text) < 7000
     more.click()
-    assert page.execute_script("return document.querySelector('#sample .answer').textContent.length") > 1_000_000
+    assert (
+        page.execute_script("return document.querySelector('#sample .answer').textContent.length")
+        > 1_000_000
+    )
 
 
 def test_wrong_addresses_tell_what_is_wrong(page):
@@ -307,21 +343,34 @@ def test_wrong_addresses_tell_what_is_wrong(page):
 
 
 def test_missing_sample_files_are_named(browser, tmp_path):
-    settings = report_fixture.make(tmp_path, models=1, tasks=1, documents=2)
-    report.write(tmp_path, settings, tmp_path / "report/index.html")
+    settings = report_run.make(tmp_path, models=1, tasks=1, documents=2)
+    write_page(tmp_path, settings, tmp_path / "report/index.html")
     shutil.rmtree(tmp_path / "report/samples")
     browser.get((tmp_path / "report/index.html").as_uri() + "#samples")
-    _until(lambda: any("the folder “samples” must lie beside the page" in t for t in _texts(browser, "#sample [role=alert]")))
+    _until(
+        lambda: any(
+            "the folder “samples” must lie beside the page" in t
+            for t in _texts(browser, "#sample [role=alert]")
+        )
+    )
     _empty_logs(browser)
 
 
 def test_charts_are_saved_as_images_and_tables(page, tmp_path):
-    page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    page.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
     _one(page, "figure[data-name=models] [data-save=svg]").click()
-    image = _until(lambda: [p for p in tmp_path.glob("models.svg") if p.stat().st_size])[0].read_text()
+    image = _until(lambda: [p for p in tmp_path.glob("models.svg") if p.stat().st_size])[
+        0
+    ].read_text()
     assert image.startswith("<svg") and "rgb(" in image and "var(" not in image and "large" in image
     _one(page, "figure[data-name=scores] [data-save=csv]").click()
-    lines = _until(lambda: [p for p in tmp_path.glob("scores.csv") if p.stat().st_size])[0].read_text().splitlines()
+    lines = (
+        _until(lambda: [p for p in tmp_path.glob("scores.csv") if p.stat().st_size])[0]
+        .read_text()
+        .splitlines()
+    )
     assert lines[0].startswith("task,filter,metric,model,n,score,ci_low,ci_high")
     assert len(lines) == 1 + len(page.find_elements("css selector", "#scores tbody .v"))
 
@@ -336,20 +385,44 @@ def test_theme_changes_and_contrast_of_both(page):
 
 
 def test_prints_all_but_the_browser_of_samples(page, tmp_path):
-    pdf = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
+    pdf = base64.b64decode(
+        page.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"]
+    )
     assert pdf.startswith(b"%PDF-") and len(pdf) > 20_000
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     try:
         shown = {view.get_attribute("id") for view in _all(page, ".view")}
     finally:
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-    assert shown == {"overview", "tasks", "health", "quality", "cost", "history", "provenance", "published"}
+    assert shown == {
+        "overview",
+        "tasks",
+        "health",
+        "quality",
+        "cost",
+        "history",
+        "provenance",
+        "published",
+    }
 
 
 def test_narrow_window_does_not_scroll_sideways(page):
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True})
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True},
+    )
     try:
-        for view in ("overview", "tasks", "compare", "samples", "health", "quality", "cost", "history", "provenance"):
+        for view in (
+            "overview",
+            "tasks",
+            "compare",
+            "samples",
+            "health",
+            "quality",
+            "cost",
+            "history",
+            "provenance",
+        ):
             _go(page, f"#{view}")
             time.sleep(0.15)
             assert page.execute_script("return document.documentElement.scrollWidth") <= 390, view
@@ -375,20 +448,38 @@ VIEWS = (
 @pytest.mark.parametrize("width", [1400, 390])
 def test_accessible_by_axe(page, theme, width):
     """axe-core finds nothing in any view, with all groups and details open."""
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False})
-    page.execute_script((resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+    )
+    page.execute_script(
+        (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    )
     page.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
     page.execute_script("document.getElementById('unfold').click()")
     found = []
     try:
         for view in VIEWS:
             _go(page, f"#{view}")
-            _until(lambda view=view: _one(page, ".view.current").get_attribute("id") == view.split("/")[0])
+            _until(
+                lambda view=view: (
+                    _one(page, ".view.current").get_attribute("id") == view.split("/")[0]
+                )
+            )
             if "/" in view:
-                _until(lambda view=view: _all(page, "#flips table" if view.startswith("compare") else "#sample h2"))
-            page.execute_script("for (const each of document.querySelectorAll('details')) each.open = true")
+                _until(
+                    lambda view=view: _all(
+                        page, "#flips table" if view.startswith("compare") else "#sample h2"
+                    )
+                )
+            page.execute_script(
+                "for (const each of document.querySelectorAll('details')) each.open = true"
+            )
             result = page.execute_async_script("axe.run(document).then(arguments[0])")
-            found += [(view, each["id"], [node["target"] for node in each["nodes"]][:4]) for each in result["violations"]]
+            found += [
+                (view, each["id"], [node["target"] for node in each["nodes"]][:4])
+                for each in result["violations"]
+            ]
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert found == []
@@ -396,8 +487,8 @@ def test_accessible_by_axe(page, theme, width):
 
 def test_large_run_is_small_and_whole(browser, tmp_path):
     """10 models × 60 tasks: at most 2 MB without samples (benchmarks/report.py tells how fast it opens)."""
-    settings = report_fixture.make(tmp_path, models=10, tasks=60, documents=3)
-    report.write(tmp_path, settings, tmp_path / "report/index.html")
+    settings = report_run.make(tmp_path, models=10, tasks=60, documents=3)
+    write_page(tmp_path, settings, tmp_path / "report/index.html")
     assert (tmp_path / "report/index.html").stat().st_size <= 2_000_000
     browser.get((tmp_path / "report/index.html").as_uri())
     assert len(browser.find_elements("css selector", "#scores thead [data-column]")) == 10

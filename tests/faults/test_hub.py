@@ -2,15 +2,12 @@
 
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
-from project import REPOSITORY
+from builders.fake_hub import FakeHub
+from builders.project import REPOSITORY
 from pyarrow import parquet as pq
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-from fake_hub import FakeHub
 
 TOKEN = "hf_plantedQ7secretZ9"
 SECRETS = {
@@ -32,8 +29,14 @@ def repositories(repository, tmp_path):
 def run(project, folder, *arguments, fault=None, check=True):
     """A run against a hub with a fault; its output. The hub's cache lies in the project, so that it is searched for secrets too."""
     with FakeHub(folder, fault) as hub:
-        places = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(project.folder / "hub_cache"), "HF_HUB_DISABLE_TELEMETRY": "1"}
-        project.environment = lambda **changes: type(project).environment(project, **SECRETS | places | changes)
+        places = {
+            "HF_ENDPOINT": hub.endpoint,
+            "HF_HOME": str(project.folder / "hub_cache"),
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+        }
+        project.environment = lambda **changes: type(project).environment(
+            project, **SECRETS | places | changes
+        )
         done = project.snakemake(*arguments, check=check, cores=2)
         assert any(token == f"Bearer {TOKEN}" for _, _, token in hub.requests) or not hub.requests
     return done.stdout + done.stderr
@@ -43,7 +46,11 @@ def secrets_in(folder: Path) -> list[str]:
     """Files under a folder, hidden ones too, that hold a planted secret, in tables or as they are."""
     found = []
     for file in folder.rglob("*"):
-        if file.is_file() and file.parts[len(folder.parts)] not in ("workflow", "config", "resources"):
+        if file.is_file() and file.parts[len(folder.parts)] not in (
+            "workflow",
+            "config",
+            "resources",
+        ):
             text = file.read_bytes()
             if file.suffix == ".parquet":
                 text += str(pq.read_table(file, partitioning=None).to_pylist()).encode()
@@ -55,7 +62,11 @@ CONFIG = (REPOSITORY / "resources/demo/tiny/generation_config.json").read_bytes(
 FAULTS = {
     "too many requests": (lambda verb, path, count: (429, {"Retry-After": "0"}, b""), "HTTP 429"),
     "wrong content": (
-        lambda verb, path, count: (200, {}, CONFIG[::-1]) if path.endswith("/generation_config.json") and verb == "GET" else None,
+        lambda verb, path, count: (
+            (200, {}, CONFIG[::-1])
+            if path.endswith("/generation_config.json") and verb == "GET"
+            else None
+        ),
         "generation_config.json came down with other content than the hub names",
     ),
 }
@@ -66,10 +77,14 @@ def test_a_fault_of_the_hub_is_told_and_mended_by_the_next_run(unstarted, reposi
     fault, told = FAULTS[name]
     unstarted.configure(models={"tiny": {"source": "hf:org/tiny", "dtype": "float32"}})
     output = run(unstarted, repositories, MODEL, fault=fault, check=False)
-    assert re.search(rf"^error: models\.tiny\.source: .*{re.escape(told)}", output, re.MULTILINE), output
+    assert re.search(rf"^error: models\.tiny\.source: .*{re.escape(told)}", output, re.MULTILINE), (
+        output
+    )
     assert not (unstarted.folder / MODEL).exists()
     run(unstarted, repositories, MODEL)
-    sums = {row["file"]: row["sha256"] for row in pq.read_table(unstarted.folder / MODEL).to_pylist()}
+    sums = {
+        row["file"]: row["sha256"] for row in pq.read_table(unstarted.folder / MODEL).to_pylist()
+    }
     assert len(sums) == len(list((repositories / "models/org/tiny").iterdir()))
     assert not secrets_in(unstarted.folder)
     assert not any(secret in output for secret in SECRETS.values())

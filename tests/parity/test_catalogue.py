@@ -5,19 +5,39 @@ import re
 import pyarrow as pa
 import pytest
 import yaml
-from harness import SEED, _compare_answers, _compare_requests, reference
-from real_data import DATA, arc, bbh, lines, math, mmlu, mrpc, piqa, sst2, table, truthfulqa
-from schemas import SCHEMAS
+from builders.lm_eval_harness import SEED, _compare_answers, _compare_requests, reference
+from builders.lm_eval_schemas import SCHEMAS
+from builders.real_data import (
+    DATA,
+    arc,
+    bbh,
+    lines,
+    math,
+    mmlu,
+    mrpc,
+    piqa,
+    sst2,
+    table,
+    truthfulqa,
+)
 
-from snakeval import requests, tasks
-from snakeval.tasks import loader
+from snakeval.requests.build import build_requests
+from snakeval.tasks import definition, loader, resolution
 
 ENTRIES = [
     "arc_easy", "arc_challenge", "bbh", "bbh_cot", "boolq", "ceval", "cnn_dailymail", "gsm8k", "hellaswag", "humaneval", "lambada", "math",
     "mmlu", "mrpc", "open_llm_leaderboard_v1", "openbookqa", "piqa", "race", "squad", "squad_v2", "sst2", "triviaqa", "truthfulqa_gen",
     "truthfulqa_mc1", "truthfulqa_mc2", "wikitext", "winogrande", "wmt",
 ]  # fmt: skip
-SIZES = {"mmlu": 57, "ceval": 52, "bbh": 27, "bbh_cot": 27, "math": 7, "wmt": 6, "open_llm_leaderboard_v1": 62}
+SIZES = {
+    "mmlu": 57,
+    "ceval": 52,
+    "bbh": 27,
+    "bbh_cot": 27,
+    "math": 7,
+    "wmt": 6,
+    "open_llm_leaderboard_v1": 62,
+}
 PACKAGE = {  # leaf task: the harness's file of the same protocol, and the number of examples it is asked with
     "arc_easy": ("arc/arc_easy.yaml", None),
     "arc_challenge": ("arc/arc_challenge.yaml", None),
@@ -57,18 +77,23 @@ PRESET = {  # the same for the first leaderboard's numbers of examples
 @pytest.fixture(scope="module")
 def leaves(repository):
     folder = repository / "config" / "tasks"
-    return {entry: tasks.resolve({"name": entry}, [folder]).tasks for entry in ENTRIES}
+    return {entry: resolution.resolve({"name": entry}, [folder]).tasks for entry in ENTRIES}
 
 
-def documents(task: tasks.Task, size: int = 9) -> dict[str, list[dict]]:
+def documents(task: definition.Task, size: int = 9) -> dict[str, list[dict]]:
     """Each split with other documents; the training split has enough for 25 examples."""
     make = SCHEMAS[task.dataset["path"]]
-    return {split: [make(100 * number + n) for n in range(max(size, 30))] for number, split in enumerate(task.dataset["splits"])}
+    return {
+        split: [make(100 * number + n) for n in range(max(size, 30))]
+        for number, split in enumerate(task.dataset["splits"])
+    }
 
 
-def build(task: tasks.Task, rows: dict[str, list[dict]], limit: int | None = 5) -> list[dict]:
+def build(task: definition.Task, rows: dict[str, list[dict]], limit: int | None = 5) -> list[dict]:
     tables = {split: pa.Table.from_pylist(documents) for split, documents in rows.items()}
-    return requests.build(task.request_settings(), tables, limit=limit, seed=SEED, allow_functions=False).to_pylist()
+    return build_requests(
+        task.request_settings(), tables, limit=limit, seed=SEED, allow_functions=False
+    ).to_pylist()
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
@@ -84,31 +109,46 @@ def test_every_task_builds_requests_without_python_of_its_own(leaves, entry):
             assert row["references"]
 
 
-@pytest.mark.parametrize(("name", "file", "num_fewshot"), [(name, *of) for name, of in PACKAGE.items()])
+@pytest.mark.parametrize(
+    ("name", "file", "num_fewshot"), [(name, *of) for name, of in PACKAGE.items()]
+)
 def test_the_requests_are_those_of_the_harness(repository, name, file, num_fewshot):
     compare(repository, name, name, file, num_fewshot)
 
 
-@pytest.mark.parametrize(("name", "file", "num_fewshot"), [(name, *of) for name, of in PRESET.items()])
+@pytest.mark.parametrize(
+    ("name", "file", "num_fewshot"), [(name, *of) for name, of in PRESET.items()]
+)
 def test_the_leaderboards_requests_are_those_of_the_harness(repository, name, file, num_fewshot):
     compare(repository, "open_llm_leaderboard_v1", name, file, num_fewshot)
 
 
 def compare(repository, entry: str, name: str, file: str, num_fewshot: int | None) -> None:
     if file.startswith("humaneval/"):
-        theirs = yaml.load(loader.read(f"lm_eval/{file}"), Loader=_NoFunctions)  # its Python needs the network to be imported
-    found = tasks.resolve({"name": entry, "num_fewshot": num_fewshot if entry == name else None}, [repository / "config/tasks"]).tasks
+        theirs = yaml.load(
+            loader.read(f"lm_eval/{file}"), Loader=_NoFunctions
+        )  # its Python needs the network to be imported
+    found = resolution.resolve(
+        {"name": entry, "num_fewshot": num_fewshot if entry == name else None},
+        [repository / "config/tasks"],
+    ).tasks
     (task,) = [task for task in found if task.name == name]
     rows = documents(task)
     built = build(task, rows)
     if file.startswith("humaneval/"):
-        assert {key: task.settings[key] for key in ("doc_to_text", "doc_to_target", "unsafe_code", "dataset_path")} == {
-            key: theirs[key] for key in ("doc_to_text", "doc_to_target", "unsafe_code", "dataset_path")
+        assert {
+            key: task.settings[key]
+            for key in ("doc_to_text", "doc_to_target", "unsafe_code", "dataset_path")
+        } == {
+            key: theirs[key]
+            for key in ("doc_to_text", "doc_to_target", "unsafe_code", "dataset_path")
         }
         return
     if "train" not in rows and not file.startswith(("bbh", "ceval", "mmlu")):
         rows |= {split: rows[next(iter(rows))] for split in ("train", "validation")}
-    keys = {"fewshot_split": "train"} if entry != name and num_fewshot and "::" not in name else {}  # as lm-eval's openllm.yaml has it
+    keys = (
+        {"fewshot_split": "train"} if entry != name and num_fewshot and "::" not in name else {}
+    )  # as lm-eval's openllm.yaml has it
     theirs = reference(loader.locate(f"lm_eval/{file}"), rows, num_fewshot, **keys)
     theirs.set_fewshot_seed(SEED)
     theirs.build_all_requests(limit=5)
@@ -131,16 +171,27 @@ _NoFunctions.add_constructor("!function", lambda loader, node: node.value)
         (
             "mmlu",
             "mmlu::stem::anatomy",
-            lambda: {s: [{**row, "subject": "anatomy"} for row in mmlu(s, "anatomy")] for s in ("dev", "test")},
+            lambda: {
+                s: [{**row, "subject": "anatomy"} for row in mmlu(s, "anatomy")]
+                for s in ("dev", "test")
+            },
         ),
-        ("ceval", "ceval::humanities::law", lambda: {s: table(f"ceval/{s}/law_{s}.csv") for s in ("dev", "val")}),
+        (
+            "ceval",
+            "ceval::humanities::law",
+            lambda: {s: table(f"ceval/{s}/law_{s}.csv") for s in ("dev", "val")},
+        ),
         ("arc_challenge", None, lambda: {"test": arc("arc/ARC-Challenge-Test.jsonl")}),
         ("hellaswag", None, lambda: {"validation": lines("hellaswag/hellaswag_val.jsonl")}),
         ("truthfulqa_mc1", None, lambda: {"validation": truthfulqa()}),
         ("truthfulqa_mc2", None, lambda: {"validation": truthfulqa()}),
         ("winogrande", None, lambda: {"validation": lines("winogrande/dev.jsonl")}),
         ("piqa", None, lambda: {"validation": piqa()}),
-        ("gsm8k", None, lambda: {"train": lines("gsm8k/train.jsonl"), "test": lines("gsm8k/test.jsonl")}),
+        (
+            "gsm8k",
+            None,
+            lambda: {"train": lines("gsm8k/train.jsonl"), "test": lines("gsm8k/test.jsonl")},
+        ),
         ("math", "math::algebra", lambda: {"test": math()}),
         ("bbh", "bbh::object_counting", lambda: {"test": bbh("object_counting")}),
         ("bbh_cot", "bbh_cot::dyck_languages", lambda: {"test": bbh("dyck_languages")}),
@@ -164,18 +215,26 @@ def gzipped(name):
 
 
 def test_the_second_leaderboard_is_published_with_the_harness(repository):
-    found = tasks.resolve({"name": "open_llm_leaderboard_v2"}, [repository / "config/tasks", "lm_eval"])
+    found = resolution.resolve(
+        {"name": "open_llm_leaderboard_v2"}, [repository / "config/tasks", "lm_eval"]
+    )
     assert len(found.tasks) == 24 + 3 + 1 + 7 + 1 + 3
 
 
 def test_every_file_tells_protocol_source_and_version_and_the_table_lists_them(repository):
     page = (repository / "docs" / "tasks.md").read_text()
-    files = [file for file in (repository / "config" / "tasks").rglob("*.yaml") if "demo" not in file.parts]
+    files = [
+        file
+        for file in (repository / "config" / "tasks").rglob("*.yaml")
+        if "demo" not in file.parts
+    ]
     assert len(files) == len(ENTRIES) + 1
     for file in files:
         keys = yaml.safe_load(file.read_text(encoding="utf-8"))
         name, metadata = keys.get("group") or keys["task"], keys["metadata"]
         assert file.read_text().startswith("# ")
-        row = f"| `{name}` | {metadata['protocol']} | {metadata['source']} | {metadata['version']} |"
+        row = (
+            f"| `{name}` | {metadata['protocol']} | {metadata['source']} | {metadata['version']} |"
+        )
         assert row in page, row
     assert len(re.findall(r"^\| `\w+` \| .* \| .* \| \d\.\d \|$", page, re.MULTILINE)) == len(files)

@@ -5,10 +5,12 @@ language; files of the package itself follow, over real data where SNAKEVAL_DATA
 """
 
 import pytest
-from harness import compare
-from real_data import DATA, REAL
+from builders.lm_eval_harness import compare
+from builders.real_data import DATA, REAL
 
-needs_data = pytest.mark.skipif(not DATA, reason="SNAKEVAL_DATA does not name the folder of real data sets")
+needs_data = pytest.mark.skipif(
+    not DATA, reason="SNAKEVAL_DATA does not name the folder of real data sets"
+)
 
 MODULE = '''
 """Functions of the task files."""
@@ -62,7 +64,9 @@ def results(doc, results):
 def document(number: int) -> dict:
     words = ["red", "grün", "蓝色", "y'ellow", "  spaced ", 'qu"ote']
     return {
-        "question": f"Which colour is number {number}?" + " " * (number % 3 == 1) + "\n" * (number % 5 == 4),
+        "question": f"Which colour is number {number}?"
+        + " " * (number % 3 == 1)
+        + "\n" * (number % 5 == 4),
         "choices": [words[(number + k) % 5] for k in range(3)],
         "label": number % 3,
         "letter": "ABC"[number % 3],
@@ -92,45 +96,66 @@ TASKS = {  # name: keys of the task file, beside SPLIT_KEYS where they are not g
     "choice_3shot": CHOICE + "num_fewshot: 3\n",
     "choice_fewshot_dev": CHOICE + "num_fewshot: 2\nfewshot_split: dev\n",
     "choice_fewshot_test": CHOICE + "num_fewshot: 4\nfewshot_split: test\n",
-    "choice_first_n": CHOICE + "num_fewshot: 3\nfewshot_split: test\nfewshot_config: {sampler: first_n}\n",
+    "choice_first_n": CHOICE
+    + "num_fewshot: 3\nfewshot_split: test\nfewshot_config: {sampler: first_n}\n",
     "choice_first_n_train": CHOICE + "num_fewshot: 3\nfewshot_config: {sampler: first_n}\n",
-    "validation_only": CHOICE + "num_fewshot: 2\nvalidation_split: dev\nfewshot_config: {sampler: default}\n",
-    "validation_is_pool": CHOICE + "num_fewshot: 2\nvalidation_split: dev\nfewshot_split: dev\nfewshot_config: {sampler: default}\n",
+    "validation_only": CHOICE
+    + "num_fewshot: 2\nvalidation_split: dev\nfewshot_config: {sampler: default}\n",
+    "validation_is_pool": CHOICE
+    + "num_fewshot: 2\nvalidation_split: dev\nfewshot_split: dev\nfewshot_config: {sampler: default}\n",
     "only_test": CHOICE + "num_fewshot: 2\ntest_split: test\nfewshot_config: {sampler: default}\n",
     "letters": "output_type: multiple_choice\ndoc_to_text: '{{question}} {{choices[0]}}\nAnswer:'\ndoc_to_target: letter\n"
     "doc_to_choice: [A, B, C]\nnum_fewshot: 1\n",
     "letters_by_index": "output_type: multiple_choice\ndoc_to_text: question\ndoc_to_target: digits\ndoc_to_choice: ['A', 'B', 'C']\n",
-    "letters_by_template": CHOICE.replace("doc_to_target: label", "doc_to_target: '{{label}}'") + "num_fewshot: 2\n",
-    "letters_found": CHOICE.replace("doc_to_target: label", "doc_to_target: \"{{['A','B','C'].index(letter)}}\"") + "num_fewshot: 2\n",
-    "dict_choices": CHOICE.replace("choices\n", "{no: wrong, yes: right, so: so so}\n") + "num_fewshot: 1\n",
-    "template_choices": CHOICE.replace("choices\n", "'{{[choices[2], choices[0], letter]}}'\n") + "num_fewshot: 1\n",
+    "letters_by_template": CHOICE.replace("doc_to_target: label", "doc_to_target: '{{label}}'")
+    + "num_fewshot: 2\n",
+    "letters_found": CHOICE.replace(
+        "doc_to_target: label", "doc_to_target: \"{{['A','B','C'].index(letter)}}\""
+    )
+    + "num_fewshot: 2\n",
+    "dict_choices": CHOICE.replace("choices\n", "{no: wrong, yes: right, so: so so}\n")
+    + "num_fewshot: 1\n",
+    "template_choices": CHOICE.replace("choices\n", "'{{[choices[2], choices[0], letter]}}'\n")
+    + "num_fewshot: 1\n",
     "several_right": CHOICE.replace("doc_to_target: label", "doc_to_target: '{{[label, 0]}}'"),
-    "fixed_target": CHOICE.replace("doc_to_target: label", "doc_to_target: 0") + "process_results: !function own.results\n"
+    "fixed_target": CHOICE.replace("doc_to_target: label", "doc_to_target: 0")
+    + "process_results: !function own.results\n"
     "metric_list: [{metric: own, aggregation: mean, higher_is_better: true}]\nnum_fewshot: 1\n",
-    "mutual": CHOICE + "metric_list: [{metric: acc_mutual_info, aggregation: mean, higher_is_better: true}]\nnum_fewshot: 1\n",
+    "mutual": CHOICE
+    + "metric_list: [{metric: acc_mutual_info, aggregation: mean, higher_is_better: true}]\nnum_fewshot: 1\n",
     "no_delimiter": CHOICE + "target_delimiter: ''\nnum_fewshot: 2\n",
-    "newline_delimiter": CHOICE + 'target_delimiter: "\\n"\nfewshot_delimiter: "\\n---\\n"\nnum_fewshot: 2\n',
-    "described": CHOICE + 'description: "Pick the colour of {{nested.key[1]}}.\\n\\n"\nnum_fewshot: 2\n',
+    "newline_delimiter": CHOICE
+    + 'target_delimiter: "\\n"\nfewshot_delimiter: "\\n---\\n"\nnum_fewshot: 2\n',
+    "described": CHOICE
+    + 'description: "Pick the colour of {{nested.key[1]}}.\\n\\n"\nnum_fewshot: 2\n',
     "described_by_column": CHOICE + "description: hint\n",
     "prefixed": CHOICE + "gen_prefix: 'The answer is'\nnum_fewshot: 2\n",
     "prefixed_with_space": CHOICE + "gen_prefix: 'The answer is '\nnum_fewshot: 2\n",
-    "prefixed_by_template": CHOICE + "gen_prefix: '{{letter}}:'\nnum_fewshot: 2\ndescription: Choose.\n",
+    "prefixed_by_template": CHOICE
+    + "gen_prefix: '{{letter}}:'\nnum_fewshot: 2\ndescription: Choose.\n",
     "prefixed_by_column": CHOICE + "gen_prefix: hint\nnum_fewshot: 1\n",
     "prefixed_newline": CHOICE + 'gen_prefix: "\\nA:"\nnum_fewshot: 1\n',
     "functions": "output_type: multiple_choice\ndoc_to_text: !function own.text\ndoc_to_target: !function own.target\n"
     "doc_to_choice: !function own.choices\nprocess_docs: !function own.shout\nnum_fewshot: 2\n",
-    "processed": CHOICE.replace("{{question}}", "{{question}} {{extra}}") + "process_docs: !function own.shout\nnum_fewshot: 2\n"
+    "processed": CHOICE.replace("{{question}}", "{{question}} {{extra}}")
+    + "process_docs: !function own.shout\nnum_fewshot: 2\n"
     "fewshot_split: train\n",
-    "filtered_pool": CHOICE + "num_fewshot: 2\nfewshot_config: {sampler: default, split: train, process_docs: !function own.odd}\n",
-    "own_shots": CHOICE + "num_fewshot: 2\nfewshot_config: {sampler: default, split: train, doc_to_text: 'Example: {{question}}', "
+    "filtered_pool": CHOICE
+    + "num_fewshot: 2\nfewshot_config: {sampler: default, split: train, process_docs: !function own.odd}\n",
+    "own_shots": CHOICE
+    + "num_fewshot: 2\nfewshot_config: {sampler: default, split: train, doc_to_text: 'Example: {{question}}', "
     "doc_to_choice: [x, y, z], target_delimiter: ' = ', fewshot_delimiter: ' ; ', gen_prefix: 'A'}\n",
-    "shots_without_choices": CHOICE + "num_fewshot: 2\nfewshot_config: {sampler: default, split: train, doc_to_choice: null, "
+    "shots_without_choices": CHOICE
+    + "num_fewshot: 2\nfewshot_config: {sampler: default, split: train, doc_to_choice: null, "
     "doc_to_target: answer}\n",
-    "shots_without_answer": CHOICE + "num_fewshot: 2\nfewshot_config: {sampler: default, split: train, doc_to_target: '', "
+    "shots_without_answer": CHOICE
+    + "num_fewshot: 2\nfewshot_config: {sampler: default, split: train, doc_to_target: '', "
     "gen_prefix: 'So'}\n",
-    "written_samples": CHOICE + "num_fewshot: 2\nfewshot_config: {sampler: first_n, samples: [{question: one?, choices: [u, v], label: 1}, "
+    "written_samples": CHOICE
+    + "num_fewshot: 2\nfewshot_config: {sampler: first_n, samples: [{question: one?, choices: [u, v], label: 1}, "
     "{question: two?, choices: [u, v], label: 0}, {question: three?, choices: [u, v], label: 1}]}\n",
-    "samples_function": CHOICE + "num_fewshot: 3\nfewshot_config: {sampler: default, samples: !function own.samples}\n",
+    "samples_function": CHOICE
+    + "num_fewshot: 3\nfewshot_config: {sampler: default, samples: !function own.samples}\n",
     "winogrande_like": "output_type: multiple_choice\ndoc_to_text: !function own.which\ndoc_to_target: !function own.after_blank\n"
     "doc_to_choice: !function own.blank\nnum_fewshot: 2\n",
     "winogrande_templates": "output_type: multiple_choice\ndoc_to_text: \"{{{'1': 0, '2': 1}[number]}}\"\n"
@@ -138,13 +163,18 @@ TASKS = {  # name: keys of the task file, beside SPLIT_KEYS where they are not g
     "doc_to_choice: \"{{[sentence.split('_')[0] + options[0], sentence.split('_')[0] + options[1]]}}\"\n"
     "gen_prefix: Because\nnum_fewshot: 1\nmetric_list: [{metric: acc_mutual_info, aggregation: mean, higher_is_better: true}]\n",
     "generation": GENERATE,
-    "generation_5shot": GENERATE + "num_fewshot: 5\ngeneration_kwargs: {until: ['Q:', \"\\n\"], max_gen_toks: 40, do_sample: false}\n",
-    "generation_sampled": GENERATE + "repeats: 3\ngeneration_kwargs: {temperature: 0.7, do_sample: true, top_p: 0.9}\n",
-    "generation_prefixed": GENERATE + "gen_prefix: 'It is'\nnum_fewshot: 2\nfewshot_delimiter: \"\\n\"\n",
+    "generation_5shot": GENERATE
+    + "num_fewshot: 5\ngeneration_kwargs: {until: ['Q:', \"\\n\"], max_gen_toks: 40, do_sample: false}\n",
+    "generation_sampled": GENERATE
+    + "repeats: 3\ngeneration_kwargs: {temperature: 0.7, do_sample: true, top_p: 0.9}\n",
+    "generation_prefixed": GENERATE
+    + "gen_prefix: 'It is'\nnum_fewshot: 2\nfewshot_delimiter: \"\\n\"\n",
     "generation_several": GENERATE.replace("answer", "aliases") + "num_fewshot: 2\n",
     "generation_functions": "doc_to_text: !function own.text\ndoc_to_target: !function own.targets\nnum_fewshot: 2\n",
-    "generation_choices": GENERATE.replace("answer", "label") + "doc_to_choice: choices\nnum_fewshot: 2\n",
-    "replaced": GENERATE.replace("{{question}}", '{{question|regex_replace("[aeiou]", "*")}}\\n\\n') + "num_fewshot: 1\n",
+    "generation_choices": GENERATE.replace("answer", "label")
+    + "doc_to_choice: choices\nnum_fewshot: 2\n",
+    "replaced": GENERATE.replace("{{question}}", '{{question|regex_replace("[aeiou]", "*")}}\\n\\n')
+    + "num_fewshot: 1\n",
     "last_word": "output_type: loglikelihood\ndoc_to_text: \"{{passage.split(' ')[:-1]|join(' ')}}\"\n"
     "doc_to_target: \"{{' ' + passage.split(' ')[-1]}}\"\n",
     "last_word_shots": "output_type: loglikelihood\ndoc_to_text: passage\ndoc_to_target: '{{\" \" + answer}}'\nnum_fewshot: 2\n",
@@ -159,12 +189,18 @@ def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("tasks")
     (root / "own.py").write_text(MODULE, encoding="utf-8")
     for name, keys in TASKS.items():
-        split_keys = [line for line in SPLIT_KEYS.splitlines() if "_split: " not in keys or "test_split" not in keys]
+        split_keys = [
+            line
+            for line in SPLIT_KEYS.splitlines()
+            if "_split: " not in keys or "test_split" not in keys
+        ]
         if "test_split:" in keys or "validation_split:" in keys:
             split_keys = []
         given = {line.partition(":")[0] for line in keys.splitlines()}
         shared = "".join(line + "\n" for line in split_keys if line.partition(":")[0] not in given)
-        (root / f"{name}.yaml").write_text(f"task: {name}\ndataset_path: made_up\n{shared}{keys}", encoding="utf-8")
+        (root / f"{name}.yaml").write_text(
+            f"task: {name}\ndataset_path: made_up\n{shared}{keys}", encoding="utf-8"
+        )
     return root
 
 
@@ -173,13 +209,18 @@ def test_made_up_tasks(folder, name):
     assert compare(folder / f"{name}.yaml", SPLITS) >= 6 * 7
 
 
-@pytest.mark.parametrize("name", ["choice_3shot", "choice_fewshot_test", "generation_5shot", "winogrande_like"])
+@pytest.mark.parametrize(
+    "name", ["choice_3shot", "choice_fewshot_test", "generation_5shot", "winogrande_like"]
+)
 @pytest.mark.parametrize("limit", [1, 3])
 def test_a_limit(folder, name, limit):
     assert compare(folder / f"{name}.yaml", SPLITS, limit=limit) > 0
 
 
-@pytest.mark.parametrize(("name", "asked"), [("choice", 2), ("choice_3shot", 1), ("rolling_page", 3), ("generation_5shot", 0)])
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [("choice", 2), ("choice_3shot", 1), ("rolling_page", 3), ("generation_5shot", 0)],
+)
 def test_the_number_of_examples_asked_for(folder, name, asked):
     assert compare(folder / f"{name}.yaml", SPLITS, num_fewshot=asked) > 0
 

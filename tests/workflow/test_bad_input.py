@@ -37,28 +37,51 @@ def own(unstarted):
     (unstarted.folder / "tasks").mkdir()
     (unstarted.folder / "tasks/own.yaml").write_text(TASK)
     (unstarted.folder / "own.jsonl").write_text(json.dumps(ROW) + "\n")
-    unstarted.configure(tasks=["own"], task_paths=["tasks"], datasets={"local/own": "path:own.jsonl"})
+    unstarted.configure(
+        tasks=["own"], task_paths=["tasks"], datasets={"local/own": "path:own.jsonl"}
+    )
     return unstarted
 
 
 def test_every_mistake_of_the_configuration_at_once(unstarted):
-    unstarted.configure(modles={}, models={"a": {"source": "demo:tiny", "dytpe": "float32", "gpus": "two"}}, limit=-1)
+    unstarted.configure(
+        modles={},
+        models={"a": {"source": "demo:tiny", "dytpe": "float32", "gpus": "two"}},
+        limit=-1,
+    )
     text = told(unstarted, "--dry-run")
     lines = [line for line in text.splitlines() if line.startswith("config/config.yaml: ")]
     assert len(lines) == 4
-    for words in ("modles: no such key (did you mean models?)", "did you mean dtype?", "gpus: input should be a valid integer", "limit: "):
+    for words in (
+        "modles: no such key (did you mean models?)",
+        "did you mean dtype?",
+        "gpus: input should be a valid integer",
+        "limit: ",
+    ):
         assert sum(words in line for line in lines) == 1
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"models": {"a": {"source": "demo:tinny"}}}, r"config/config\.yaml: models\.a\.source: .*tinny.*did you mean tiny\?"),
+        (
+            {"models": {"a": {"source": "demo:tinny"}}},
+            r"config/config\.yaml: models\.a\.source: .*tinny.*did you mean tiny\?",
+        ),
         ({"models": {"a": {"source": "path:absent"}}}, r"models\.a\.source: no file at absent"),
-        ({"models": {"a": {"source": "hff:org/name"}}}, r"models\.a\.source: unknown source 'hff:org/name'; did you mean hf:org/name\?"),
-        ({"tasks": ["arithmetics"]}, r"tasks: arithmetics: no task, group or tag 'arithmetics'; did you mean arithmetic\?"),
+        (
+            {"models": {"a": {"source": "hff:org/name"}}},
+            r"models\.a\.source: unknown source 'hff:org/name'; did you mean hf:org/name\?",
+        ),
+        (
+            {"tasks": ["arithmetics"]},
+            r"tasks: arithmetics: no task, group or tag 'arithmetics'; did you mean arithmetic\?",
+        ),
         ({"task_paths": ["absent"]}, r"task_paths: no folder absent"),
-        ({"tasks": [{"name": "arithmetic", "overrides": {"doc_to_txt": "x"}}]}, r"doc_to_txt.*did you mean doc_to_text\?"),
+        (
+            {"tasks": [{"name": "arithmetic", "overrides": {"doc_to_txt": "x"}}]},
+            r"doc_to_txt.*did you mean doc_to_text\?",
+        ),
     ],
 )
 def test_before_anything_runs(unstarted, changes, expected):
@@ -69,7 +92,10 @@ def test_before_anything_runs(unstarted, changes, expected):
 def test_a_key_that_stands_twice(unstarted):
     with (unstarted.folder / "config/config.yaml").open("a") as file:
         file.write("limit: 5\n")
-    assert re.search(r"config/config\.yaml, line \d+: key 'limit' stands twice; remove one", told(unstarted, "--dry-run"))
+    assert re.search(
+        r"config/config\.yaml, line \d+: key 'limit' stands twice; remove one",
+        told(unstarted, "--dry-run"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,7 +103,11 @@ def test_a_key_that_stands_twice(unstarted):
     [
         ("own.jsonl", b"", r"own\.jsonl.*(no documents|empty)"),
         ("own.jsonl", json.dumps(ROW).encode() + b"\n{oops\n", r"own\.jsonl.*(:|line )2"),
-        ("own.jsonl", '{"question": "ä", "choices": ["yes", "no"], "answer": 0}\n'.encode("latin-1"), r"own\.jsonl.*UTF-8"),
+        (
+            "own.jsonl",
+            '{"question": "ä", "choices": ["yes", "no"], "answer": 0}\n'.encode("latin-1"),
+            r"own\.jsonl.*UTF-8",
+        ),
         (
             "own.jsonl",
             b'{"questoin": "?", "choices": ["yes", "no"], "answer": 0}\n',
@@ -85,11 +115,21 @@ def test_a_key_that_stands_twice(unstarted):
         ),
         (
             "tasks/own.yaml",
-            TASK.replace('doc_to_choice: "{{choices}}"', "target_delimiter: ''\ndoc_to_choice: ['yes', '']").encode(),
+            TASK.replace(
+                'doc_to_choice: "{{choices}}"', "target_delimiter: ''\ndoc_to_choice: ['yes', '']"
+            ).encode(),
             r"tasks/own\.yaml:\d+: own: document 0: doc_to_choice: an empty text",
         ),
-        ("tasks/own.yaml", TASK.replace("question", "frä").encode("latin-1"), r"tasks/own\.yaml: not UTF-8"),
-        ("tasks/own.yaml", TASK.encode() + b"task: own\n", r"tasks/own\.yaml:\d+: task: given twice"),
+        (
+            "tasks/own.yaml",
+            TASK.replace("question", "frä").encode("latin-1"),
+            r"tasks/own\.yaml: not UTF-8",
+        ),
+        (
+            "tasks/own.yaml",
+            TASK.encode() + b"task: own\n",
+            r"tasks/own\.yaml:\d+: task: given twice",
+        ),
     ],
 )
 def test_data_and_task_files(own, file, content, expected):
@@ -124,7 +164,9 @@ def test_no_space_left(own, tmp_path):
     small.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", small], check=True)
     try:
-        (own.folder / "own.jsonl").write_text("".join(json.dumps(ROW | {"question": f"{i:>3000}{i**99}"}) + "\n" for i in range(200)))
+        (own.folder / "own.jsonl").write_text(
+            "".join(json.dumps(ROW | {"question": f"{i:>3000}{i**99}"}) + "\n" for i in range(200))
+        )
         own.configure(results=str(small / "results"))
         text = told(own, str(small / "results/requests/own.parquet"))
         assert "no space left on the device; free some and run again, finished work is kept" in text

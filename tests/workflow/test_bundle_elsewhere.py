@@ -6,7 +6,7 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from project import Project
+from builders.project import Project
 
 QUIZ = """task: quiz_{name}
 dataset_path: org/quiz
@@ -55,7 +55,12 @@ def wide(unstarted):
     (outside / "metrics.py").write_text(METRICS)
     unstarted.configure(
         tasks=["quiz_art", "quiz_law", "sums", "boolean_expressions"],
-        datasets={"org/quiz": {"source": f"path:{outside}/{{name}}/{{split}}.jsonl", "splits": {"test[:6]": "test"}}},
+        datasets={
+            "org/quiz": {
+                "source": f"path:{outside}/{{name}}/{{split}}.jsonl",
+                "splits": {"test[:6]": "test"},
+            }
+        },
         allow_functions=True,
         metric_files=[str(outside / "metrics.py")],
     )
@@ -67,8 +72,15 @@ def test_a_bundle_runs_elsewhere(wide, tmp_path):
     wide.snakemake(cores=2)
     elsewhere = Project(tmp_path / "elsewhere")
     shutil.copytree(wide.results / "bundle", elsewhere.folder)
-    expected = {name: content for name, content in wide.tables().items() if name.startswith(("responses", "tables"))}
-    scores = {file.name: pq.read_table(file).to_pylist() for file in wide.results.glob("scores/tiny/*.parquet")}
+    expected = {
+        name: content
+        for name, content in wide.tables().items()
+        if name.startswith(("responses", "tables"))
+    }
+    scores = {
+        file.name: pq.read_table(file).to_pylist()
+        for file in wide.results.glob("scores/tiny/*.parquet")
+    }
     shutil.rmtree(wide.folder)
     shutil.rmtree(wide.folder.parent / "outside")
     config = yaml.safe_load((elsewhere.folder / "config" / "config.yaml").read_text())
@@ -77,7 +89,10 @@ def test_a_bundle_runs_elsewhere(wide, tmp_path):
     elsewhere.snakemake(cores=2)
     found = elsewhere.tables()
     assert {name: found.get(name) for name in expected} == expected
-    assert {file.name: pq.read_table(file).to_pylist() for file in elsewhere.results.glob("scores/tiny/*.parquet")} == scores
+    assert {
+        file.name: pq.read_table(file).to_pylist()
+        for file in elsewhere.results.glob("scores/tiny/*.parquet")
+    } == scores
 
 
 def test_a_bundle_is_made_again_only_after_a_change(wide):
@@ -96,4 +111,7 @@ def test_a_task_named_by_its_file_is_refused(unstarted):
     unstarted.configure(tasks=[{"name": "config/tasks/demo/stories.yaml", "id": "stories"}])
     failed = unstarted.snakemake("bundle", check=False)
     assert failed.returncode != 0
-    assert "bundle: tasks: config/tasks/demo/stories.yaml is a file; put its folder into task_paths" in failed.stderr
+    assert (
+        "bundle: tasks: config/tasks/demo/stories.yaml is a file; put its folder into task_paths"
+        in failed.stderr
+    )

@@ -44,7 +44,9 @@ def documents(project):
 def test_a_custom_dataset(sums):
     sums.snakemake()
     assert documents(sums) == [{"a": n, "b": 2} for n in range(6)]
-    assert len(list((sums.results / "datasets").rglob("*.parquet"))) == 2  # the splits that are used
+    assert (
+        len(list((sums.results / "datasets").rglob("*.parquet"))) == 2
+    )  # the splits that are used
     assert sums.planned() == Counter()
     module = sums.folder / "config/tasks/own/sums.py"
     module.write_text(module.read_text().replace('"b": 2', '"b": 3'))
@@ -58,7 +60,10 @@ def test_functions_must_be_allowed(sums):
     sums.configure(allow_functions=False)
     failed = sums.snakemake(check=False)
     assert failed.returncode != 0
-    assert "sums: custom_dataset: !function sums.documents is Python that comes with the task; allow_functions: true" in failed.stderr
+    assert (
+        "sums: custom_dataset: !function sums.documents is Python that comes with the task; allow_functions: true"
+        in failed.stderr
+    )
 
 
 def test_what_a_function_does_wrong_is_told_in_a_line(sums):

@@ -7,10 +7,19 @@ import pandas as pd
 import pytest
 
 WORDS = "the a red green blue ball box cup is in on what where good bad film fine dull yes no 0 1 2 3".split()
-SENTENCES = [("the film is good", 1), ("a dull film", 0), ("the film is bad", 0), ("a fine film", 1)] * 4
+SENTENCES = [
+    ("the film is good", 1),
+    ("a dull film", 0),
+    ("the film is bad", 0),
+    ("a fine film", 1),
+] * 4
 PASSAGES = [
     {"passage": "the red ball is in the box", "question": "where is the ball", "answer": "the box"},
-    {"passage": "a blue cup is on the box", "question": "what is on the box", "answer": "a blue cup"},
+    {
+        "passage": "a blue cup is on the box",
+        "question": "what is on the box",
+        "answer": "a blue cup",
+    },
 ] * 4
 
 SENTIMENT = """
@@ -49,8 +58,12 @@ def tokenizer(folder, specials, template):
     words = Tokenizer(models.WordLevel(vocabulary, unk_token=specials["unk_token"]))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     ids = [(token, vocabulary[token]) for token in specials.values()]
-    words.post_processor = processors.TemplateProcessing(single=template[0], pair=template[1], special_tokens=ids)
-    PreTrainedTokenizerFast(tokenizer_object=words, model_max_length=64, **specials).save_pretrained(folder)
+    words.post_processor = processors.TemplateProcessing(
+        single=template[0], pair=template[1], special_tokens=ids
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=words, model_max_length=64, **specials
+    ).save_pretrained(folder)
     return len(vocabulary)
 
 
@@ -58,7 +71,12 @@ def bert(folder, head, **options):
     import torch
     import transformers
 
-    specials = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    specials = {
+        "pad_token": "[PAD]",
+        "unk_token": "[UNK]",
+        "cls_token": "[CLS]",
+        "sep_token": "[SEP]",
+    }
     size = tokenizer(folder, specials, ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1"))
     torch.manual_seed(1)
     config = transformers.BertConfig(
@@ -81,7 +99,15 @@ def t5(folder):
     size = tokenizer(folder, specials, ("$A </s>", "$A </s> $B </s>"))
     torch.manual_seed(1)
     config = transformers.T5Config(
-        vocab_size=size, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, decoder_start_token_id=0, eos_token_id=2, pad_token_id=0
+        vocab_size=size,
+        d_model=16,
+        d_kv=8,
+        d_ff=32,
+        num_layers=1,
+        num_heads=2,
+        decoder_start_token_id=0,
+        eos_token_id=2,
+        pad_token_id=0,
     )
     transformers.T5ForConditionalGeneration(config).save_pretrained(folder)
 
@@ -100,7 +126,11 @@ def families(unstarted):
         (folder / name).mkdir()
     t5(folder / "t5")
     bert(
-        folder / "classifier", "BertForSequenceClassification", num_labels=2, id2label={0: "bad", 1: "good"}, label2id={"bad": 0, "good": 1}
+        folder / "classifier",
+        "BertForSequenceClassification",
+        num_labels=2,
+        id2label={0: "bad", 1: "good"},
+        label2id={"bad": 0, "good": 1},
     )
     bert(folder / "reader", "BertForQuestionAnswering")
     return unstarted
@@ -131,8 +161,16 @@ def test_a_classifier_and_a_sequence_to_sequence_model_choose(families):
         right = np.array([label for _, label in SENTENCES])
         assert found[model, "acc"] == pytest.approx((chosen == right).mean())
         both = ((chosen == 1) & (right == 1)).sum()
-        assert found[model, "f1"] == pytest.approx(2 * both / max((chosen == 1).sum() + (right == 1).sum(), 1))
-    probabilities = np.exp(np.stack(pd.read_parquet(families.results / "responses/classifier/sentiment.parquet")["loglikelihoods"]))
+        assert found[model, "f1"] == pytest.approx(
+            2 * both / max((chosen == 1).sum() + (right == 1).sum(), 1)
+        )
+    probabilities = np.exp(
+        np.stack(
+            pd.read_parquet(families.results / "responses/classifier/sentiment.parquet")[
+                "loglikelihoods"
+            ]
+        )
+    )
     assert probabilities.sum(axis=1) == pytest.approx(1)
 
 
@@ -143,7 +181,9 @@ def test_a_classifier_gives_what_transformers_gives(families):
     configure(families, ["classifier"], ["sentiment"])
     families.snakemake()
     encode = AutoTokenizer.from_pretrained(families.folder / "classifier")
-    model = AutoModelForSequenceClassification.from_pretrained(families.folder / "classifier").eval()
+    model = AutoModelForSequenceClassification.from_pretrained(
+        families.folder / "classifier"
+    ).eval()
     answers = pd.read_parquet(families.results / "responses/classifier/sentiment.parquet")
     with torch.no_grad():
         for (sentence, _), found in zip(SENTENCES, answers["loglikelihoods"], strict=True):
@@ -167,4 +207,7 @@ def test_a_model_that_cannot_answer_a_task_is_told_at_once(families):
     configure(families, ["classifier"], ["reading"])
     done = families.snakemake(check=False)
     assert done.returncode != 0
-    assert "error: classifier: a classifier model cannot answer reading, which is generate_until" in done.stderr
+    assert (
+        "error: classifier: a classifier model cannot answer reading, which is generate_until"
+        in done.stderr
+    )

@@ -5,10 +5,10 @@ import tarfile
 from collections import Counter
 
 import pyarrow as pa
-from project import jobs_in
+from builders.project import jobs_in
 
-from snakeval import parquet
-from snakeval.schemas import MODEL_FILES
+from snakeval.files import parquet
+from snakeval.schemas.model import MODEL_FILES
 
 
 def test_packed_moved_verified_and_continued(finished, unstarted, tmp_path):
@@ -19,7 +19,11 @@ def test_packed_moved_verified_and_continued(finished, unstarted, tmp_path):
     models = unstarted.results / "models/tiny.parquet"
     files, made = parquet.read(models, MODEL_FILES), models.stat()
     elsewhere = pa.array(["/not/on/this/machine"] * len(files))
-    parquet.write(files.set_column(files.column_names.index("folder"), "folder", elsewhere), models, MODEL_FILES)
+    parquet.write(
+        files.set_column(files.column_names.index("folder"), "folder", elsewhere),
+        models,
+        MODEL_FILES,
+    )
     os.utime(models, ns=(made.st_atime_ns, made.st_mtime_ns))
     verified = unstarted.snakemake("verify")
     assert "files are as they were written" in verified.stderr
@@ -28,7 +32,9 @@ def test_packed_moved_verified_and_continued(finished, unstarted, tmp_path):
     unstarted.configure(limit=9)
     failed = unstarted.snakemake(check=False)
     output = failed.stdout + failed.stderr
-    assert failed.returncode and "delete results/models/tiny.parquet and run again" in output, output
+    assert failed.returncode and "delete results/models/tiny.parquet and run again" in output, (
+        output
+    )
     models.unlink()
     before = unstarted.answers()
     unstarted.run()
@@ -50,6 +56,8 @@ def test_what_was_altered_is_named_and_made_anew(project):
     assert f"{remove} && snakemake --cores 1 all results/index/responses/tiny.parquet" in output
     for path in (file, project.results / "index/responses/tiny.parquet"):
         path.unlink()
-    assert "responses tiny" in jobs_in(project.snakemake("all", "results/index/responses/tiny.parquet").stderr)
+    assert "responses tiny" in jobs_in(
+        project.snakemake("all", "results/index/responses/tiny.parquet").stderr
+    )
     assert project.tables() == before
     project.snakemake("verify")

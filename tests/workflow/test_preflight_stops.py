@@ -16,16 +16,23 @@ def test_a_metric_that_cannot_be_scored_stops_before_a_model_is_asked(unstarted)
     done = unstarted.snakemake(check=False)
     text = done.stdout + done.stderr
     assert done.returncode != 0 and "Traceback" not in text
-    assert "error: boolean_expressions: scoring: 8 of 8 documents: answers could not be scored: boolean_expressions: metric akk" in text
+    assert (
+        "error: boolean_expressions: scoring: 8 of 8 documents: answers could not be scored: boolean_expressions: metric akk"
+        in text
+    )
     assert unstarted.answers() == 0
     shown = unstarted.snakemake("preflight", check=False)
     assert shown.returncode != 0 and "Preflight: 1 errors, 0 warnings." in shown.stderr
-    assert pq.read_table(unstarted.results / "tables/preflight.parquet")["check"].to_pylist() == ["scoring"]
+    assert pq.read_table(unstarted.results / "tables/preflight.parquet")["check"].to_pylist() == [
+        "scoring"
+    ]
 
 
 def test_preflight_asks_nothing_and_forecasts(unstarted):
     edit(unstarted, "boolean_expressions", "doc_to_text: ", "description: 'long ' \ndoc_to_text: ")
-    unstarted.configure(models={"tiny": {"source": "demo:tiny", "dtype": "float32", "max_length": 32}})
+    unstarted.configure(
+        models={"tiny": {"source": "demo:tiny", "dtype": "float32", "max_length": 32}}
+    )
     shown = unstarted.snakemake("preflight").stderr
     assert unstarted.answers() == 0
     assert "warning: tiny, boolean_expressions: truncated: " in shown
@@ -36,7 +43,10 @@ def test_preflight_asks_nothing_and_forecasts(unstarted):
 
 def test_models_on_the_cpu_share_the_cores_unless_told(unstarted):
     tiny = {"source": "demo:tiny", "dtype": "float32"}
-    unstarted.configure(models={"a": tiny, "b": tiny | {"shards": 2}, "c": tiny | {"threads": 1}}, tasks=["boolean_expressions"])
+    unstarted.configure(
+        models={"a": tiny, "b": tiny | {"shards": 2}, "c": tiny | {"threads": 1}},
+        tasks=["boolean_expressions"],
+    )
     unstarted.snakemake("preflight", cores=12)
     forecast = pq.read_table(unstarted.results / "tables/forecast.parquet").to_pylist()
     seconds = {row["model"]: row["seconds"] for row in forecast}
@@ -45,7 +55,10 @@ def test_models_on_the_cpu_share_the_cores_unless_told(unstarted):
 
 
 def test_a_warning_is_shown_when_the_model_is_asked(unstarted):
-    unstarted.configure(models={"tiny": {"source": "demo:tiny", "dtype": "float32", "max_length": 16}}, tasks=["boolean_expressions"])
+    unstarted.configure(
+        models={"tiny": {"source": "demo:tiny", "dtype": "float32", "max_length": 16}},
+        tasks=["boolean_expressions"],
+    )
     shown = unstarted.snakemake().stderr
     assert shown.count("warning: tiny, boolean_expressions: truncated: ") == 1
     assert "warnings. See results/tables/preflight.md" in shown
@@ -55,4 +68,7 @@ def test_programs_need_consent(unstarted):
     edit(unstarted, "arithmetic", "task: arithmetic", "task: arithmetic\nunsafe_code: true")
     done = unstarted.snakemake(check=False)
     assert done.returncode != 0
-    assert "arithmetic: scoring runs programs that models write; allow_code: sandbox permits it (docs/security.md)" in done.stderr
+    assert (
+        "arithmetic: scoring runs programs that models write; allow_code: sandbox permits it (docs/security.md)"
+        in done.stderr
+    )

@@ -5,8 +5,8 @@ from collections import Counter
 
 import boto3
 import pytest
+from builders.project import copy
 from moto.server import ThreadedMotoServer
-from project import copy
 
 KEYS = {"aws_access_key_id": "key of the tests", "aws_secret_access_key": "planted-s3-secret"}
 
@@ -30,8 +30,17 @@ def test_published_fetched_verified_and_continued(finished, unstarted, storage, 
     project = copy(finished.folder, tmp_path / "published")
     project.configure(publish="s3://runs/first")
     said = project.snakemake("publish")
-    stored = {entry["Key"].removeprefix("first/") for entry in storage.list_objects_v2(Bucket="runs")["Contents"]}
-    assert stored > {"report/index.html", "tables/summary.md", "tables/scores.parquet", "tables/health.parquet", "results.tar"}
+    stored = {
+        entry["Key"].removeprefix("first/")
+        for entry in storage.list_objects_v2(Bucket="runs")["Contents"]
+    }
+    assert stored > {
+        "report/index.html",
+        "tables/summary.md",
+        "tables/scores.parquet",
+        "tables/health.parquet",
+        "results.tar",
+    }
     page = storage.get_object(Bucket="runs", Key="first/report/index.html")["Body"].read()
     assert page == (project.results / "report/index.html").read_bytes()
     again = project.snakemake("publish", "--dry-run")

@@ -13,8 +13,13 @@ RECORDED = {"source": "recorded:answers/{task}.jsonl", "answers": {"answer": "te
 def record(project, right):
     """Answers to arithmetic's eight documents: `right` of them right, document 7 missing, one to no document."""
     requests = pq.read_table(project.results / "requests/arithmetic.parquet").to_pylist()
-    answers = [request["references"][0] if request["doc_id"] < right else "#### no" for request in requests]
-    records = [{"n": request["doc_id"], "text": text} for request, text in zip(requests, answers, strict=True)]
+    answers = [
+        request["references"][0] if request["doc_id"] < right else "#### no" for request in requests
+    ]
+    records = [
+        {"n": request["doc_id"], "text": text}
+        for request, text in zip(requests, answers, strict=True)
+    ]
     folder = project.folder / "answers"
     folder.mkdir(exist_ok=True)
     lines = [json.dumps(line) for line in [*records[:7], {"n": 99, "text": "?"}]]
@@ -30,21 +35,45 @@ def test_a_recorded_model_is_scored_like_any_and_never_asked(project):
     record(project, right=5)
     project.configure(models=MODELS | {"published": RECORDED})
     jobs = project.run()
-    assert {job for job in jobs if "published" in job} == {"download_model published", "recorded_responses published", "scores published"}
+    assert {job for job in jobs if "published" in job} == {
+        "download_model published",
+        "recorded_responses published",
+        "scores published",
+    }
     assert project.answers() == before
-    scores = {(row["model"], row["task"]): row for row in table(project, "scores") if row["primary"]}
-    assert (scores["published", "arithmetic"]["n"], scores["published", "arithmetic"]["value"]) == (7, 5 / 7)
+    scores = {
+        (row["model"], row["task"]): row for row in table(project, "scores") if row["primary"]
+    }
+    assert (scores["published", "arithmetic"]["n"], scores["published", "arithmetic"]["value"]) == (
+        7,
+        5 / 7,
+    )
     assert ("published", "stories") not in scores
     health = {(row["model"], row["task"]): row for row in table(project, "health")}
-    assert (health["published", "arithmetic"]["missing"], health["published", "arithmetic"]["surplus"]) == (1, 1)
+    assert (
+        health["published", "arithmetic"]["missing"],
+        health["published", "arithmetic"]["surplus"],
+    ) == (1, 1)
     assert health["published", "stories"]["missing"] == 8
     compared = next(row for row in table(project, "comparisons") if row["task"] == "arithmetic")
     assert (compared["model_a"], compared["model_b"], compared["n"]) == ("published", "tiny", 7)
     assert project.planned() == Counter()
 
     record(project, right=6)
-    assert project.run() == Counter(["download_model published", "recorded_responses published", "scores published", "tables", "report"])
-    assert {row["model"]: row["value"] for row in table(project, "scores") if row["task"] == "arithmetic"}["published"] == 6 / 7
+    assert project.run() == Counter(
+        [
+            "download_model published",
+            "recorded_responses published",
+            "scores published",
+            "tables",
+            "report",
+        ]
+    )
+    assert {
+        row["model"]: row["value"]
+        for row in table(project, "scores")
+        if row["task"] == "arithmetic"
+    }["published"] == 6 / 7
 
 
 def test_a_task_removed_beside_a_recorded_model(project):

@@ -8,24 +8,33 @@ from pathlib import Path
 
 import pytest
 import yaml
-from project import SMALL
+from builders.project import SMALL
 
 ANSWERS = {"source": "recorded:answers/{task}.jsonl", "answers": {"answer": "text"}}
 ASKED = SMALL["models"]
 
 
-@pytest.mark.parametrize("models", [ASKED, {"written": ANSWERS}, ASKED | {"written": ANSWERS}], ids=["asked", "recorded", "both"])
+@pytest.mark.parametrize(
+    "models",
+    [ASKED, {"written": ANSWERS}, ASKED | {"written": ANSWERS}],
+    ids=["asked", "recorded", "both"],
+)
 def test_the_graph_of_rules_is_that_of_the_workflow(unstarted, repository, models):
     (unstarted.folder / "answers").mkdir()
     (unstarted.folder / "answers" / "arithmetic.jsonl").write_text('{"text": "1"}\n')
     unstarted.configure(models=models, tasks=["arithmetic"])
     drawn = unstarted.snakemake("--rulegraph").stdout
     names = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)"', drawn, re.MULTILINE))
-    edges = {(names[a], names[b]) for a, b in re.findall(r"^\s*(\d+) -> (\d+)$", drawn, re.MULTILINE)}
+    edges = {
+        (names[a], names[b]) for a, b in re.findall(r"^\s*(\d+) -> (\d+)$", drawn, re.MULTILINE)
+    }
     rules = (repository / "workflow" / "rules" / "common.smk").read_text()
     told = eval(
         re.search(r"^RULE_GRAPH = (\[.*?^\])$", rules, re.MULTILINE | re.DOTALL)[1],
-        {"ASKED": [name for name in models if name != "written"], "RECORDED": [name for name in models if name == "written"]},
+        {
+            "ASKED": [name for name in models if name != "written"],
+            "RECORDED": [name for name in models if name == "written"],
+        },
     )
     assert len(told) == len(set(map(tuple, told)))
     assert set(map(tuple, told)) == {edge for edge in edges if edge[1] != "all"}
@@ -38,8 +47,16 @@ def test_snakemakes_own_report_holds_the_page_and_the_summary(project):
     page = (project.results / "report" / "index.html").read_bytes()
     assert page in held.values()
     assert (project.results / "tables" / "summary.md").read_bytes() in held.values()
-    told = b"".join(content for name, content in held.items() if name.endswith((".html", ".js", ".json")) and content != page).decode()
-    for caption in ("Every number in them has an interval", "which model is better and by how much", "what was found wrong with documents"):
+    told = b"".join(
+        content
+        for name, content in held.items()
+        if name.endswith((".html", ".js", ".json")) and content != page
+    ).decode()
+    for caption in (
+        "Every number in them has an interval",
+        "which model is better and by how much",
+        "what was found wrong with documents",
+    ):
         assert caption.lower() in " ".join(told.split()).lower(), caption
     for category in ("Scores", "Checks"):
         assert category in told
@@ -48,18 +65,27 @@ def test_snakemakes_own_report_holds_the_page_and_the_summary(project):
 def test_title_and_earlier_runs_are_shown(project):
     for name in ("first", "second"):
         shutil.copytree(project.results, project.folder / "runs" / name / "results")
-    project.configure(title="Ours <b>& theirs", history=["runs/first/results", "runs/second/results"])
+    project.configure(
+        title="Ours <b>& theirs", history=["runs/first/results", "runs/second/results"]
+    )
     assert project.run() == Counter(["report"])
     page = (project.results / "report" / "index.html").read_text(encoding="utf-8")
     assert "<title>Ours &lt;b&gt;&amp; theirs · snakeval</title>" in page
     assert "0 regressions and 0 improvements" in page
-    assert "first/results" in page and "second/results" in page and "runs/first/results: " not in page
+    assert (
+        "first/results" in page and "second/results" in page and "runs/first/results: " not in page
+    )
     assert project.planned() == Counter()
-    (project.folder / "runs" / "second" / "results" / "tables" / "scores.parquet").write_bytes(b"made again")
+    (project.folder / "runs" / "second" / "results" / "tables" / "scores.parquet").write_bytes(
+        b"made again"
+    )
     assert project.planned() == Counter(["report"])
 
 
-@pytest.mark.parametrize(("folder", "told"), [("nowhere", "holds no tables/scores.parquet"), ("./results", "the folder of this run")])
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [("nowhere", "holds no tables/scores.parquet"), ("./results", "the folder of this run")],
+)
 def test_a_history_that_cannot_be_shown_stops_at_once(project, folder, told):
     project.configure(history=[folder])
     done = project.snakemake("--dry-run", check=False)
@@ -72,5 +98,8 @@ def test_title_and_history_are_in_the_settings_of_the_report_alone(unstarted):
     unstarted.snakemake("--dry-run")
     settings = unstarted.results / "settings"
     holding = [file for file in settings.rglob("*.json") if "Another" in file.read_text()]
-    assert sorted(str(file.relative_to(settings)) for file in holding) == ["bundle.json", "report.json"]
+    assert sorted(str(file.relative_to(settings)) for file in holding) == [
+        "bundle.json",
+        "report.json",
+    ]
     assert yaml.safe_load((settings / "report.json").read_text())["history"] == []

@@ -13,7 +13,12 @@ from pyarrow import parquet as pq
 MODEL_STAGES = ["tokens tiny", "infer tiny", "responses tiny", "scores tiny"]
 RUN_STAGES = ["tables", "report"]
 PREFLIGHT = ["check_tasks", "findings"]
-OTHER_REQUESTS = ["list_requests", *MODEL_STAGES, *PREFLIGHT, *RUN_STAGES]  # what follows when requests are others
+OTHER_REQUESTS = [
+    "list_requests",
+    *MODEL_STAGES,
+    *PREFLIGHT,
+    *RUN_STAGES,
+]  # what follows when requests are others
 
 
 def edit(path, old, new):
@@ -38,18 +43,35 @@ def test_one_models_precision_changed(project):
     before = project.answers()
     project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "bfloat16", "numerics": 0}})
     memory = forecast_memory(project)
-    assert project.run() == Counter(["infer tiny", "responses tiny", "scores tiny", "findings", *RUN_STAGES])
+    assert project.run() == Counter(
+        ["infer tiny", "responses tiny", "scores tiny", "findings", *RUN_STAGES]
+    )
     assert project.answers() == 2 * before
     assert [2 * bytes_ for bytes_ in forecast_memory(project)] == memory
     assert project.planned() == Counter()
 
 
 def test_a_model_added(project):
-    tiny = {file: (project.results / file).read_bytes() for file in project.tables() if "tiny" in file}
+    tiny = {
+        file: (project.results / file).read_bytes() for file in project.tables() if "tiny" in file
+    }
     before = project.answers()
-    project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "float32"}, "small": {"source": "demo:small", "dtype": "float32"}})
+    project.configure(
+        models={
+            "tiny": {"source": "demo:tiny", "dtype": "float32"},
+            "small": {"source": "demo:small", "dtype": "float32"},
+        }
+    )
     assert project.run() == Counter(
-        ["download_model small", "tokens small", "infer small", "responses small", "scores small", "findings", *RUN_STAGES]
+        [
+            "download_model small",
+            "tokens small",
+            "infer small",
+            "responses small",
+            "scores small",
+            "findings",
+            *RUN_STAGES,
+        ]
     )
     assert project.answers() == 2 * before
     assert {file: (project.results / file).read_bytes() for file in tiny} == tiny
@@ -68,7 +90,9 @@ def test_a_task_added(project):
     jobs = project.run()
     assert jobs.pop("requests last_word") == 1
     assert [job for job in jobs if job.startswith("download_dataset")]
-    assert {job: n for job, n in jobs.items() if not job.startswith("download_dataset")} == Counter(OTHER_REQUESTS)
+    assert {job: n for job, n in jobs.items() if not job.startswith("download_dataset")} == Counter(
+        OTHER_REQUESTS
+    )
     after = project.tables()
     assert {file: after[file] for file in before if not file.startswith("tables/")} == {
         file: content for file, content in before.items() if not file.startswith("tables/")
@@ -95,11 +119,17 @@ def test_a_task_removed_and_brought_back(finished, project):
 
 def test_a_prompt_changed(project):
     answers, before = project.answers(), project.tables()
-    edit(task_file(project, "boolean_expressions"), "doc_to_text: ", "description: 'True or false?'\ndoc_to_text: ")
+    edit(
+        task_file(project, "boolean_expressions"),
+        "doc_to_text: ",
+        "description: 'True or false?'\ndoc_to_text: ",
+    )
     assert project.run() == Counter(["requests boolean_expressions", *OTHER_REQUESTS])
     assert project.answers() == answers + 16  # two choices of eight documents
     after = project.tables()
-    changed = {file for file in after if after[file] != before[file] and not file.startswith("tables/")}
+    changed = {
+        file for file in after if after[file] != before[file] and not file.startswith("tables/")
+    }
     assert {file.rpartition("/")[2] for file in changed} == {"boolean_expressions.parquet"}
 
 
@@ -114,24 +144,41 @@ def test_a_raised_limit_infers_only_the_new_documents(project):
     before = project.answers()
     project.configure(limit=12)
     jobs = project.run()
-    assert jobs == Counter([f"requests {entry}" for entry in ("boolean_expressions", "arithmetic", "stories")] + OTHER_REQUESTS)
+    assert jobs == Counter(
+        [f"requests {entry}" for entry in ("boolean_expressions", "arithmetic", "stories")]
+        + OTHER_REQUESTS
+    )
     added = project.answers() - before
     project.configure(limit=8)
     project.run()
     assert project.answers() == before + added
-    assert 4 * 2 + 4 + 4 <= added < 4 * 2 + 4 + 4 * 8  # choices, texts and windows of four more documents each
+    assert (
+        4 * 2 + 4 + 4 <= added < 4 * 2 + 4 + 4 * 8
+    )  # choices, texts and windows of four more documents each
 
 
 def test_the_order_of_keys_changed(project):
     path = project.folder / "config" / "config.yaml"
     values = yaml.safe_load(path.read_text())
-    values["models"] = {name: dict(reversed(model.items())) for name, model in values["models"].items()}
+    values["models"] = {
+        name: dict(reversed(model.items())) for name, model in values["models"].items()
+    }
     path.write_text(yaml.safe_dump(dict(reversed(values.items())), sort_keys=False))
     assert project.planned() == Counter()
 
 
 def test_how_a_model_runs_changed(project):
-    project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "float32", "threads": 2, "tokens_per_batch": 100, "shards": 3}})
+    project.configure(
+        models={
+            "tiny": {
+                "source": "demo:tiny",
+                "dtype": "float32",
+                "threads": 2,
+                "tokens_per_batch": 100,
+                "shards": 3,
+            }
+        }
+    )
     assert project.planned() == Counter()
 
 
@@ -142,7 +189,11 @@ def test_shards_give_the_same_bytes(finished, unstarted):
     assert unstarted.answers() == finished.answers()
     assert unstarted.tables() == finished.tables()
     # as of a shard that died, before anything that follows it
-    for lost in ("asked/tiny/2-of-3/arithmetic.parquet", "index/asked/tiny/2-of-3.parquet", "tables/scores.parquet"):
+    for lost in (
+        "asked/tiny/2-of-3/arithmetic.parquet",
+        "index/asked/tiny/2-of-3.parquet",
+        "tables/scores.parquet",
+    ):
         (unstarted.results / lost).unlink()
     assert unstarted.run()["infer tiny"] == 1
     assert unstarted.answers() == finished.answers()
@@ -151,7 +202,11 @@ def test_shards_give_the_same_bytes(finished, unstarted):
 
 def test_the_code_of_a_stage_changed(project):
     before = project.answers()
-    edit(project.folder / "workflow/snakeval/scoring.py", "def score(", "CHANGED = 1\n\n\ndef score(")
+    edit(
+        project.folder / "workflow/snakeval/scoring/score.py",
+        "def score(",
+        "CHANGED = 1\n\n\ndef score(",
+    )
     assert project.run() == Counter(["scores tiny", *PREFLIGHT, *RUN_STAGES])
     assert project.answers() == before
 
@@ -170,16 +225,25 @@ def test_a_package_that_scores_was_upgraded(project):
 
 def test_the_code_of_the_engine_changed(project):
     before = project.answers()
-    edit(project.folder / "workflow/snakeval/engine/loading.py", "def load(", "CHANGED = 1\n\n\ndef load(")
-    assert project.planned() == Counter(["infer tiny", "responses tiny", "scores tiny", *RUN_STAGES])
+    edit(
+        project.folder / "workflow/snakeval/backends/local/build.py",
+        "def load(",
+        "CHANGED = 1\n\n\ndef load(",
+    )
+    assert project.planned() == Counter(
+        ["infer tiny", "responses tiny", "scores tiny", *RUN_STAGES]
+    )
     project.run()
     assert project.answers() == 2 * before
 
 
 def test_a_comment_changed(project):
-    for module in [*(project.folder / "workflow/snakeval").rglob("*.py"), *(project.folder / "workflow/scripts").glob("*.py")]:
+    for module in [
+        *(project.folder / "workflow/snakeval").rglob("*.py"),
+        *(project.folder / "workflow/scripts").glob("*.py"),
+    ]:
         module.write_text(module.read_text() + "\n# a remark\n")
-    edit(project.folder / "workflow/snakeval/scoring.py", '"""', '"""Another first line. ')
+    edit(project.folder / "workflow/snakeval/scoring/score.py", '"""', '"""Another first line. ')
     assert project.planned() == Counter()
 
 
@@ -210,7 +274,10 @@ def test_a_file_of_responses_deleted(project):
     (project.results / "tables/scores.parquet").unlink()
     failed = project.snakemake(check=False)
     assert failed.returncode != 0
-    assert "responses/tiny/arithmetic.parquet: missing; delete results/index/responses/tiny.parquet and run again" in failed.stderr
+    assert (
+        "responses/tiny/arithmetic.parquet: missing; delete results/index/responses/tiny.parquet and run again"
+        in failed.stderr
+    )
     (project.results / "index/responses/tiny.parquet").unlink()
     assert project.run() == Counter(["responses tiny", "scores tiny", *RUN_STAGES])
     assert project.answers() == answers
@@ -227,7 +294,8 @@ def test_documents_that_are_gone_are_told_with_the_list_to_delete(project):
     failed = project.snakemake(target, check=False)
     index = "results/index/datasets/generator+boolean.parquet"
     assert (
-        f"{file.relative_to(project.folder)}: no such file; delete {index}, which lists it, and run again" in failed.stdout + failed.stderr
+        f"{file.relative_to(project.folder)}: no such file; delete {index}, which lists it, and run again"
+        in failed.stdout + failed.stderr
     )
     (project.folder / index).unlink()
     project.snakemake(target)
@@ -235,16 +303,27 @@ def test_documents_that_are_gone_are_told_with_the_list_to_delete(project):
 
 
 def test_a_job_reads_the_store_once(project):
-    edit(project.folder / "workflow/snakeval/store.py", "        self.tokenizer = ", "        print('STORE')\n        self.tokenizer = ")
+    edit(
+        project.folder / "workflow/snakeval/inference/store.py",
+        "        self.tokenizer = ",
+        "        print('STORE')\n        self.tokenizer = ",
+    )
     project.run()
-    logs = [project.results / "logs" / job for job in ("infer/tiny/1-of-1.log", "responses/tiny.log")]
+    logs = [
+        project.results / "logs" / job for job in ("infer/tiny/1-of-1.log", "responses/tiny.log")
+    ]
     assert [log.read_text().count("STORE") for log in logs] == [1, 1]
 
 
 def test_killed_in_the_middle_of_inference(finished, unstarted):
     """Finished requests are not asked again, and the tables are those of an undisturbed run, byte for byte."""
     process = subprocess.Popen(
-        unstarted.command(), cwd=unstarted.folder, env=unstarted.environment(), start_new_session=True, stdout=-3, stderr=-3
+        unstarted.command(),
+        cwd=unstarted.folder,
+        env=unstarted.environment(),
+        start_new_session=True,
+        stdout=-3,
+        stderr=-3,
     )
     while not unstarted.answers() and process.poll() is None:
         time.sleep(0.01)
@@ -262,7 +341,11 @@ def test_a_dry_run_with_other_settings_while_a_job_runs_hides_nothing(project):
     """What the job writes is newer than the settings that the dry run left, and not made from them."""
     dry_run = project.command("--dry-run", "--config", "limit=9")
     script = project.folder / "workflow/scripts/build_requests.py"
-    edit(script, "folder = ", f"import subprocess\n\nsubprocess.run({dry_run}, check=True)\nfolder = ")
+    edit(
+        script,
+        "folder = ",
+        f"import subprocess\n\nsubprocess.run({dry_run}, check=True)\nfolder = ",
+    )
     project.configure(limit=10)
     project.snakemake("results/requests/arithmetic.parquet")
     assert pq.read_metadata(project.results / "requests/arithmetic.parquet").num_rows == 10

@@ -6,7 +6,10 @@ rule bundle:
     input:
         settings=settings_of("bundle"),
         models=expand(f"{RESULTS}/models/{{model}}.parquet", model=MODELS),
-        datasets=expand(f"{RESULTS}/index/datasets/{{dataset}}.parquet", dataset=sorted(RUN.settings["datasets"])),
+        datasets=expand(
+            f"{RESULTS}/index/datasets/{{dataset}}.parquet",
+            dataset=sorted(RUN.settings["datasets"]),
+        ),
     output:
         f"{RESULTS}/bundle/config/config.yaml",
     log:

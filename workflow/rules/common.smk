@@ -16,7 +16,9 @@ from snakemake.exceptions import WorkflowError
 # The library that lies beside these rules is the one that runs, here and in every job, whatever is installed.
 LIBRARY = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(LIBRARY))
-os.environ.update(PYTHONPATH=os.pathsep.join([str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])]))
+os.environ.update(
+    PYTHONPATH=os.pathsep.join([str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])])
+)
 
 # Snakemake writes the interpreter's path into shell commands as it is: a space in it would end the command there.
 if " " in sys.executable:
@@ -26,8 +28,8 @@ if " " in sys.executable:
 gc.freeze()
 gc.set_threshold(200_000, 50, 100)
 
-from snakeval import clock, plan
 from snakeval.errors import UserError
+from snakeval.planning import plan, timestamps
 
 
 wildcard_constraints:
@@ -57,18 +59,25 @@ localrules:
 try:
     RUN = plan.make(config, files=workflow.configfiles, root=LIBRARY.parent)
     AHEAD = []
-    if workflow.is_main_process:  # a job on another machine reads what the run was started with, whatever the configuration says by now
+    if (
+        workflow.is_main_process
+    ):  # a job on another machine reads what the run was started with, whatever the configuration says by now
         plan.write(RUN)
-        AHEAD = clock.bring_back(Path(RUN.config.results))
+        AHEAD = timestamps.bring_back(Path(RUN.config.results))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = RUN.config.results
 if AHEAD:
-    print(f"The time of {len(AHEAD)} files, such as {AHEAD[0]}, lay ahead. They have the present time now.", file=sys.stderr)
+    print(
+        f"The time of {len(AHEAD)} files, such as {AHEAD[0]}, lay ahead. They have the present time now.",
+        file=sys.stderr,
+    )
 PROGRAMS_AT_ONCE = 8  # of those that models write, in one scoring job
 MODELS = sorted(RUN.config.models)
-RECORDED = [model for model in MODELS if plan.is_recorded(RUN.config, model)]  # whose answers exist already
+RECORDED = [
+    model for model in MODELS if plan.is_recorded(RUN.config, model)
+]  # whose answers exist already
 ASKED = [model for model in MODELS if model not in RECORDED]
 ENTRIES = sorted(RUN.entries)
 COMMAND = shlex.join(["snakemake", *sys.argv[1:]])
@@ -79,7 +88,11 @@ RULE_GRAPH = [  # what `snakemake --rulegraph` draws, for the report
     *([["list_requests", "tokens"], ["download_model", "tokens"]] if ASKED else []),
     *([[rule, "infer"] for rule in ("check_tasks", "download_model", "tokens")] if ASKED else []),
     *([[rule, "responses"] for rule in ("download_model", "tokens", "infer")] if ASKED else []),
-    *([["list_requests", "recorded_responses"], ["download_model", "recorded_responses"]] if RECORDED else []),
+    *(
+        [["list_requests", "recorded_responses"], ["download_model", "recorded_responses"]]
+        if RECORDED
+        else []
+    ),
     *([["responses", "scores"]] if ASKED else []),
     *([["recorded_responses", "scores"]] if RECORDED else []),
     ["list_requests", "scores"],
@@ -102,7 +115,9 @@ def results_folder(wildcards):
 def settings_of(rule_name, wildcard=None):
     """Input function: the settings file of a rule's job, named by one of its wildcards."""
     folder = f"{RESULTS}/settings/{rule_name}"
-    return (lambda wildcards: f"{folder}/{wildcards[wildcard]}.json") if wildcard else f"{folder}.json"
+    return (
+        (lambda wildcards: f"{folder}/{wildcards[wildcard]}.json") if wildcard else f"{folder}.json"
+    )
 
 
 def one_of(models):
@@ -113,7 +128,10 @@ def one_of(models):
 def shards_of(model):
     """What each shard of a model has asked."""
     shards = RUN.config.models[model].shards
-    return [f"{RESULTS}/index/asked/{model}/{number}-of-{shards}.parquet" for number in range(1, shards + 1)]
+    return [
+        f"{RESULTS}/index/asked/{model}/{number}-of-{shards}.parquet"
+        for number in range(1, shards + 1)
+    ]
 
 
 def checks_before_asking(wildcards):
@@ -125,7 +143,9 @@ def checks_before_asking(wildcards):
     asked = Path(f"{RESULTS}/index/asked/{wildcards.model}/{wildcards.shard}.parquet")
     jobs = [("requests", RUN.settings["requests"]), ("datasets", RUN.settings["datasets"])]
     jobs += [(rule, [wildcards.model]) for rule in ("models", "tokens", "responses")]
-    settings = [Path(f"{RESULTS}/settings/{rule}/{name}.json") for rule, names in jobs for name in names]
+    settings = [
+        Path(f"{RESULTS}/settings/{rule}/{name}.json") for rule, names in jobs for name in names
+    ]
     if asked.exists() and all(file.stat().st_mtime <= asked.stat().st_mtime for file in settings):
         return []
     return [f"{RESULTS}/index/check_tasks.parquet"]
@@ -136,12 +156,17 @@ def baseline_files():
     baseline = RUN.config.baseline
     if baseline is None or baseline in MODELS:
         return []
-    files = [f"{baseline}/index/scores/{model}.parquet" for model in MODELS] + [f"{baseline}/requests/{entry}.parquet" for entry in ENTRIES]
+    files = [f"{baseline}/index/scores/{model}.parquet" for model in MODELS] + [
+        f"{baseline}/requests/{entry}.parquet" for entry in ENTRIES
+    ]
     return [file for file in files if Path(file).exists()]
 
 
 def datasets_of_entry(wildcards):
-    return [f"{RESULTS}/index/datasets/{dataset}.parquet" for dataset in RUN.datasets_of(wildcards.entry)]
+    return [
+        f"{RESULTS}/index/datasets/{dataset}.parquet"
+        for dataset in RUN.datasets_of(wildcards.entry)
+    ]
 
 
 def model_setting(name):
@@ -152,26 +177,36 @@ def model_setting(name):
 def threads_of(name):
     """Cores of a job that asks a model: all such jobs that compute on this machine's CPU share its cores equally, unless told otherwise."""
     model, cores = RUN.config.models[name], workflow.resource_settings.cores
-    if model.threads or model.gpus or not cores:  # a cluster's jobs are not limited by the cores of this machine
+    if (
+        model.threads or model.gpus or not cores
+    ):  # a cluster's jobs are not limited by the cores of this machine
         return model.threads or 1
-    return max(1, cores // sum(RUN.config.models[other].shards for other in ASKED if not RUN.config.models[other].gpus))
+    return max(
+        1,
+        cores
+        // sum(
+            RUN.config.models[other].shards for other in ASKED if not RUN.config.models[other].gpus
+        ),
+    )
 
 
 def memory_of_model(wildcards, input, attempt):
     """Resources function: MB of host memory for asking a model."""
-    from snakeval import demand  # imports what plans and most jobs do without
+    from snakeval.planning import resources  # imports what plans and most jobs do without
 
     model = RUN.config.models[wildcards.model]
-    return demand.memory_mb(input.model, input.tokens, gpus=model.gpus, processes=model.tensor_parallel, attempt=attempt)
+    return resources.memory_mb(
+        input.model, input.tokens, gpus=model.gpus, processes=model.tensor_parallel, attempt=attempt
+    )
 
 
 def minutes_of_model(wildcards, input, threads, attempt):
     """Resources function: minutes for asking a model."""
-    from snakeval import demand
+    from snakeval.planning import resources
 
     model = RUN.config.models[wildcards.model]
     how = {"gpus": model.gpus, "threads": threads, "shards": model.shards}
-    return demand.minutes(input.model, input.tokens, attempt=attempt, **how)
+    return resources.minutes(input.model, input.tokens, attempt=attempt, **how)
 
 
 def print_summary():
@@ -179,7 +214,9 @@ def print_summary():
     if not {"all", "report", "tables"} & ({*workflow.dag_settings.targets} or {"all"}):
         return
     summary, page = Path(RESULTS, "tables", "summary.md"), Path(RESULTS, "report", "index.html")
-    if (preflight := Path(RESULTS, "tables", "preflight.md")).exists() and not preflight.read_text().startswith("Preflight: nothing"):
+    if (
+        preflight := Path(RESULTS, "tables", "preflight.md")
+    ).exists() and not preflight.read_text().startswith("Preflight: nothing"):
         print(f"\n{preflight.read_text().splitlines()[0]} See {preflight}", file=sys.stderr)
     if page.exists():
         print(f"\n{summary.read_text()}\nReport: {page.resolve()}", file=sys.stderr)

@@ -1,5 +1,5 @@
 # One job per model and stage answers every task: the model is loaded once. Each writes a file per entry, keeps those that are still right,
-# and declares the list of them (see workflow/snakeval/entry_files.py), so a new task or a changed metric costs only itself.
+# and declares the list of them (see workflow/snakeval/files/benchmark_files.py), so a new task or a changed metric costs only itself.
 
 
 rule download_model:

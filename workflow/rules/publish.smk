@@ -2,7 +2,10 @@
 
 if RUN.config.publish:
     PUBLISHED = RUN.config.publish.rstrip("/")
-    SHOWN = [rules.report.output.page, *(file for file in rules.tables.output if file.endswith((".parquet", ".md")))]
+    SHOWN = [
+        rules.report.output.page,
+        *(file for file in rules.tables.output if file.endswith((".parquet", ".md"))),
+    ]
 
     localrules:
         publish,
@@ -16,7 +19,9 @@ if RUN.config.publish:
             report=rules.report.output,
             shown=SHOWN,
         output:
-            shown=storage([f"{PUBLISHED}/{file.removeprefix(RESULTS).lstrip('/')}" for file in SHOWN]),
+            shown=storage(
+                [f"{PUBLISHED}/{file.removeprefix(RESULTS).lstrip('/')}" for file in SHOWN]
+            ),
             archive=storage(f"{PUBLISHED}/results.tar"),
         log:
             f"{RESULTS}/logs/publish.log",

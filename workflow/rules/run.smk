@@ -11,13 +11,18 @@ rule findings:
     output:
         findings=f"{RESULTS}/tables/preflight.parquet",
         forecast=f"{RESULTS}/tables/forecast.parquet",
-        summary=report(f"{RESULTS}/tables/preflight.md", caption="../report/preflight.rst", category="Checks"),
+        summary=report(
+            f"{RESULTS}/tables/preflight.md", caption="../report/preflight.rst", category="Checks"
+        ),
     log:
         f"{RESULTS}/logs/findings.log",
     conda:
         "../../envs/score.yaml"
     params:
-        models={model: {"gpus": RUN.config.models[model].gpus, "threads": threads_of(model)} for model in ASKED},
+        models={
+            model: {"gpus": RUN.config.models[model].gpus, "threads": threads_of(model)}
+            for model in ASKED
+        },
     message:
         "Findings of preflight"
     script:
@@ -58,7 +63,9 @@ rule tables:
         efficiency=f"{RESULTS}/tables/efficiency.parquet",
         numerics=f"{RESULTS}/tables/numerics.parquet",
         targets=f"{RESULTS}/tables/targets.parquet",
-        summary=report(f"{RESULTS}/tables/summary.md", caption="../report/summary.rst", category="Scores"),
+        summary=report(
+            f"{RESULTS}/tables/summary.md", caption="../report/summary.rst", category="Scores"
+        ),
         export=directory(f"{RESULTS}/tables/export"),
     log:
         f"{RESULTS}/logs/tables.log",
@@ -147,7 +154,9 @@ rule sample_size:
         comparisons=rules.tables.output.comparisons,
     output:
         power=f"{RESULTS}/tables/power.parquet",
-        summary=report(f"{RESULTS}/tables/power.md", caption="../report/power.rst", category="Checks"),
+        summary=report(
+            f"{RESULTS}/tables/power.md", caption="../report/power.rst", category="Checks"
+        ),
     log:
         f"{RESULTS}/logs/sample_size.log",
     conda:

@@ -4,8 +4,13 @@ from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
 
-from snakeval import entry_files, job, parquet, requests, schemas, sources
-from snakeval.sandbox import code_eval, execution
+from snakeval.files import benchmark_files, parquet
+from snakeval.jobs import job
+from snakeval.metrics import code_eval
+from snakeval.requests import build
+from snakeval.sandbox import execution
+from snakeval.schemas.task import REQUESTS
+from snakeval.sources import location
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 folder = Path(snakemake.params.results)
@@ -13,12 +18,18 @@ folder = Path(snakemake.params.results)
 
 def documents(task, split):
     """The documents of a split of a task."""
-    with entry_files.mending(folder / "index" / "datasets" / f"{task['dataset']}.parquet"):
-        return parquet.read(folder / "datasets" / task["dataset"] / task["subset"] / f"{sources.split_id(split)}.parquet")
+    with benchmark_files.mending(folder / "index" / "datasets" / f"{task['dataset']}.parquet"):
+        return parquet.read(
+            folder
+            / "datasets"
+            / task["dataset"]
+            / task["subset"]
+            / f"{location.split_id(split)}.parquet"
+        )
 
 
 leaves = (
-    requests.tables(
+    build.tables(
         task["settings"],
         {split: documents(task, split) for split in task["splits"]},
         limit=settings["limit"],
@@ -28,5 +39,9 @@ leaves = (
     for task in settings["tasks"].values()
 )
 # modules of code tasks load the metric `code_eval` when they are imported, and run a program with it
-with code_eval.provided(execution.Runner(settings["allow_code"])) if settings["allow_code"] else nullcontext():
-    parquet.write(chain.from_iterable(leaves), snakemake.output[0], schemas.REQUESTS)
+with (
+    code_eval.provided(execution.Runner(settings["allow_code"]))
+    if settings["allow_code"]
+    else nullcontext()
+):
+    parquet.write(chain.from_iterable(leaves), snakemake.output[0], REQUESTS)

@@ -1,18 +1,26 @@
 """Look at every entry's documents and rehearse their scoring, before a model is asked."""
 
-from snakeval import entry_files, job, parquet, schemas
+from snakeval.files import benchmark_files, parquet
+from snakeval.jobs import job
 from snakeval.preflight import documents, findings, rehearsal
 from snakeval.sandbox import execution
+from snakeval.schemas.run import PREFLIGHT
+from snakeval.schemas.task import REQUESTS
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 runner = execution.Runner(settings["allow_code"]) if settings["allow_code"] else None
 
 
 def check(entry):
-    requests, scoring = entry_files.read(snakemake.input.requests, entry, schemas.REQUESTS), settings["entries"][entry]
+    requests, scoring = (
+        benchmark_files.read(snakemake.input.requests, entry, REQUESTS),
+        settings["entries"][entry],
+    )
     yield from documents.check(requests, entry, scoring)
-    yield from rehearsal.check(requests, entry, scoring, allow_functions=settings["allow_functions"], runner=runner)
+    yield from rehearsal.check(
+        requests, entry, scoring, allow_functions=settings["allow_functions"], runner=runner
+    )
 
 
 found = [finding for entry in snakemake.params.entries for finding in check(entry)]
-parquet.write(findings.table(found), snakemake.output[0], schemas.PREFLIGHT)
+parquet.write(findings.table(found), snakemake.output[0], PREFLIGHT)

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
-from snakeval import gate, job, parquet, schemas
+from snakeval.analysis import gate
+from snakeval.files import parquet
+from snakeval.jobs import job
+from snakeval.schemas.run import FLIPS, GATE
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 table, flips = gate.build(Path(snakemake.params.results), settings)
-parquet.write(table, snakemake.output.gate, schemas.GATE)
-parquet.write(flips, snakemake.output.flips, schemas.FLIPS)
+parquet.write(table, snakemake.output.gate, GATE)
+parquet.write(flips, snakemake.output.flips, FLIPS)
 Path(snakemake.output.summary).write_text(gate.summary(table, flips), encoding="utf-8")

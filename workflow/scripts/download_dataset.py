@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from snakeval import download, job
+from snakeval.jobs import job
+from snakeval.sources import download
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 folder = Path(snakemake.params.results, "datasets", snakemake.wildcards.dataset)

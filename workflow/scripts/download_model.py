@@ -1,7 +1,10 @@
 """Download a model, or look at a local one, and list its files with their sha256."""
 
-from snakeval import download, job, parquet, schemas
+from snakeval.files import parquet
+from snakeval.jobs import job
+from snakeval.schemas.model import MODEL_FILES
+from snakeval.sources import download
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 files = download.model(settings, name=snakemake.wildcards.model, terminal=terminal)
-parquet.write(files, snakemake.output[0], schemas.MODEL_FILES)
+parquet.write(files, snakemake.output[0], MODEL_FILES)

@@ -5,36 +5,61 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from snakeval import architecture, entry_files, identity, job, parquet, schemas, tokens
+from snakeval.files import benchmark_files, parquet
+from snakeval.jobs import job
+from snakeval.models import architecture, identity
 from snakeval.preflight import findings, forecast, prompts
+from snakeval.schemas.model import FORECAST, MODEL_FILES, TOKENS
+from snakeval.schemas.run import PREFLIGHT
+from snakeval.schemas.task import REQUESTS
+from snakeval.tokens.encode import COLUMNS, encode_requests, load_encoder
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 model, requests = snakemake.wildcards.model, snakemake.input.requests
-files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
-of_model = [{key: value for key, value in settings.items() if key != "preflight"}, identity.content(files)]
+files = parquet.read(snakemake.input.model, MODEL_FILES)
+of_model = [
+    {key: value for key, value in settings.items() if key != "preflight"},
+    identity.content(files),
+]
 
 
 @cache
-def load_encoder():
+def encoder():
     architecture.leave_out_torch(identity.folder(files, snakemake.input.model), settings)
-    return tokens.load_encoder(files, settings)
+    return load_encoder(files, settings)
 
 
 def encode(entry):
-    parts = entry_files.scan(requests, entry, schemas.REQUESTS, tokens.COLUMNS)
-    return (tokens.encode(part, load_encoder(), model=model) for part in parts)
+    parts = benchmark_files.scan(requests, entry, REQUESTS, COLUMNS)
+    return (encode_requests(part, encoder(), model=model) for part in parts)
 
 
-fingerprints = {entry: parquet.fingerprint_of(of_model, digest) for entry, digest in entry_files.digests(requests).items()}
-entry_files.refresh(snakemake.output.tokens, Path(snakemake.params.results, "tokens", model), fingerprints, encode, schemas.TOKENS)
+fingerprints = {
+    entry: parquet.fingerprint_of(of_model, digest)
+    for entry, digest in benchmark_files.digests(requests).items()
+}
+benchmark_files.refresh(
+    snakemake.output.tokens,
+    Path(snakemake.params.results, "tokens", model),
+    fingerprints,
+    encode,
+    TOKENS,
+)
 
 found, loads = [], []
 for entry in fingerprints:
-    asked = entry_files.scan(requests, entry, schemas.REQUESTS, prompts.REQUEST_COLUMNS)
-    encoded = entry_files.scan(snakemake.output.tokens, entry, schemas.TOKENS, prompts.TOKEN_COLUMNS)
-    parts = [(prompts.observe(part, its, load_encoder()), forecast.count(its)) for part, its in zip(asked, encoded, strict=True)]
+    asked = benchmark_files.scan(requests, entry, REQUESTS, prompts.REQUEST_COLUMNS)
+    encoded = benchmark_files.scan(snakemake.output.tokens, entry, TOKENS, prompts.TOKEN_COLUMNS)
+    parts = [
+        (prompts.observe(part, its, encoder()), forecast.count(its))
+        for part, its in zip(asked, encoded, strict=True)
+    ]
     seen, counts = zip(*parts, strict=True)
-    found += prompts.check(pa.concat_tables(seen), load_encoder(), model=model, entry=entry)
-    loads.append(forecast.load(counts, Path(identity.folder(files, snakemake.input.model)), model=model, entry=entry))
-parquet.write(findings.table(found), snakemake.output.preflight, schemas.PREFLIGHT)
-parquet.write(pa.Table.from_pylist(loads, schemas.FORECAST), snakemake.output.forecast, schemas.FORECAST)
+    found += prompts.check(pa.concat_tables(seen), encoder(), model=model, entry=entry)
+    loads.append(
+        forecast.load(
+            counts, Path(identity.folder(files, snakemake.input.model)), model=model, entry=entry
+        )
+    )
+parquet.write(findings.table(found), snakemake.output.preflight, PREFLIGHT)
+parquet.write(pa.Table.from_pylist(loads, FORECAST), snakemake.output.forecast, FORECAST)

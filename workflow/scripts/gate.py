@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from snakeval import gate, job, parquet, schemas
+from snakeval.analysis import gate
+from snakeval.files import parquet
+from snakeval.jobs import job
+from snakeval.schemas.run import GATE
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 print(Path(snakemake.input.summary).read_text(encoding="utf-8"), file=terminal)
-gate.check(parquet.read(snakemake.input.gate, schemas.GATE), settings)
+gate.check(parquet.read(snakemake.input.gate, GATE), settings)

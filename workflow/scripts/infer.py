@@ -5,14 +5,18 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from snakeval import architecture, gpus, identity, infer, job, parquet, schemas
+from snakeval.files import parquet
+from snakeval.inference import ask
+from snakeval.inference.store import Store
+from snakeval.jobs import gpus, job
+from snakeval.models import architecture, identity
 from snakeval.preflight import findings
-from snakeval.store import Store
+from snakeval.schemas.model import MODEL_FILES
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 model, shard, params = snakemake.wildcards.model, snakemake.wildcards.shard, snakemake.params
 number, shards = map(int, shard.split("-of-"))
-files = parquet.read(snakemake.input.model, schemas.MODEL_FILES)
+files = parquet.read(snakemake.input.model, MODEL_FILES)
 weights = identity.folder(files, snakemake.input.model)
 alone = settings["numerics"] if architecture.in_low_precision(weights, settings) else 0
 devices = []  # their locks, held until the process ends
@@ -23,18 +27,35 @@ for line in findings.lines(found.filter(pc.equal(found["model"], model))) if num
 
 @cache
 def load_engine():
-    devices.extend(gpus.claim(params.gpus, granted=snakemake.resources.get("gpu", 0), terminal=terminal))
+    devices.extend(
+        gpus.claim(params.gpus, granted=snakemake.resources.get("gpu", 0), terminal=terminal)
+    )
     import torch
 
-    from snakeval import engine
+    from snakeval.backends.local import build
 
     torch.set_num_threads(snakemake.threads)
     how = gpus.placement(params.gpus, params.device, params.device_map, params.tensor_parallel)
     how |= {name: params[name] for name in ("static_kv_cache", "tokens_per_batch")}
-    return engine.load(weights, {key: value for key, value in settings.items() if key not in ("code", "numerics")} | how, terminal)
+    return build.load(
+        weights,
+        {key: value for key, value in settings.items() if key not in ("code", "numerics")} | how,
+        terminal,
+    )
 
 
 who = {"model": model, "shard": (number, shards), "alone": alone, "terminal": terminal}
-with Store(Path(params.results, "store"), identity.identity(files, settings), identity.tokenizer_identity(files)) as store:
+with Store(
+    Path(params.results, "store"),
+    identity.identity(files, settings),
+    identity.tokenizer_identity(files),
+) as store:
     output = (snakemake.output[0], Path(params.results, "asked", model, shard))
-    infer.ask_entries(snakemake.input.tokens, *output, [settings, identity.content(files)], load_engine, store, **who)
+    ask.ask_entries(
+        snakemake.input.tokens,
+        *output,
+        [settings, identity.content(files)],
+        load_engine,
+        store,
+        **who,
+    )

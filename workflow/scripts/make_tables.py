@@ -5,31 +5,43 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from snakeval import entry_files, export, health, infer, job, leaderboard, parquet, schemas, summary, targets
+from snakeval.analysis import answer_health, export, leaderboard, markdown, targets
+from snakeval.files import benchmark_files, parquet
+from snakeval.inference import ask
+from snakeval.jobs import job
+from snakeval.schemas.model import NUMERICS, TIMINGS
+from snakeval.schemas.run import COMPARISONS, HEALTH, SCORE_TABLE, TARGETS
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 inputs, output, entries = snakemake.input, snakemake.output, snakemake.params.entries
 asked = settings["asked"]
 recorded = [model for model in settings["models"] if model not in asked]
-requests = {entry: entry_files.path(inputs.requests, entry) for entry in entries}
-shards = {model: [index for index in inputs.asked if Path(index).parent.name == model] for model in asked}
+requests = {entry: benchmark_files.path(inputs.requests, entry) for entry in entries}
+shards = {
+    model: [index for index in inputs.asked if Path(index).parent.name == model] for model in asked
+}
 timings = [
-    infer.summed([entry_files.read(index, entry, schemas.TIMINGS) for index in shards[model]]) for model, entry in product(asked, entries)
+    ask.summed([benchmark_files.read(index, entry, TIMINGS) for index in shards[model]])
+    for model, entry in product(asked, entries)
 ]
-scored = entry_files.paths(settings["models"], inputs.scores, entries)
-matched = entry_files.paths(recorded, inputs.recorded, entries)
+scored = benchmark_files.paths(settings["models"], inputs.scores, entries)
+matched = benchmark_files.paths(recorded, inputs.recorded, entries)
 scores, comparisons = leaderboard.build(scored, requests, settings)
-figures = targets.compare(settings["targets"], scores.to_pylist(), settings["models"], health.reasons(matched))
+figures = targets.compare(
+    settings["targets"], scores.to_pylist(), settings["models"], answer_health.reasons(matched)
+)
 scores = leaderboard.with_targets(scores, targets.in_score_units(figures))
-published = pa.Table.from_pylist(figures, schemas.TARGETS)
-parquet.write(scores, output.scores, schemas.SCORE_TABLE)
-parquet.write(comparisons, output.comparisons, schemas.COMPARISONS)
-parquet.write(published, output.targets, schemas.TARGETS)
-answered = entry_files.paths(settings["models"], inputs.responses, entries)
-encoded = entry_files.paths(asked, inputs.tokens, entries)
-parquet.write(health.build(encoded, answered, scored, matched), output.health, schemas.HEALTH)
-numerics = [schemas.NUMERICS.empty_table(), *(parquet.read(file, schemas.NUMERICS) for file in inputs.numerics)]
-parquet.write(pa.concat_tables(numerics), output.numerics, schemas.NUMERICS)
-parquet.write(pa.concat_tables([schemas.TIMINGS.empty_table(), *timings]), output.efficiency, schemas.TIMINGS)
-Path(output.summary).write_text(summary.leaderboard(scores) + summary.published(published), encoding="utf-8")
+published = pa.Table.from_pylist(figures, TARGETS)
+parquet.write(scores, output.scores, SCORE_TABLE)
+parquet.write(comparisons, output.comparisons, COMPARISONS)
+parquet.write(published, output.targets, TARGETS)
+answered = benchmark_files.paths(settings["models"], inputs.responses, entries)
+encoded = benchmark_files.paths(asked, inputs.tokens, entries)
+parquet.write(answer_health.build(encoded, answered, scored, matched), output.health, HEALTH)
+numerics = [NUMERICS.empty_table(), *(parquet.read(file, NUMERICS) for file in inputs.numerics)]
+parquet.write(pa.concat_tables(numerics), output.numerics, NUMERICS)
+parquet.write(pa.concat_tables([TIMINGS.empty_table(), *timings]), output.efficiency, TIMINGS)
+Path(output.summary).write_text(
+    markdown.leaderboard(scores) + markdown.published(published), encoding="utf-8"
+)
 export.write(scores, comparisons, published, Path(output.export))

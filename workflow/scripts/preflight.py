@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from snakeval import job
+from snakeval.jobs import job
 from snakeval.preflight import findings
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)

@@ -3,7 +3,8 @@
 import shutil
 from pathlib import Path
 
-from snakeval import archive, job
+from snakeval.jobs import job
+from snakeval.transfer import archive
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 for source, target in zip(snakemake.input.shown, snakemake.output.shown, strict=True):

@@ -3,19 +3,40 @@
 from functools import cache
 from pathlib import Path
 
-from snakeval import entry_files, job, parquet, recorded, schemas
+from snakeval.files import benchmark_files, parquet
+from snakeval.inference import recorded
+from snakeval.jobs import job
+from snakeval.schemas.model import RECORDED, RESPONSES
+from snakeval.schemas.task import REQUESTS
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 model, results, output = snakemake.wildcards.model, Path(snakemake.params.results), snakemake.output
 requests = snakemake.input.requests
 of_model = [settings, parquet.digest(snakemake.input.model)]
-fingerprints = {entry: parquet.fingerprint_of(of_model, digest) for entry, digest in entry_files.digests(requests).items()}
+fingerprints = {
+    entry: parquet.fingerprint_of(of_model, digest)
+    for entry, digest in benchmark_files.digests(requests).items()
+}
 
 
 @cache
 def match(entry):
-    return recorded.responses(entry_files.read(requests, entry, schemas.REQUESTS), settings, model=model, entry=entry)
+    return recorded.responses(
+        benchmark_files.read(requests, entry, REQUESTS), settings, model=model, entry=entry
+    )
 
 
-entry_files.refresh(output.responses, results / "responses" / model, fingerprints, lambda entry: match(entry)[0], schemas.RESPONSES)
-entry_files.refresh(output.recorded, results / "recorded" / model, fingerprints, lambda entry: match(entry)[1], schemas.RECORDED)
+benchmark_files.refresh(
+    output.responses,
+    results / "responses" / model,
+    fingerprints,
+    lambda entry: match(entry)[0],
+    RESPONSES,
+)
+benchmark_files.refresh(
+    output.recorded,
+    results / "recorded" / model,
+    fingerprints,
+    lambda entry: match(entry)[1],
+    RECORDED,
+)

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
-from snakeval import job, parquet, sample_size, schemas
+from snakeval.analysis import power
+from snakeval.files import parquet
+from snakeval.jobs import job
+from snakeval.schemas.run import COMPARISONS, POWER, SCORE_TABLE
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-scores = parquet.read(snakemake.input.scores, schemas.SCORE_TABLE)
-comparisons = parquet.read(snakemake.input.comparisons, schemas.COMPARISONS)
-table = sample_size.build(scores, comparisons, settings)
-parquet.write(table, snakemake.output.power, schemas.POWER)
-Path(snakemake.output.summary).write_text(sample_size.summary(table, settings), encoding="utf-8")
+scores = parquet.read(snakemake.input.scores, SCORE_TABLE)
+comparisons = parquet.read(snakemake.input.comparisons, COMPARISONS)
+table = power.build(scores, comparisons, settings)
+parquet.write(table, snakemake.output.power, POWER)
+Path(snakemake.output.summary).write_text(power.summary(table, settings), encoding="utf-8")

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from snakeval import integrity, job
+from snakeval.jobs import job
+from snakeval.transfer import verify
 
 _, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-files = integrity.check(Path(snakemake.params.results), snakemake.params.configured)
+files = verify.check(Path(snakemake.params.results), snakemake.params.configured)
 print(f"{snakemake.params.results}: all {files} files are as they were written", file=terminal)

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import yaml
 
-from snakeval import integrity, job, parquet, provenance, report, schemas
+from snakeval.files import parquet
+from snakeval.jobs import job
+from snakeval.report import provenance
+from snakeval.report.page import write_page
+from snakeval.schemas.model import MODEL_FILES
+from snakeval.schemas.task import DOCUMENT_FILES
+from snakeval.transfer import verify
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 params, results = snakemake.params, Path(snakemake.params.results)
@@ -16,12 +22,15 @@ models = [
         "digest": parquet.fingerprint_of(files["file"].to_pylist(), files["sha256"].to_pylist()),
         "settings": params.config["models"][name],
     }
-    for name, files in ((name, parquet.read(results / f"models/{name}.parquet", schemas.MODEL_FILES)) for name in settings["models"])
+    for name, files in (
+        (name, parquet.read(results / f"models/{name}.parquet", MODEL_FILES))
+        for name in settings["models"]
+    )
 ]
 data = [
     {"dataset": name, "source": row["source"], "revision": row["revision"], "digest": row["digest"]}
     for name in params.datasets
-    for row in parquet.read(results / f"index/datasets/{name}.parquet", schemas.DOCUMENT_FILES).to_pylist()
+    for row in parquet.read(results / f"index/datasets/{name}.parquet", DOCUMENT_FILES).to_pylist()
 ]
 origin = provenance.collect(
     repository=Path(params.repository),
@@ -32,5 +41,5 @@ origin = provenance.collect(
     data=data,
     rules=params.rules,
 )
-report.write(results, settings | {"provenance": origin}, Path(snakemake.output.page))
-integrity.write_sums(results)
+write_page(results, settings | {"provenance": origin}, Path(snakemake.output.page))
+verify.write_sums(results)

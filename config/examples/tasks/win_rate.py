@@ -20,4 +20,6 @@ def win_rate(prediction: str, references: list[str]) -> float:
 
 
 WIN_RATE = Metric("win_rate", "generate_until", win_rate, aggregation="nanmean")
-MEAN_PREFERENCE = Metric("mean_preference", "generate_until", mean_preference, aggregation="nanmean")
+MEAN_PREFERENCE = Metric(
+    "mean_preference", "generate_until", mean_preference, aggregation="nanmean"
+)

@@ -5,7 +5,10 @@ from lm_eval.api.filter import Filter
 
 def results(doc, results):
     likelihoods = [ll for ll, _ in results]
-    return {"margin": max(likelihoods) - min(likelihoods), "acc": float(likelihoods.index(max(likelihoods)) == int(doc["answer"]))}
+    return {
+        "margin": max(likelihoods) - min(likelihoods),
+        "acc": float(likelihoods.index(max(likelihoods)) == int(doc["answer"])),
+    }
 
 
 class Last(Filter):

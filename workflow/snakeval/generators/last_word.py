@@ -12,10 +12,22 @@ def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
     place, other_place = rng.sample(PLACES, 2)
     clue, ending = rng.choice(
         [
-            (f"{first} carried a {thing} and {second} carried a {other_thing}.", f"Suddenly {first} dropped the {thing}"),
-            (f"{first} hid a {thing} under the {other_thing}.", f"Later {second} looked under the {other_thing} and found the {thing}"),
-            (f"{first} wanted a {thing}, not a {other_thing}.", f"{second} smiled and gave {first} a {thing}"),
-            (f"{first} and {second} met at the {place}.", f"{first} waved and called out to {second}"),
+            (
+                f"{first} carried a {thing} and {second} carried a {other_thing}.",
+                f"Suddenly {first} dropped the {thing}",
+            ),
+            (
+                f"{first} hid a {thing} under the {other_thing}.",
+                f"Later {second} looked under the {other_thing} and found the {thing}",
+            ),
+            (
+                f"{first} wanted a {thing}, not a {other_thing}.",
+                f"{second} smiled and gave {first} a {thing}",
+            ),
+            (
+                f"{first} and {second} met at the {place}.",
+                f"{first} waved and called out to {second}",
+            ),
             (
                 f"{first} lived near the {place} and {second} near the {other_place}.",
                 f"In the evening {second} went back to the {other_place}",

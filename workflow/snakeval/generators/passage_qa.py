@@ -10,7 +10,8 @@ def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
     names, places = rng.sample(PEOPLE, difficulty), rng.sample(PLACES, difficulty)
     objects = [f"{rng.choice(COLOURS)} {thing}" for thing in rng.sample(OBJECTS, difficulty)]
     passage = " ".join(
-        f"{name} lives near the {place} and owns a {thing}." for name, place, thing in zip(names, places, objects, strict=True)
+        f"{name} lives near the {place} and owns a {thing}."
+        for name, place, thing in zip(names, places, objects, strict=True)
     )
     person = rng.randrange(difficulty)
     name, place, thing = names[person], places[person], objects[person]

@@ -51,7 +51,11 @@ def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
         "thing": rng.choice(OBJECTS),
     }
     opening = "Once {name} lived near a {place} with a friend called {friend}."
-    sentences = [opening, *rng.sample(EVENTS, min(1 + 2 * difficulty, len(EVENTS))), rng.choice(ENDINGS)]
+    sentences = [
+        opening,
+        *rng.sample(EVENTS, min(1 + 2 * difficulty, len(EVENTS))),
+        rng.choice(ENDINGS),
+    ]
     return {"text": " ".join(sentence.format(**cast, **_passing(rng)) for sentence in sentences)}
 
 

@@ -13,12 +13,90 @@ CAPITALS = {
     "Spain": "Madrid", "Sweden": "Stockholm",
 }  # fmt: skip
 CATEGORIES = {
-    "an animal": ["bear", "cat", "cow", "deer", "dog", "fox", "goat", "horse", "lion", "mouse", "sheep", "wolf"],
-    "a fruit": ["apple", "banana", "cherry", "fig", "grape", "lemon", "mango", "melon", "orange", "peach", "pear", "plum"],
-    "a metal": ["brass", "bronze", "copper", "gold", "iron", "lead", "nickel", "silver", "steel", "tin", "titanium", "zinc"],
-    "a plant": ["birch", "daisy", "fern", "ivy", "lily", "maple", "moss", "oak", "palm", "pine", "tulip", "willow"],
-    "a vehicle": ["bicycle", "boat", "bus", "car", "ferry", "lorry", "plane", "ship", "taxi", "train", "tram", "van"],
-    "a garment": ["blouse", "coat", "dress", "glove", "jacket", "shirt", "shoe", "skirt", "sock", "suit", "tie", "vest"],
+    "an animal": [
+        "bear",
+        "cat",
+        "cow",
+        "deer",
+        "dog",
+        "fox",
+        "goat",
+        "horse",
+        "lion",
+        "mouse",
+        "sheep",
+        "wolf",
+    ],
+    "a fruit": [
+        "apple",
+        "banana",
+        "cherry",
+        "fig",
+        "grape",
+        "lemon",
+        "mango",
+        "melon",
+        "orange",
+        "peach",
+        "pear",
+        "plum",
+    ],
+    "a metal": [
+        "brass",
+        "bronze",
+        "copper",
+        "gold",
+        "iron",
+        "lead",
+        "nickel",
+        "silver",
+        "steel",
+        "tin",
+        "titanium",
+        "zinc",
+    ],
+    "a plant": [
+        "birch",
+        "daisy",
+        "fern",
+        "ivy",
+        "lily",
+        "maple",
+        "moss",
+        "oak",
+        "palm",
+        "pine",
+        "tulip",
+        "willow",
+    ],
+    "a vehicle": [
+        "bicycle",
+        "boat",
+        "bus",
+        "car",
+        "ferry",
+        "lorry",
+        "plane",
+        "ship",
+        "taxi",
+        "train",
+        "tram",
+        "van",
+    ],
+    "a garment": [
+        "blouse",
+        "coat",
+        "dress",
+        "glove",
+        "jacket",
+        "shirt",
+        "shoe",
+        "skirt",
+        "sock",
+        "suit",
+        "tie",
+        "vest",
+    ],
 }
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -26,7 +104,9 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
     """Columns `question`, `choices` (four different texts), `answer` (index of the right one, uniform over 0-3)."""
     if subset not in SUBJECTS:
-        raise UserError(f"generator:subjects: no subject {subset!r}; dataset_name is one of {', '.join(SUBJECTS)}")
+        raise UserError(
+            f"generator:subjects: no subject {subset!r}; dataset_name is one of {', '.join(SUBJECTS)}"
+        )
     question, right, wrong = SUBJECTS[subset](rng, difficulty)
     answer = rng.randrange(4)
     choices = rng.sample(wrong, 3)
@@ -44,14 +124,22 @@ def _capitals(rng: random.Random, difficulty: int) -> tuple[str, str, list[str]]
             "From which city is {} governed?",
             "{}: what is its capital?",
         ]
-        return rng.choice(forms).format(country), capital, [other for other in CAPITALS.values() if other != capital]
+        return (
+            rng.choice(forms).format(country),
+            capital,
+            [other for other in CAPITALS.values() if other != capital],
+        )
     forms = [
         "Which country has the capital {}?",
         "Of which country is {} the capital?",
         "{} is the capital of what?",
         "Where is {} the capital?",
     ]
-    return rng.choice(forms).format(capital), country, [other for other in CAPITALS if other != country]
+    return (
+        rng.choice(forms).format(capital),
+        country,
+        [other for other in CAPITALS if other != country],
+    )
 
 
 def _categories(rng: random.Random, difficulty: int) -> tuple[str, str, list[str]]:
@@ -59,7 +147,10 @@ def _categories(rng: random.Random, difficulty: int) -> tuple[str, str, list[str
     if rng.random() < 0.5:
         right, wrong = rng.choice(CATEGORIES[others[0]]), rng.sample(CATEGORIES[category], 3)
         return f"Which word is the odd one out: {_shuffled(rng, [right, *wrong])}?", right, wrong
-    right, wrong = rng.choice(CATEGORIES[category]), [rng.choice(CATEGORIES[other]) for other in others]
+    right, wrong = (
+        rng.choice(CATEGORIES[category]),
+        [rng.choice(CATEGORIES[other]) for other in others],
+    )
     return f"Which of these is {category}: {_shuffled(rng, [right, *wrong])}?", right, wrong
 
 
@@ -92,4 +183,10 @@ def _shuffled(rng: random.Random, items: list[str]) -> str:
     return "{}, {}, {} or {}".format(*rng.sample(items, 4))
 
 
-SUBJECTS = {"capitals": _capitals, "categories": _categories, "comparison": _comparison, "letters": _letters, "sequences": _sequences}
+SUBJECTS = {
+    "capitals": _capitals,
+    "categories": _categories,
+    "comparison": _comparison,
+    "letters": _letters,
+    "sequences": _sequences,
+}

@@ -20,7 +20,11 @@ def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
         amount = rng.randint(1, min(LARGEST_CHANGE, LARGEST - total if gains else total - 1))
         after = total + amount if gains else total - amount
         subject = pronoun(name).capitalize()
-        sentences.append(f"{subject} {rng.choice(GAINS)} {amount} more." if gains else f"{subject} {rng.choice(LOSSES)} {amount}.")
+        sentences.append(
+            f"{subject} {rng.choice(GAINS)} {amount} more."
+            if gains
+            else f"{subject} {rng.choice(LOSSES)} {amount}."
+        )
         steps.append(f"{total} {'+' if gains else '-'} {amount} = {after}")
         total = after
     sentences.append(f"How many {things} does {name} have now?")

@@ -9,7 +9,7 @@ scores table keeps of it, and how a task's score follows; there are three kinds:
   undefined. `value` is the document's score by itself, null where a single document has none.
 - `items`: the table keeps `item` (JSON); the score is `of_items(list of the items, in the order of doc_id)`: one call per resample.
 
-`score` does all three. `snakeval.metrics.aggregation_of(metric, settings)` finds the aggregation of a row of the scores table.
+`score` does all three. `snakeval.metrics.registry.aggregation_of(metric, settings)` finds the aggregation of a row of the scores table.
 """
 
 import json
@@ -30,12 +30,18 @@ class Aggregation:
 
     name: str
     kind: Literal["mean", "sums", "items"]
-    value: Callable[[Item], float | None] = float  # mean, items: the document's own score from its item
+    value: Callable[[Item], float | None] = (
+        float  # mean, items: the document's own score from its item
+    )
     statistics: Callable[[Sequence[Item]], np.ndarray] | None = None  # sums: n items -> (n, k)
     of_sums: Callable[[np.ndarray], np.ndarray] | None = None  # sums: (..., k) -> (...)
-    of_document: Callable[[np.ndarray], np.ndarray] | None = None  # sums: (n, k) -> (n,); None: a document has no score of its own
+    of_document: Callable[[np.ndarray], np.ndarray] | None = (
+        None  # sums: (n, k) -> (n,); None: a document has no score of its own
+    )
     of_items: Callable[[list[Item]], float] | None = None  # items
-    log_of_sums: Callable[[np.ndarray], np.ndarray] | None = None  # sums: the score's logarithm, where models are compared on that scale
+    log_of_sums: Callable[[np.ndarray], np.ndarray] | None = (
+        None  # sums: the score's logarithm, where models are compared on that scale
+    )
     higher_is_better: bool = True
     proportion: bool = False  # values of single answers are 0 or 1: a binomial interval fits where no repeats were averaged
 
@@ -55,7 +61,10 @@ def score(aggregation: Aggregation, scores: pa.Table) -> float:
 
 
 def columns(
-    aggregation: Aggregation, items: np.ndarray | list[Item], counts: np.ndarray, value: Callable[[Item], float] | None = None
+    aggregation: Aggregation,
+    items: np.ndarray | list[Item],
+    counts: np.ndarray,
+    value: Callable[[Item], float] | None = None,
 ) -> tuple[pa.Array, pa.Array, pa.Array]:
     """The columns value, statistics and item of a metric: `items` of all answers, document by document, of which document d has counts[d].
 
@@ -69,23 +78,41 @@ def columns(
         sums = _averaged(aggregation.statistics(list(items)), counts)
         width = sums.shape[1] if n else 0
         own = aggregation.of_document(sums) if aggregation.of_document else np.full(n, np.nan)
-        statistics = pa.ListArray.from_arrays(pa.array(np.arange(n + 1) * width, pa.int32()), sums.ravel())
+        statistics = pa.ListArray.from_arrays(
+            pa.array(np.arange(n + 1) * width, pa.int32()), sums.ravel()
+        )
         return pa.array(own, mask=~np.isfinite(own)), statistics, no_items
     if isinstance(items, np.ndarray):
         numbers, missing = items.astype(float), np.zeros(len(items), bool)
     else:
-        scores = [(value if value and aggregation.kind == "mean" else aggregation.value)(item) for item in items]
+        scores = [
+            (value if value and aggregation.kind == "mean" else aggregation.value)(item)
+            for item in items
+        ]
         missing = np.array([score is None for score in scores], bool)
         numbers = np.array([0.0 if score is None else score for score in scores], float)
-    known = _averaged((~missing).astype(float), counts)  # share of a document's answers that have a number: the others are left out
-    values = pa.array(np.divide(_averaged(numbers, counts), known, out=np.zeros(len(known)), where=known > 0), mask=known == 0)
+    known = _averaged(
+        (~missing).astype(float), counts
+    )  # share of a document's answers that have a number: the others are left out
+    values = pa.array(
+        np.divide(_averaged(numbers, counts), known, out=np.zeros(len(known)), where=known > 0),
+        mask=known == 0,
+    )
     if aggregation.kind == "mean":
         return values, no_statistics, no_items
     if (counts > 1).any():
         if missing.any():
-            raise ValueError("they are no numbers, and several answers of a document cannot be averaged: add take_first to the filters")
+            raise ValueError(
+                "they are no numbers, and several answers of a document cannot be averaged: add take_first to the filters"
+            )
         items = values.to_pylist()
-    return values, no_statistics, pa.array([json.dumps(item, ensure_ascii=False, default=_plain) for item in items], pa.string())
+    return (
+        values,
+        no_statistics,
+        pa.array(
+            [json.dumps(item, ensure_ascii=False, default=_plain) for item in items], pa.string()
+        ),
+    )
 
 
 def _averaged(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -93,7 +120,9 @@ def _averaged(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     if len(values) == len(counts):
         return values
     starts = np.cumsum(counts) - counts
-    return np.add.reduceat(values.astype(float), starts) / counts.reshape(-1, *[1] * (values.ndim - 1))
+    return np.add.reduceat(values.astype(float), starts) / counts.reshape(
+        -1, *[1] * (values.ndim - 1)
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -118,7 +147,10 @@ def items_of(scores: pa.Table) -> list[Item]:
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Elementwise quotient, NaN where the denominator is 0."""
     return np.divide(
-        numerator, denominator, out=np.full(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)), np.nan), where=denominator != 0
+        numerator,
+        denominator,
+        out=np.full(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)), np.nan),
+        where=denominator != 0,
     )
 
 
@@ -129,7 +161,9 @@ def mean(**_: Any) -> Aggregation:
 
 def nanmean(**_: Any) -> Aggregation:
     """The mean over the documents whose value is not NaN."""
-    return Aggregation("nanmean", "mean", value=lambda item: None if math.isnan(item) else float(item))
+    return Aggregation(
+        "nanmean", "mean", value=lambda item: None if math.isnan(item) else float(item)
+    )
 
 
 def bypass(**_: Any) -> Aggregation:
@@ -144,7 +178,9 @@ def median(**_: Any) -> Aggregation:
 
 def perplexity(**_: Any) -> Aggregation:
     """exp(-mean of the log-likelihoods); items are log-likelihoods (natural logarithm). A document's own is exp(-its log-likelihood)."""
-    return _exponential("perplexity", lambda items: np.column_stack([np.asarray(items, float), np.ones(len(items))]))
+    return _exponential(
+        "perplexity", lambda items: np.column_stack([np.asarray(items, float), np.ones(len(items))])
+    )
 
 
 def weighted_perplexity(**_: Any) -> Aggregation:
@@ -158,12 +194,24 @@ def bits_per_byte(**_: Any) -> Aggregation:
     def bits(sums: np.ndarray) -> np.ndarray:
         return -ratio(sums[..., 0], sums[..., 1]) / math.log(2)
 
-    return Aggregation("bits_per_byte", "sums", statistics=_pairs, of_sums=bits, of_document=bits, higher_is_better=False)
+    return Aggregation(
+        "bits_per_byte",
+        "sums",
+        statistics=_pairs,
+        of_sums=bits,
+        of_document=bits,
+        higher_is_better=False,
+    )
 
 
 def of_function(name: str, function: Callable[[list[Item]], float]) -> Aggregation:
     """A task's own aggregation function. A document's own score is its item where that is a number."""
-    return Aggregation(name, "items", value=lambda item: float(item) if isinstance(item, int | float) else None, of_items=function)
+    return Aggregation(
+        name,
+        "items",
+        value=lambda item: float(item) if isinstance(item, int | float) else None,
+        of_items=function,
+    )
 
 
 def _exponential(name: str, statistics: Callable[[Sequence[Item]], np.ndarray]) -> Aggregation:
@@ -171,7 +219,9 @@ def _exponential(name: str, statistics: Callable[[Sequence[Item]], np.ndarray]) 
         return -ratio(sums[..., 0], sums[..., 1])
 
     def perplexity_of(sums: np.ndarray) -> np.ndarray:
-        with np.errstate(over="ignore"):  # a text of near-zero probability has a perplexity beyond the largest number: infinity
+        with np.errstate(
+            over="ignore"
+        ):  # a text of near-zero probability has a perplexity beyond the largest number: infinity
             return np.exp(logarithm(sums))
 
     return Aggregation(

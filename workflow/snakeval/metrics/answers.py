@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from snakeval.errors import UserError
+from snakeval.jobs.time_limit import time_limit
 from snakeval.metrics.classification import LABEL_METRICS
 from snakeval.metrics.metric import Metric
-from snakeval.time_limit import time_limit
 
 REGEX_SECONDS = 10.0
 
@@ -58,7 +58,9 @@ def squad_normalised(text: str) -> str:
 def triviaqa_normalised(text: str) -> str:
     """Lower case, underscores and punctuation (typographic quotes too) as spaces, no articles, white space collapsed
     (Joshi et al. 2017, aclanthology.org/P17-1147, the official evaluation)."""
-    return " ".join(_ARTICLES.sub(" ", text.replace("_", " ").lower().translate(_TRIVIAQA_PUNCTUATION)).split())
+    return " ".join(
+        _ARTICLES.sub(" ", text.replace("_", " ").lower().translate(_TRIVIAQA_PUNCTUATION)).split()
+    )
 
 
 def squad_match(prediction: str, references: Sequence[str]) -> float:
@@ -77,13 +79,18 @@ def token_f1(prediction: str, references: Sequence[str]) -> float:
     Where the answer or the reference has no word (an unanswerable question), 1 if neither has, else 0 (SQuAD 2.0).
     """
     answer = squad_normalised(prediction).split()
-    return max((_overlap(answer, squad_normalised(reference).split()) for reference in references), default=0.0)
+    return max(
+        (_overlap(answer, squad_normalised(reference).split()) for reference in references),
+        default=0.0,
+    )
 
 
 def contains(prediction: str, references: Sequence[str]) -> float:
     """1 if a reference that is not empty occurs in the answer after SQuAD's normalisation, as whole words, else 0."""
     answer = f" {squad_normalised(prediction)} "
-    return float(any(words and f" {words} " in answer for words in map(squad_normalised, references)))
+    return float(
+        any(words and f" {words} " in answer for words in map(squad_normalised, references))
+    )
 
 
 def label(prediction: str, references: Sequence[str], **_: object) -> tuple[str, str]:
@@ -108,7 +115,9 @@ def nothing(prediction: str, references: Sequence[str]) -> None:
     """bypass: no score, the answers are only kept."""
 
 
-def _normalised_match(prediction: str, references: Sequence[str], normalised: Callable[[str], str]) -> float:
+def _normalised_match(
+    prediction: str, references: Sequence[str], normalised: Callable[[str], str]
+) -> float:
     answer = normalised(prediction)
     return float(any(answer == normalised(reference) for reference in references))
 
@@ -125,7 +134,9 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern)
     except re.error as error:
-        raise UserError(f"regexes_to_ignore: {pattern!r} is not a regular expression ({error}); mend metric_list") from None
+        raise UserError(
+            f"regexes_to_ignore: {pattern!r} is not a regular expression ({error}); mend metric_list"
+        ) from None
 
 
 METRICS = (
@@ -134,7 +145,10 @@ METRICS = (
     Metric("triviaqa_match", "generate_until", triviaqa_match, proportion=True),
     Metric("contains", "generate_until", contains, proportion=True),
     Metric("token_f1", "generate_until", token_f1),
-    *(Metric(name, "generate_until", label, aggregation=aggregation) for name, aggregation in LABEL_METRICS.items()),
+    *(
+        Metric(name, "generate_until", label, aggregation=aggregation)
+        for name, aggregation in LABEL_METRICS.items()
+    ),
     Metric("accuracy", "generate_until", exact_match, proportion=True),
     Metric("rating", "generate_until", rating, aggregation="nanmean"),
     Metric("bypass", "generate_until", nothing, aggregation="bypass"),

@@ -15,7 +15,13 @@ from snakeval.errors import UserError
 from snakeval.metrics.metric import Metric
 
 
-def bertscore(prediction: str, references: Sequence[str], encoder: str | None = None, layer: int | None = None, score: str = "f1") -> float:
+def bertscore(
+    prediction: str,
+    references: Sequence[str],
+    encoder: str | None = None,
+    layer: int | None = None,
+    score: str = "f1",
+) -> float:
     """BERTScore of the best reference: `score` is f1, precision or recall; 0 where a text has no token.
 
     `encoder`: folder of the model and its tokenizer. `layer`: whose hidden states are compared, 0 the embeddings; null: the last. A token's
@@ -47,12 +53,16 @@ def _embedded(encoder: str, layer: int | None, text: str) -> tuple[np.ndarray, n
     import torch
 
     tokenizer, model = _loaded(encoder)
-    ids = tokenizer(text.strip(), return_tensors="pt", truncation=True, return_special_tokens_mask=True)
+    ids = tokenizer(
+        text.strip(), return_tensors="pt", truncation=True, return_special_tokens_mask=True
+    )
     words = ~ids.pop("special_tokens_mask")[0].numpy().astype(bool)
     with torch.inference_mode():
         states = model(**ids, output_hidden_states=True).hidden_states
     if layer is not None and not 0 <= layer < len(states):
-        raise UserError(f"metric bertscore: layer {layer}: {encoder} has the layers 0 to {len(states) - 1}")
+        raise UserError(
+            f"metric bertscore: layer {layer}: {encoder} has the layers 0 to {len(states) - 1}"
+        )
     vectors = states[-1 if layer is None else layer][0].float().numpy()
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), words
 
@@ -62,11 +72,15 @@ def _loaded(encoder: str) -> tuple[Any, Any]:
     from transformers import AutoModel, AutoTokenizer
 
     if not (Path(encoder) / "config.json").is_file():
-        raise UserError(f"metric bertscore: no encoder in {encoder} (config.json); name the folder of one, scoring downloads nothing")
+        raise UserError(
+            f"metric bertscore: no encoder in {encoder} (config.json); name the folder of one, scoring downloads nothing"
+        )
     tokenizer: Any = AutoTokenizer.from_pretrained(encoder, local_files_only=True)
     model = AutoModel.from_pretrained(encoder, local_files_only=True).eval()
     positions = getattr(model.config, "max_position_embeddings", None)
-    if positions and tokenizer.model_max_length > positions:  # a tokenizer without a limit of its own names an absurd one
+    if (
+        positions and tokenizer.model_max_length > positions
+    ):  # a tokenizer without a limit of its own names an absurd one
         tokenizer.model_max_length = positions
     return tokenizer, model
 

@@ -70,7 +70,9 @@ class Choices:
         if not len(self.loglikelihoods):
             return self.loglikelihoods
         most = np.maximum.reduceat(self.loglikelihoods, self.first)[self.document]
-        weights = np.exp(np.subtract(self.loglikelihoods, most, out=np.zeros(len(most)), where=most > -np.inf))
+        weights = np.exp(
+            np.subtract(self.loglikelihoods, most, out=np.zeros(len(most)), where=most > -np.inf)
+        )
         return weights / np.add.reduceat(weights, self.first)[self.document]
 
     def per_document(self, values: np.ndarray) -> list[np.ndarray]:
@@ -80,10 +82,15 @@ class Choices:
     def labels(self, chosen: np.ndarray) -> list[tuple[int, int]]:
         """(right index, chosen index) of each document; of several right ones the chosen, else the first; -1 where none is right."""
         right = self.right[self.first + chosen]
-        return [(c if r else (g[0] if g else -1), c) for g, c, r in zip(self.golds, chosen.tolist(), right.tolist(), strict=True)]
+        return [
+            (c if r else (g[0] if g else -1), c)
+            for g, c, r in zip(self.golds, chosen.tolist(), right.tolist(), strict=True)
+        ]
 
 
-def accuracy_of(scores: Callable[[Choices], np.ndarray]) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+def accuracy_of(
+    scores: Callable[[Choices], np.ndarray],
+) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
     """Whether the choice of the largest score is right, 0 or 1."""
 
     def accuracy(choices: Choices, **_: object) -> tuple[np.ndarray, np.ndarray]:
@@ -111,13 +118,19 @@ def mutual_information(choices: Choices) -> np.ndarray:
             "metric acc_mutual_info: the responses hold no log-likelihoods of the choices after nothing; make the requests again"
         )
     given = choices.loglikelihoods
-    return np.subtract(given, choices.unconditional, out=np.full(len(given), -np.inf), where=given > -np.inf)
+    return np.subtract(
+        given, choices.unconditional, out=np.full(len(given), -np.inf), where=given > -np.inf
+    )
 
 
 def exact_match(choices: Choices, **_: object) -> tuple[np.ndarray, np.ndarray]:
     """Whether a right choice is what greedy decoding would have written, 0 or 1."""
-    hits = (choices.right & told(choices.greedy, "which texts greedy decoding would have written")).astype(float)
-    return choices.argmax(choices.loglikelihoods), np.maximum.reduceat(hits, choices.first) if len(hits) else hits
+    hits = (
+        choices.right & told(choices.greedy, "which texts greedy decoding would have written")
+    ).astype(float)
+    return choices.argmax(choices.loglikelihoods), np.maximum.reduceat(hits, choices.first) if len(
+        hits
+    ) else hits
 
 
 def nothing(choices: Choices, **_: object) -> tuple[np.ndarray, list[Item]]:
@@ -134,13 +147,25 @@ def labels(choices: Choices, **_: object) -> tuple[np.ndarray, list[Item]]:
 def probabilities(choices: Choices, **_: object) -> tuple[np.ndarray, list[Item]]:
     """(right, softmax of the log-likelihoods); right is an index, or the list of several."""
     chosen = choices.argmax(choices.loglikelihoods)
-    return chosen, list(zip(map(_gold, choices.golds), map(np.ndarray.tolist, choices.per_document(choices.softmax())), strict=True))
+    return chosen, list(
+        zip(
+            map(_gold, choices.golds),
+            map(np.ndarray.tolist, choices.per_document(choices.softmax())),
+            strict=True,
+        )
+    )
 
 
 def loglikelihoods(choices: Choices, **_: object) -> tuple[np.ndarray, list[Item]]:
     """(right, log-likelihoods); right is an index, or the list of several."""
     chosen = choices.argmax(choices.loglikelihoods)
-    return chosen, list(zip(map(_gold, choices.golds), map(np.ndarray.tolist, choices.per_document(choices.loglikelihoods)), strict=True))
+    return chosen, list(
+        zip(
+            map(_gold, choices.golds),
+            map(np.ndarray.tolist, choices.per_document(choices.loglikelihoods)),
+            strict=True,
+        )
+    )
 
 
 def brier(item: Item) -> float:
@@ -173,7 +198,10 @@ def of_choices(item: Item) -> np.ndarray:
 def brier_score(**_: object) -> Aggregation:
     """The mean of Brier scores; items are (right index, probabilities), or scores."""
     return Aggregation(
-        "brier_score", "mean", value=lambda item: float(item) if isinstance(item, int | float) else brier(item), higher_is_better=False
+        "brier_score",
+        "mean",
+        value=lambda item: float(item) if isinstance(item, int | float) else brier(item),
+        higher_is_better=False,
     )
 
 
@@ -187,7 +215,12 @@ def _over(loglikelihoods: np.ndarray, lengths: pa.Array | np.ndarray) -> np.ndar
 
 
 METRICS = (
-    Metric("acc", "multiple_choice", accuracy_of(lambda choices: choices.loglikelihoods), proportion=True),
+    Metric(
+        "acc",
+        "multiple_choice",
+        accuracy_of(lambda choices: choices.loglikelihoods),
+        proportion=True,
+    ),
     Metric("acc_norm", "multiple_choice", accuracy_of(per_character), proportion=True),
     Metric("acc_bytes", "multiple_choice", accuracy_of(per_byte), proportion=True),
     Metric("acc_tokens", "multiple_choice", accuracy_of(per_token), proportion=True),
@@ -196,5 +229,8 @@ METRICS = (
     Metric("brier_score", "multiple_choice", probabilities, higher_is_better=False, value=brier),
     Metric("likelihood", "multiple_choice", loglikelihoods, value=right_probability),
     Metric("bypass", "multiple_choice", nothing, aggregation="bypass"),
-    *(Metric(name, "multiple_choice", labels, aggregation=aggregation) for name, aggregation in LABEL_METRICS.items()),
+    *(
+        Metric(name, "multiple_choice", labels, aggregation=aggregation)
+        for name, aggregation in LABEL_METRICS.items()
+    ),
 )

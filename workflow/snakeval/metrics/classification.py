@@ -20,7 +20,9 @@ import numpy as np
 from snakeval.errors import UserError
 from snakeval.metrics.aggregation import Aggregation, Item
 
-Counts = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # both, predicted, right: (..., classes) -> (...)
+Counts = Callable[
+    [np.ndarray, np.ndarray, np.ndarray], np.ndarray
+]  # both, predicted, right: (..., classes) -> (...)
 
 LABEL_METRICS = {  # metrics whose items are (right, predicted), and their aggregations
     "f1": "f1",
@@ -33,12 +35,19 @@ LABEL_METRICS = {  # metrics whose items are (right, predicted), and their aggre
 
 def f1(average: str = "binary", pos_label: Any = 1, **_: Any) -> Aggregation:
     """Harmonic mean of precision and recall, 2 both / (predicted + right)."""
-    return _averaged("f1", lambda both, predicted, right: _quotient(2 * both, predicted + right), average, pos_label)
+    return _averaged(
+        "f1",
+        lambda both, predicted, right: _quotient(2 * both, predicted + right),
+        average,
+        pos_label,
+    )
 
 
 def precision(average: str = "binary", pos_label: Any = 1, **_: Any) -> Aggregation:
     """Share of the predictions of a class that are right."""
-    return _averaged("precision", lambda both, predicted, _: _quotient(both, predicted), average, pos_label)
+    return _averaged(
+        "precision", lambda both, predicted, _: _quotient(both, predicted), average, pos_label
+    )
 
 
 def recall(average: str = "binary", pos_label: Any = 1, **_: Any) -> Aggregation:
@@ -53,7 +62,10 @@ def accuracy(**_: Any) -> Aggregation:
 
 def balanced_accuracy(**_: Any) -> Aggregation:
     """Mean over the classes that occur of the share that is predicted right."""
-    return _over_classes("balanced_accuracy", lambda both, _, right: _quotient(_quotient(both, right).sum(-1), (right > 0).sum(-1)))
+    return _over_classes(
+        "balanced_accuracy",
+        lambda both, _, right: _quotient(_quotient(both, right).sum(-1), (right > 0).sum(-1)),
+    )
 
 
 def matthews_corrcoef(**_: Any) -> Aggregation:
@@ -72,21 +84,35 @@ def matthews_corrcoef(**_: Any) -> Aggregation:
 def _averaged(name: str, per_class: Counts, average: str, pos_label: Any) -> Aggregation:
     match average:
         case "binary":
-            return _over_classes(name, lambda *counts: per_class(*counts)[..., 0], pos_label=pos_label)
+            return _over_classes(
+                name, lambda *counts: per_class(*counts)[..., 0], pos_label=pos_label
+            )
         case "micro":
-            return _over_classes(name, lambda *counts: per_class(*(count.sum(-1) for count in counts)))
+            return _over_classes(
+                name, lambda *counts: per_class(*(count.sum(-1) for count in counts))
+            )
         case "macro":
             weights: Counts = lambda both, predicted, right: (predicted + right > 0).astype(float)  # noqa: E731
         case "weighted":
             weights = lambda both, predicted, right: right  # noqa: E731
         case _:
-            raise UserError(f"metric {name}: average: {average!r} is not binary, macro, weighted or micro")
-    return _over_classes(name, lambda *counts: _quotient((per_class(*counts) * weights(*counts)).sum(-1), weights(*counts).sum(-1)))
+            raise UserError(
+                f"metric {name}: average: {average!r} is not binary, macro, weighted or micro"
+            )
+    return _over_classes(
+        name,
+        lambda *counts: _quotient(
+            (per_class(*counts) * weights(*counts)).sum(-1), weights(*counts).sum(-1)
+        ),
+    )
 
 
 def _over_classes(name: str, of_counts: Counts, pos_label: Any = None) -> Aggregation:
     def statistics(items: Sequence[Item]) -> np.ndarray:
-        golds, predictions = [_label(gold) for gold, _ in items], [_label(prediction) for _, prediction in items]
+        golds, predictions = (
+            [_label(gold) for gold, _ in items],
+            [_label(prediction) for _, prediction in items],
+        )
         classes = _classes(golds, predictions)
         if pos_label is not None:
             if len(classes) > 2:
@@ -114,7 +140,9 @@ def _label(label: Any) -> Any:
 
 
 def _classes(golds: list, predictions: list) -> list:
-    classes = set(golds) | {label for label in predictions if label is not None and not isinstance(label, str)}
+    classes = set(golds) | {
+        label for label in predictions if label is not None and not isinstance(label, str)
+    }
     return sorted(classes, key=lambda label: (isinstance(label, str), label))
 
 
@@ -125,5 +153,7 @@ def _one_hot(indices: list[int | None], classes: int) -> np.ndarray:
 
 def _quotient(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Elementwise quotient, 0 where the denominator is 0."""
-    numerator, denominator = np.broadcast_arrays(np.asarray(numerator, float), np.asarray(denominator, float))
+    numerator, denominator = np.broadcast_arrays(
+        np.asarray(numerator, float), np.asarray(denominator, float)
+    )
     return np.divide(numerator, denominator, out=np.zeros(numerator.shape), where=denominator > 0)

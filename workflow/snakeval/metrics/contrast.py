@@ -26,7 +26,9 @@ def largest(similarity: Similarity) -> Callable[..., float]:
 def difference(similarity: Similarity) -> Callable[..., float]:
     best = largest(similarity)
 
-    def function(prediction: str, references: Sequence[str], wrong: Any, document: Mapping[str, Any]) -> float:
+    def function(
+        prediction: str, references: Sequence[str], wrong: Any, document: Mapping[str, Any]
+    ) -> float:
         return best(prediction, references) - best(prediction, _texts(wrong, document))
 
     return function
@@ -35,7 +37,9 @@ def difference(similarity: Similarity) -> Callable[..., float]:
 def closer(similarity: Similarity) -> Callable[..., float]:
     gap = difference(similarity)
 
-    def function(prediction: str, references: Sequence[str], wrong: Any, document: Mapping[str, Any]) -> float:
+    def function(
+        prediction: str, references: Sequence[str], wrong: Any, document: Mapping[str, Any]
+    ) -> float:
         return float(gap(prediction, references, wrong, document) > 0)
 
     return function
@@ -45,7 +49,9 @@ def bleu(prediction: str, reference: str) -> float:
     """BLEU of one text, n-gram orders without a match smoothed exponentially."""
     import sacrebleu
 
-    return sacrebleu.corpus_bleu([prediction], [[reference]], smooth_method="exp", tokenize="intl", use_effective_order=False).score
+    return sacrebleu.corpus_bleu(
+        [prediction], [[reference]], smooth_method="exp", tokenize="intl", use_effective_order=False
+    ).score
 
 
 def rouge(name: str) -> Similarity:
@@ -66,10 +72,12 @@ def _scorer(name: str) -> Any:
 
 
 def _texts(wrong: Any, document: Mapping[str, Any]) -> list[str]:
-    from snakeval.tasks.fields import FieldError, Fields
+    from snakeval.requests.fields import FieldError, Fields
 
     try:
-        found = Fields(frozenset(document), choosing=True, allow_functions=False).choices(wrong, dict(document), "wrong")
+        found = Fields(frozenset(document), choosing=True, allow_functions=False).choices(
+            wrong, dict(document), "wrong"
+        )
     except FieldError as error:
         raise UserError(f"{error}; mend metric_list") from error
     if not found:
@@ -79,10 +87,17 @@ def _texts(wrong: Any, document: Mapping[str, Any]) -> list[str]:
 
 METRICS = tuple(
     metric
-    for name, similarity in {"bleu": bleu, "rouge1": rouge("rouge1"), "rouge2": rouge("rouge2"), "rougeL": rouge("rougeLsum")}.items()
+    for name, similarity in {
+        "bleu": bleu,
+        "rouge1": rouge("rouge1"),
+        "rouge2": rouge("rouge2"),
+        "rougeL": rouge("rougeLsum"),
+    }.items()
     for metric in (
         Metric(f"{name}_max", "generate_until", largest(similarity)),
         Metric(f"{name}_diff", "generate_until", difference(similarity), with_document=True),
-        Metric(f"{name}_acc", "generate_until", closer(similarity), with_document=True, proportion=True),
+        Metric(
+            f"{name}_acc", "generate_until", closer(similarity), with_document=True, proportion=True
+        ),
     )
 )

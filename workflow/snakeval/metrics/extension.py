@@ -23,7 +23,9 @@ def metrics_in(path: str, digest: str) -> dict[tuple[str, str], Metric]:
     The file is run. Raises UserError when it is missing, no `.py` file, has another content, cannot be run or defines no metric.
     """
     if not Path(path).is_file():
-        raise UserError(f"{path}: no such file; metric_files names Python files that define metrics")
+        raise UserError(
+            f"{path}: no such file; metric_files names Python files that define metrics"
+        )
     if Path(path).suffix != ".py":
         raise UserError(f"{path}: no Python file by its name; let it end in .py")
     if hashlib.sha256(Path(path).read_bytes()).hexdigest() != digest:
@@ -37,5 +39,7 @@ def metrics_in(path: str, digest: str) -> dict[tuple[str, str], Metric]:
         raise UserError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error
     found = [value for value in vars(module).values() if isinstance(value, Metric)]
     if not found:
-        raise UserError(f"{path}: defines no metric; write NAME = Metric(name, kind, function) at its top level")
+        raise UserError(
+            f"{path}: defines no metric; write NAME = Metric(name, kind, function) at its top level"
+        )
     return {(metric.kind, metric.name): metric for metric in found}

@@ -24,7 +24,9 @@ class Targets:
     """One target per document, after its prompt."""
 
     loglikelihoods: np.ndarray
-    greedy: np.ndarray | None  # greedy decoding would have written the target; None: recorded answers, which do not tell
+    greedy: (
+        np.ndarray | None
+    )  # greedy decoding would have written the target; None: recorded answers, which do not tell
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,14 @@ class Texts:
         """The texts, or a column of the documents."""
         if column is None:
             return self.texts
-        if odd := [number for number, document in enumerate(self.documents) if not isinstance(document.get(column), str)]:
-            raise UserError(f"counted: document {odd[0]} (from 0) has no text in column {column!r}; mend metric_list")
+        if odd := [
+            number
+            for number, document in enumerate(self.documents)
+            if not isinstance(document.get(column), str)
+        ]:
+            raise UserError(
+                f"counted: document {odd[0]} (from 0) has no text in column {column!r}; mend metric_list"
+            )
         return [document[column] for document in self.documents]
 
 
@@ -51,7 +59,11 @@ def loglikelihood(targets: Targets, **_: object) -> list[Item]:
 
 def is_greedy(targets: Targets, **_: object) -> list[Item]:
     """Whether greedy decoding would have written the target, 0 or 1."""
-    return told(targets.greedy, "which texts greedy decoding would have written").astype(float).tolist()
+    return (
+        told(targets.greedy, "which texts greedy decoding would have written")
+        .astype(float)
+        .tolist()
+    )
 
 
 def nothing(targets: Targets, **_: object) -> list[Item]:
@@ -78,9 +90,39 @@ def _with(texts: Texts, weights: list[int]) -> list[Item]:
 METRICS = (
     Metric("acc", "loglikelihood", is_greedy, proportion=True),
     Metric("bypass", "loglikelihood", nothing, aggregation="bypass"),
-    Metric("perplexity", "loglikelihood", loglikelihood, aggregation="perplexity", higher_is_better=False),
-    Metric("word_perplexity", "loglikelihood_rolling", per_word, aggregation="weighted_perplexity", higher_is_better=False),
-    Metric("byte_perplexity", "loglikelihood_rolling", per_byte, aggregation="weighted_perplexity", higher_is_better=False),
-    Metric("token_perplexity", "loglikelihood_rolling", per_token, aggregation="weighted_perplexity", higher_is_better=False),
-    Metric("bits_per_byte", "loglikelihood_rolling", per_byte, aggregation="bits_per_byte", higher_is_better=False),
+    Metric(
+        "perplexity",
+        "loglikelihood",
+        loglikelihood,
+        aggregation="perplexity",
+        higher_is_better=False,
+    ),
+    Metric(
+        "word_perplexity",
+        "loglikelihood_rolling",
+        per_word,
+        aggregation="weighted_perplexity",
+        higher_is_better=False,
+    ),
+    Metric(
+        "byte_perplexity",
+        "loglikelihood_rolling",
+        per_byte,
+        aggregation="weighted_perplexity",
+        higher_is_better=False,
+    ),
+    Metric(
+        "token_perplexity",
+        "loglikelihood_rolling",
+        per_token,
+        aggregation="weighted_perplexity",
+        higher_is_better=False,
+    ),
+    Metric(
+        "bits_per_byte",
+        "loglikelihood_rolling",
+        per_byte,
+        aggregation="bits_per_byte",
+        higher_is_better=False,
+    ),
 )

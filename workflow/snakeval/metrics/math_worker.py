@@ -16,7 +16,10 @@ def main(seconds: int, memory: int) -> None:
     for line in sys.stdin:
         reference, answer = json.loads(line)
         used = resource.getrusage(resource.RUSAGE_SELF)
-        resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 1 + seconds, resource.RLIM_INFINITY))
+        resource.setrlimit(
+            resource.RLIMIT_CPU,
+            (int(used.ru_utime + used.ru_stime) + 1 + seconds, resource.RLIM_INFINITY),
+        )
         gold, given = (parse(text, parsing_timeout=None) for text in (reference, answer))
         print("true" if verify(gold, given, timeout_seconds=None) else "false", flush=True)
 

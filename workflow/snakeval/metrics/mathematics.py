@@ -24,7 +24,12 @@ def math_equal(prediction: str, references: Sequence[str]) -> float:
     Of both the answer is what stands in the last \\boxed{…}, else after "the final answer is", else the last formula or number; equal are
     1/2, \\frac12 and 0.5, sets in any order, equations with sides exchanged (math-verify, github.com/huggingface/Math-Verify).
     """
-    return float(any(_worker.equal(last_boxed(reference) or reference, last_boxed(prediction) or prediction) for reference in references))
+    return float(
+        any(
+            _worker.equal(last_boxed(reference) or reference, last_boxed(prediction) or prediction)
+            for reference in references
+        )
+    )
 
 
 def last_boxed(text: str) -> str | None:
@@ -53,18 +58,25 @@ class _Worker:
         if not line:  # ended by a limit
             process.wait()
             self._process = None
-            print(f"math_equal: no decision within {SECONDS} s and {MEMORY >> 30} GiB, counts as wrong: {answer[-100:]!r}", file=sys.stderr)
+            print(
+                f"math_equal: no decision within {SECONDS} s and {MEMORY >> 30} GiB, counts as wrong: {answer[-100:]!r}",
+                file=sys.stderr,
+            )
         return line == "true\n"
 
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None:
             worker = Path(__file__).with_name("math_worker.py")
             command = [sys.executable, "-P", str(worker), str(SECONDS), str(MEMORY)]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+            )
             assert self._process.stdout is not None
             if self._process.stdout.readline() != "ready\n":
                 self._process = None
-                raise UserError("metric math_equal: needs the package math-verify; run: pip install math-verify")
+                raise UserError(
+                    "metric math_equal: needs the package math-verify; run: pip install math-verify"
+                )
         return self._process
 
 

@@ -17,7 +17,12 @@ DEBIAN = "/usr/share/wordnet"
 
 
 def meteor(
-    prediction: str, references: Sequence[str], nltk_data: str | None = None, alpha: float = 0.9, beta: float = 3.0, gamma: float = 0.5
+    prediction: str,
+    references: Sequence[str],
+    nltk_data: str | None = None,
+    alpha: float = 0.9,
+    beta: float = 3.0,
+    gamma: float = 0.5,
 ) -> float:
     """METEOR in [0, 1] of the best reference: (1 - γ (chunks / matches)^β) · PR / (αP + (1 - α)R).
 
@@ -29,7 +34,16 @@ def meteor(
 
     words = _tokenizer().tokenize
     tokens = [words(reference) for reference in references]
-    return float(meteor_score(tokens, words(prediction), wordnet=_wordnet(nltk_data), alpha=alpha, beta=beta, gamma=gamma))
+    return float(
+        meteor_score(
+            tokens,
+            words(prediction),
+            wordnet=_wordnet(nltk_data),
+            alpha=alpha,
+            beta=beta,
+            gamma=gamma,
+        )
+    )
 
 
 @cache
@@ -49,7 +63,9 @@ def _wordnet(folder: str | None) -> Any:
 
     if folder is not None:
         nltk.data.path.insert(0, str(Path(folder).absolute()))
-    other_languages: Any = LazyCorpusLoader("omw-1.4", CorpusReader, ".*")  # never opened for English synonyms
+    other_languages: Any = LazyCorpusLoader(
+        "omw-1.4", CorpusReader, ".*"
+    )  # never opened for English synonyms
     wordnet: Any = LazyCorpusLoader("wordnet", WordNetCorpusReader, other_languages)
     try:
         wordnet.ensure_loaded()
@@ -73,7 +89,9 @@ def _dictionary(folder: Path, other_languages: Any) -> Any:
     class Dictionary(WordNetCorpusReader):
         def open(self, file: str) -> Any:
             if file == "lexnames":  # the names of the 45 files that lexicographers wrote
-                return io.StringIO("".join(f"{number:02d}\tlexicographers.{number}\t0\n" for number in range(45)))
+                return io.StringIO(
+                    "".join(f"{number:02d}\tlexicographers.{number}\t0\n" for number in range(45))
+                )
             return super().open(file)
 
         def map_wn(self, version: str = "wordnet") -> None:

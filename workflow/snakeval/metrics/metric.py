@@ -15,7 +15,9 @@ Kind = Literal["multiple_choice", "loglikelihood", "loglikelihood_rolling", "gen
 def told(values: np.ndarray | None, what: str) -> np.ndarray:
     """`values`, which recorded answers may lack. Raises UserError where they do."""
     if values is None:
-        raise UserError(f"the recorded answers do not tell {what}, which the metric needs; remove it from metric_list")
+        raise UserError(
+            f"the recorded answers do not tell {what}, which the metric needs; remove it from metric_list"
+        )
     return values
 
 

@@ -21,8 +21,17 @@ def rouge(name: str) -> Callable[..., float]:
     scores 0; `whitespace` and `characters` keep all. ROUGE-Lsum takes the lines of a text for its sentences. Without any token: 0.
     """
 
-    def function(prediction: str, references: Sequence[str], use_stemmer: bool = False, tokenizer: str | None = None) -> float:
-        return _rouge_scorer(name, use_stemmer, tokenizer).score_multi(references, prediction)[name].fmeasure
+    def function(
+        prediction: str,
+        references: Sequence[str],
+        use_stemmer: bool = False,
+        tokenizer: str | None = None,
+    ) -> float:
+        return (
+            _rouge_scorer(name, use_stemmer, tokenizer)
+            .score_multi(references, prediction)[name]
+            .fmeasure
+        )
 
     return function
 
@@ -43,13 +52,21 @@ def rouge_s(prediction: str, references: Sequence[str], skip: int | None = 4) ->
 
 def edit_distance(prediction: str, references: Sequence[str], unit: str = "characters") -> float:
     """Levenshtein distance to the closest reference: insertions, deletions and substitutions of Unicode characters, or `unit: words`."""
-    return float(min(levenshtein(_units(prediction, unit), _units(reference, unit)) for reference in references))
+    return float(
+        min(
+            levenshtein(_units(prediction, unit), _units(reference, unit))
+            for reference in references
+        )
+    )
 
 
 def edit_similarity(prediction: str, references: Sequence[str], unit: str = "characters") -> float:
     """1 - Levenshtein distance / length of the longer one, in [0, 1]; 1 for two empty texts."""
     own = _units(prediction, unit)
-    lengths = [(levenshtein(own, other), max(len(own), len(other))) for other in (_units(reference, unit) for reference in references)]
+    lengths = [
+        (levenshtein(own, other), max(len(own), len(other)))
+        for other in (_units(reference, unit) for reference in references)
+    ]
     return max(1 - distance / length if length else 1.0 for distance, length in lengths)
 
 
@@ -112,8 +129,12 @@ def _rouge_scorer(name: str, use_stemmer: bool, tokenizer: str | None) -> Any:
     from rouge_score.rouge_scorer import RougeScorer
 
     if tokenizer not in (None, "whitespace", "characters"):
-        raise UserError(f"metric {name}: tokenizer: {tokenizer!r} is neither whitespace nor characters")
-    return RougeScorer([name], use_stemmer=use_stemmer, tokenizer=_Split(tokenizer) if tokenizer else None)
+        raise UserError(
+            f"metric {name}: tokenizer: {tokenizer!r} is neither whitespace nor characters"
+        )
+    return RougeScorer(
+        [name], use_stemmer=use_stemmer, tokenizer=_Split(tokenizer) if tokenizer else None
+    )
 
 
 class _Split:
@@ -128,7 +149,10 @@ class _Split:
 
 
 METRICS = (
-    *(Metric(name, "generate_until", rouge(name)) for name in ("rouge1", "rouge2", "rougeL", "rougeLsum")),
+    *(
+        Metric(name, "generate_until", rouge(name))
+        for name in ("rouge1", "rouge2", "rougeL", "rougeLsum")
+    ),
     Metric("rougeS", "generate_until", rouge_s),
     Metric("edit_distance", "generate_until", edit_distance, higher_is_better=False),
     Metric("edit_similarity", "generate_until", edit_similarity),

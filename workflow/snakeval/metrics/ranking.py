@@ -33,24 +33,36 @@ def confidences(choices: Choices, **_: object) -> tuple[np.ndarray, list[Item]]:
     """(probability of the chosen one, whether it is right)."""
     chosen = choices.argmax(choices.loglikelihoods)
     rows = choices.first + chosen
-    return chosen, list(zip(choices.softmax()[rows].tolist(), choices.right[rows].astype(int).tolist(), strict=True))
+    return chosen, list(
+        zip(choices.softmax()[rows].tolist(), choices.right[rows].astype(int).tolist(), strict=True)
+    )
 
 
-def class_scores(choices: Choices, pos_label: int = 1, **_: object) -> tuple[np.ndarray, list[Item]]:
+def class_scores(
+    choices: Choices, pos_label: int = 1, **_: object
+) -> tuple[np.ndarray, list[Item]]:
     """(probability of choice `pos_label`, whether it is a right one)."""
     if (np.diff(choices.starts) <= pos_label).any():
         raise UserError(f"pos_label: {pos_label} is no index of a document's choices")
     chosen = choices.argmax(choices.loglikelihoods)
     rows = choices.first + pos_label
-    return chosen, list(zip(choices.softmax()[rows].tolist(), choices.right[rows].astype(int).tolist(), strict=True))
+    return chosen, list(
+        zip(choices.softmax()[rows].tolist(), choices.right[rows].astype(int).tolist(), strict=True)
+    )
 
 
-def ranked(measure: Callable[[np.ndarray, int], float]) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+def ranked(
+    measure: Callable[[np.ndarray, int], float],
+) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
     """`measure(ranks of the right choices from 1 in rising order, number of choices)` of every document; 0 where no choice is right."""
 
     def function(choices: Choices, **_: object) -> tuple[np.ndarray, np.ndarray]:
         values = []
-        for scores, right in zip(choices.per_document(choices.loglikelihoods), choices.per_document(choices.right), strict=True):
+        for scores, right in zip(
+            choices.per_document(choices.loglikelihoods),
+            choices.per_document(choices.right),
+            strict=True,
+        ):
             ranks = np.flatnonzero(right[np.argsort(-scores, kind="stable")]) + 1
             values.append(measure(ranks, len(scores)) if len(ranks) else 0.0)
         return choices.argmax(choices.loglikelihoods), np.array(values)
@@ -64,7 +76,9 @@ def negative_logarithm(item: Item) -> float:
     As a difference of logarithms, so that a right choice a thousand nats behind has a number too.
     """
     golds, scores = right_choices(item), of_choices(item)
-    return float(np.logaddexp.reduce(scores) - np.logaddexp.reduce(scores[golds])) if golds else np.inf
+    return (
+        float(np.logaddexp.reduce(scores) - np.logaddexp.reduce(scores[golds])) if golds else np.inf
+    )
 
 
 def reciprocal_rank(ranks: np.ndarray, n: int) -> float:
@@ -77,7 +91,9 @@ def discounted_gain(ranks: np.ndarray, n: int) -> float:
 
 def recall_at(k: int) -> Metric:
     """The metric recall@k."""
-    return Metric(f"recall@{k}", "multiple_choice", ranked(lambda ranks, n: float(np.mean(ranks <= k))))
+    return Metric(
+        f"recall@{k}", "multiple_choice", ranked(lambda ranks, n: float(np.mean(ranks <= k)))
+    )
 
 
 def ece(bins: int = BINS, **_: Any) -> Aggregation:
@@ -93,7 +109,9 @@ def ece(bins: int = BINS, **_: Any) -> Aggregation:
         counts, confidence, right = np.split(sums, 3, axis=-1)
         return np.abs(confidence - right).sum(-1) / counts.sum(-1)
 
-    return Aggregation("ece", "sums", statistics=statistics, of_sums=of_sums, higher_is_better=False)
+    return Aggregation(
+        "ece", "sums", statistics=statistics, of_sums=of_sums, higher_is_better=False
+    )
 
 
 def adaptive_ece(bins: int = BINS, **_: Any) -> Aggregation:
@@ -104,7 +122,9 @@ def adaptive_ece(bins: int = BINS, **_: Any) -> Aggregation:
         cut = np.array_split(np.argsort(confidence, kind="stable"), bins)
         return sum(abs(confidence[rows].sum() - right[rows].sum()) for rows in cut) / len(items)
 
-    return Aggregation("adaptive_ece", "items", value=lambda _: None, of_items=of_items, higher_is_better=False)
+    return Aggregation(
+        "adaptive_ece", "items", value=lambda _: None, of_items=of_items, higher_is_better=False
+    )
 
 
 def roc_auc(**_: Any) -> Aggregation:
@@ -140,17 +160,27 @@ def aurc(**_: Any) -> Aggregation:
         wrong = np.repeat(np.bincount(group, weights=1 - right) / size, size)
         return float(np.mean(np.cumsum(wrong) / np.arange(1, len(items) + 1)))
 
-    return Aggregation("aurc", "items", value=lambda _: None, of_items=of_items, higher_is_better=False)
+    return Aggregation(
+        "aurc", "items", value=lambda _: None, of_items=of_items, higher_is_better=False
+    )
 
 
 METRICS = (
     Metric("ece", "multiple_choice", confidences, aggregation="ece", higher_is_better=False),
-    Metric("adaptive_ece", "multiple_choice", confidences, aggregation="adaptive_ece", higher_is_better=False),
+    Metric(
+        "adaptive_ece",
+        "multiple_choice",
+        confidences,
+        aggregation="adaptive_ece",
+        higher_is_better=False,
+    ),
     Metric("auroc", "multiple_choice", confidences, aggregation="roc_auc"),
     Metric("aurc", "multiple_choice", confidences, aggregation="aurc", higher_is_better=False),
     Metric("roc_auc", "multiple_choice", class_scores, aggregation="roc_auc"),
     Metric("average_precision", "multiple_choice", class_scores, aggregation="average_precision"),
-    Metric("nll", "multiple_choice", loglikelihoods, higher_is_better=False, value=negative_logarithm),
+    Metric(
+        "nll", "multiple_choice", loglikelihoods, higher_is_better=False, value=negative_logarithm
+    ),
     Metric("mrr", "multiple_choice", ranked(reciprocal_rank)),
     Metric("ndcg", "multiple_choice", ranked(discounted_gain)),
 )

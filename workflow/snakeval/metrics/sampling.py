@@ -20,10 +20,18 @@ def pass_at(k: int, metric: Metric) -> Metric:
     @wraps(metric.function)
     def function(predictions: Sequence[str], references: Sequence[str], **options: Any) -> float:
         _enough(f"pass@{k}", k, len(predictions))
-        right = sum(metric.function(prediction, references, **options) == 1 for prediction in predictions)
+        right = sum(
+            metric.function(prediction, references, **options) == 1 for prediction in predictions
+        )
         return 1 - none_right(len(predictions), right, k)
 
-    return replace(metric, name=f"pass@{k}", function=function, all_samples=True, proportion=metric.proportion and k == 1)
+    return replace(
+        metric,
+        name=f"pass@{k}",
+        function=function,
+        all_samples=True,
+        proportion=metric.proportion and k == 1,
+    )
 
 
 def maj_at(k: int, metric: Metric) -> Metric:
@@ -32,7 +40,9 @@ def maj_at(k: int, metric: Metric) -> Metric:
     @wraps(metric.function)
     def function(predictions: Sequence[str], references: Sequence[str], **options: Any) -> Any:
         _enough(f"maj@{k}", k, len(predictions))
-        return metric.function(max(predictions[:k], key=list(predictions[:k]).count), references, **options)
+        return metric.function(
+            max(predictions[:k], key=list(predictions[:k]).count), references, **options
+        )
 
     return replace(metric, name=f"maj@{k}", function=function, all_samples=True)
 
@@ -47,4 +57,6 @@ def none_right(n: int, right: int, k: int) -> float:
 
 def _enough(name: str, k: int, n: int) -> None:
     if n < k:
-        raise UserError(f"metric {name} needs {k} answers and has {n}; raise `repeats`, and leave take_first out of the filters")
+        raise UserError(
+            f"metric {name} needs {k} answers and has {n}; raise `repeats`, and leave take_first out of the filters"
+        )

@@ -27,7 +27,11 @@ def bleu(**options: Any) -> Aggregation:
 
     metric = BLEU(**{"force": True, **options})
     smooth_method, order = metric.smooth_method, metric.max_ngram_order
-    smooth_value = (metric.SMOOTH_DEFAULTS[smooth_method] if metric.smooth_value is None else metric.smooth_value) or 0.0
+    smooth_value = (
+        metric.SMOOTH_DEFAULTS[smooth_method]
+        if metric.smooth_value is None
+        else metric.smooth_value
+    ) or 0.0
 
     def of_sums(sums: np.ndarray, effective_order: bool = metric.effective_order) -> np.ndarray:
         sums = np.asarray(sums, float)
@@ -48,8 +52,18 @@ def bleu(**options: Any) -> Aggregation:
         entering = counted if effective_order else np.ones_like(counted)
         with np.errstate(divide="ignore"):
             logarithms = np.where(entering, np.log(precisions), 0.0)
-        brevity = np.minimum(1 - np.divide(reference_length, length, out=np.full_like(length, np.inf), where=length > 0), 0.0)
-        return np.where(sums[..., 2 : 2 + order].any(-1), 100 * np.exp(logarithms.sum(-1) / orders + brevity), 0.0)
+        brevity = np.minimum(
+            1
+            - np.divide(
+                reference_length, length, out=np.full_like(length, np.inf), where=length > 0
+            ),
+            0.0,
+        )
+        return np.where(
+            sums[..., 2 : 2 + order].any(-1),
+            100 * np.exp(logarithms.sum(-1) / orders + brevity),
+            0.0,
+        )
 
     return Aggregation(
         "bleu",
@@ -76,15 +90,28 @@ def chrf(name: str = "chrf", **options: Any) -> Aggregation:
         counts = np.asarray(sums, float).reshape(*np.shape(sums)[:-1], metric.order, 3)
         hypothesis, reference, both = counts[..., 0], counts[..., 1], counts[..., 2]
         nothing = 1e-16 if metric.eps_smoothing else 0.0
-        precisions = np.divide(both, hypothesis, out=np.full_like(both, nothing), where=hypothesis > 0)
+        precisions = np.divide(
+            both, hypothesis, out=np.full_like(both, nothing), where=hypothesis > 0
+        )
         recalls = np.divide(both, reference, out=np.full_like(both, nothing), where=reference > 0)
         if metric.eps_smoothing:
             return 100 * _f_beta(precisions, recalls, factor, nothing).mean(-1)
         occurring = (hypothesis > 0) & (reference > 0)
         orders = np.maximum(occurring.sum(-1), 1)
-        return 100 * _f_beta((precisions * occurring).sum(-1) / orders, (recalls * occurring).sum(-1) / orders, factor, 0.0)
+        return 100 * _f_beta(
+            (precisions * occurring).sum(-1) / orders,
+            (recalls * occurring).sum(-1) / orders,
+            factor,
+            0.0,
+        )
 
-    return Aggregation(name, "sums", statistics=lambda items: _statistics(metric, items), of_sums=of_sums, of_document=of_sums)
+    return Aggregation(
+        name,
+        "sums",
+        statistics=lambda items: _statistics(metric, items),
+        of_sums=of_sums,
+        of_document=of_sums,
+    )
 
 
 def chrf_plus_plus(**options: Any) -> Aggregation:
@@ -106,23 +133,36 @@ def ter(**options: Any) -> Aggregation:
         return 100 * np.where(length > 0, ratio(edits, length), edits > 0)
 
     return Aggregation(
-        "ter", "sums", statistics=lambda items: _statistics(metric, items), of_sums=of_sums, of_document=of_sums, higher_is_better=False
+        "ter",
+        "sums",
+        statistics=lambda items: _statistics(metric, items),
+        of_sums=of_sums,
+        of_document=of_sums,
+        higher_is_better=False,
     )
 
 
 def _f_beta(precision: np.ndarray, recall: np.ndarray, factor: float, nothing: float) -> np.ndarray:
     below = factor * precision + recall
-    return np.divide((1 + factor) * precision * recall, below, out=np.full_like(below, nothing), where=below > 0)
+    return np.divide(
+        (1 + factor) * precision * recall, below, out=np.full_like(below, nothing), where=below > 0
+    )
 
 
 def _statistics(metric: Any, items: Sequence[Item]) -> np.ndarray:
     """sacrebleu's counts per document, shape (n, k). Documents may have different numbers of references."""
     if not items:
         return np.zeros((0, 0))
-    references = [[references] if isinstance(references, str) else list(references) for references, _ in items]
-    hypotheses = [hypothesis if isinstance(hypothesis, str) else hypothesis[0] for _, hypothesis in items]
+    references = [
+        [references] if isinstance(references, str) else list(references) for references, _ in items
+    ]
+    hypotheses = [
+        hypothesis if isinstance(hypothesis, str) else hypothesis[0] for _, hypothesis in items
+    ]
     if not all(references):
-        raise UserError(f"metric {type(metric).__name__.lower()}: a document has no reference; give every document at least one")
+        raise UserError(
+            f"metric {type(metric).__name__.lower()}: a document has no reference; give every document at least one"
+        )
     most = max(map(len, references))
     streams = [[texts[i] if i < len(texts) else None for texts in references] for i in range(most)]
     return np.asarray(metric._extract_corpus_statistics(hypotheses, streams), float)

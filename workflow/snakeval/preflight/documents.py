@@ -8,36 +8,72 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from snakeval.preflight.findings import Finding, per_task
-from snakeval.schemas import NO_GOLD
+from snakeval.schemas.columns import NO_GOLD
 
-COLUMNS = ["task", "doc_id", "kind", "preamble", "questions", "continuations", "choices", "gold", "references", "generation"]
+COLUMNS = [
+    "task",
+    "doc_id",
+    "kind",
+    "preamble",
+    "questions",
+    "continuations",
+    "choices",
+    "gold",
+    "references",
+    "generation",
+]
 _JOINT = "\x1f"
 
 
-def check(requests: pa.Table, entry: str, scoring: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+def check(
+    requests: pa.Table, entry: str, scoring: Mapping[str, Mapping[str, Any]]
+) -> list[Finding]:
     """Findings in REQUESTS (at least COLUMNS of it) of one entry. `scoring`: the scoring settings of its tasks."""
     checks = [
-        ("duplicate", _duplicates(requests), "question, choices and answer stand more than once; drop them in process_docs"),
-        ("few_shot_leak", _leaks(requests), "a few-shot example is the document itself; set fewshot_split to another split"),
+        (
+            "duplicate",
+            _duplicates(requests),
+            "question, choices and answer stand more than once; drop them in process_docs",
+        ),
+        (
+            "few_shot_leak",
+            _leaks(requests),
+            "a few-shot example is the document itself; set fewshot_split to another split",
+        ),
         (
             "blank_continuation",
             _blank(requests),
             "a continuation is empty or white space, so its log-likelihood says nothing; mend doc_to_choice",
         ),
-        ("no_right_choice", _without_right_choice(requests, scoring), "the right answer is not among the choices; mend doc_to_target"),
+        (
+            "no_right_choice",
+            _without_right_choice(requests, scoring),
+            "the right answer is not among the choices; mend doc_to_target",
+        ),
         (
             "stop_in_reference",
             _stopped(requests, scoring),
             "the right answer holds a stop string, so it can never be written whole; mend `until` in generation_kwargs",
         ),
     ]
-    return [finding for name, found, message in checks for finding in per_task(found, requests, name, message, model=None, entry=entry)]
+    return [
+        finding
+        for name, found, message in checks
+        for finding in per_task(found, requests, name, message, model=None, entry=entry)
+    ]
 
 
 def _duplicates(requests: pa.Table) -> np.ndarray:
     """Documents equal to an earlier one of their task."""
-    texts = [pc.binary_join(requests[name].combine_chunks(), _JOINT) for name in ("questions", "choices", "references")]
-    keys = pc.binary_join_element_wise(requests["task"].combine_chunks(), *texts, _JOINT * 2).dictionary_encode().indices.to_numpy()
+    texts = [
+        pc.binary_join(requests[name].combine_chunks(), _JOINT)
+        for name in ("questions", "choices", "references")
+    ]
+    keys = (
+        pc.binary_join_element_wise(requests["task"].combine_chunks(), *texts, _JOINT * 2)
+        .dictionary_encode()
+        .indices.to_numpy()
+    )
     first = np.unique(keys, return_index=True)[1]
     found = np.ones(len(keys), bool)
     found[first] = False
@@ -53,9 +89,14 @@ def _leaks(requests: pa.Table) -> np.ndarray:
         return found
     questions = pc.list_element(_at_least_one(requests["questions"].combine_chunks()), 0)
     text, user = pc.struct_field(turns, "text"), pc.equal(pc.struct_field(turns, "role"), "user")
-    same = pc.and_(user, pc.equal(text, questions.take(pa.array(parents)))).to_numpy(zero_copy_only=False)
+    same = pc.and_(user, pc.equal(text, questions.take(pa.array(parents)))).to_numpy(
+        zero_copy_only=False
+    )
     for turn in np.flatnonzero(same):
-        parent, answer = int(parents[turn]), turns[int(turn) + 1]["text"].as_py().strip() if turn + 1 < len(turns) else None
+        parent, answer = (
+            int(parents[turn]),
+            turns[int(turn) + 1]["text"].as_py().strip() if turn + 1 < len(turns) else None,
+        )
         right = [reference.strip() for reference in requests["references"][parent].as_py()]
         found[parent] |= answer in right
     return found
@@ -63,7 +104,9 @@ def _leaks(requests: pa.Table) -> np.ndarray:
 
 def _at_least_one(lists: pa.ListArray) -> pa.ListArray:
     """Lists of texts with None in place of an empty list, so that they have a first element."""
-    return pc.if_else(pc.equal(pc.list_value_length(lists), 0), pa.scalar([None], lists.type), lists)
+    return pc.if_else(
+        pc.equal(pc.list_value_length(lists), 0), pa.scalar([None], lists.type), lists
+    )
 
 
 def _blank(requests: pa.Table) -> np.ndarray:
@@ -72,35 +115,49 @@ def _blank(requests: pa.Table) -> np.ndarray:
     return _any(continuations, blank)
 
 
-def _without_right_choice(requests: pa.Table, scoring: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
+def _without_right_choice(
+    requests: pa.Table, scoring: Mapping[str, Mapping[str, Any]]
+) -> np.ndarray:
     """Documents with a right answer that is no choice; where our metrics score, also those whose right answer is -1 or nothing.
 
     So data sets hide the answers of their test split, where every model then scores 0.
     """
     gold = requests["gold"].combine_chunks()
     hidden = _any(gold, pc.less(gold.flatten(), 0)) | (pc.list_value_length(gold).to_numpy() == 0)
-    ours = np.asarray(pc.equal(requests["kind"], "multiple_choice")) & ~_in(requests["task"], _own(scoring))
+    ours = np.asarray(pc.equal(requests["kind"], "multiple_choice")) & ~_in(
+        requests["task"], _own(scoring)
+    )
     return _any(gold, pc.equal(gold.flatten(), NO_GOLD)) | (hidden & ours)
 
 
 def _stopped(requests: pa.Table, scoring: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
     """Generated answers of which no reference is free of stop strings; not where a task's own code scores, for whom references are more."""
-    found = np.asarray(pc.equal(requests["kind"], "generate_until")) & ~_in(requests["task"], _own(scoring))
+    found = np.asarray(pc.equal(requests["kind"], "generate_until")) & ~_in(
+        requests["task"], _own(scoring)
+    )
     until = pc.struct_field(requests["generation"].combine_chunks(), "until")
     references = requests["references"].combine_chunks()
-    encoded = pc.binary_join(pc.fill_null(until, pa.scalar([], until.type)), _JOINT).dictionary_encode()
+    encoded = pc.binary_join(
+        pc.fill_null(until, pa.scalar([], until.type)), _JOINT
+    ).dictionary_encode()
     stopped, codes = np.zeros(len(requests), bool), encoded.indices.to_numpy()
     for code, joined in enumerate(encoded.dictionary.to_pylist()):
         for stop in filter(None, joined.split(_JOINT)):
             holds = pc.match_substring(pc.utf8_trim_whitespace(references.flatten()), stop)
-            free = _any(references, pc.invert(holds)) | (pc.list_value_length(references).to_numpy() == 0)
+            free = _any(references, pc.invert(holds)) | (
+                pc.list_value_length(references).to_numpy() == 0
+            )
             stopped |= ~free & (codes == code)
     return stopped & found
 
 
 def _own(scoring: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Tasks that score by code of their own."""
-    return [name for name, how in scoring.items() if how.get("process_results") or how.get("unsafe_code")]
+    return [
+        name
+        for name, how in scoring.items()
+        if how.get("process_results") or how.get("unsafe_code")
+    ]
 
 
 def _in(tasks: pa.ChunkedArray, names: list[str]) -> np.ndarray:

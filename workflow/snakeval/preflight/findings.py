@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from snakeval import parquet
 from snakeval.errors import UserError
-from snakeval.schemas import PREFLIGHT
+from snakeval.files import parquet
+from snakeval.schemas.run import PREFLIGHT
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,14 @@ def table(findings: Iterable[Finding]) -> pa.Table:
 
 
 def per_task(
-    found: np.ndarray, table: pa.Table, check: str, message: str, *, model: str | None, entry: str, systematic: str = "warning"
+    found: np.ndarray,
+    table: pa.Table,
+    check: str,
+    message: str,
+    *,
+    model: str | None,
+    entry: str,
+    systematic: str = "warning",
 ) -> list[Finding]:
     """A finding per task with documents for which `found` (a mask over the rows of `table`) holds.
 
@@ -50,7 +57,19 @@ def per_task(
         of, hit = codes == code, found & (codes == code)
         severity = systematic if hit.sum() == of.sum() else "warning"
         name = tasks.dictionary[int(code)].as_py()
-        findings.append(Finding(model, entry, name, check, severity, int(hit.sum()), int(of.sum()), int(ids[hit].min()), message))
+        findings.append(
+            Finding(
+                model,
+                entry,
+                name,
+                check,
+                severity,
+                int(hit.sum()),
+                int(of.sum()),
+                int(ids[hit].min()),
+                message,
+            )
+        )
     return findings
 
 
@@ -66,13 +85,25 @@ def lines(rows: pa.Table) -> list[str]:
     """A line for what is the same about tasks of a model: how many documents of how many, where first, what to do."""
     groups: dict[tuple[str, str | None, str, str, str], list[dict]] = {}
     for row in rows.to_pylist():
-        groups.setdefault((row["severity"], row["model"], row["entry"], row["check"], row["message"]), []).append(row)
+        groups.setdefault(
+            (row["severity"], row["model"], row["entry"], row["check"], row["message"]), []
+        ).append(row)
     return [_line(*key, rows_) for key, rows_ in groups.items()]
 
 
-def _line(severity: str, model: str | None, entry: str, check: str, message: str, rows: list[dict]) -> str:
-    documents, of, first = sum(row["documents"] for row in rows), sum(row["of"] for row in rows), rows[0]
-    tasks = "" if [row["task"] for row in rows] == [entry] else f" ({_some([row['task'] for row in rows])})"
+def _line(
+    severity: str, model: str | None, entry: str, check: str, message: str, rows: list[dict]
+) -> str:
+    documents, of, first = (
+        sum(row["documents"] for row in rows),
+        sum(row["of"] for row in rows),
+        rows[0],
+    )
+    tasks = (
+        ""
+        if [row["task"] for row in rows] == [entry]
+        else f" ({_some([row['task'] for row in rows])})"
+    )
     where = f"{model}, {entry}{tasks}" if model else f"{entry}{tasks}"
     example = "" if first["example"] is None else f", first {first['example']}"
     return f"{severity}: {where}: {check}: {documents} of {of} documents{example}: {message}"
@@ -84,12 +115,25 @@ def _some(names: list[str]) -> str:
 
 def as_text(findings: pa.Table, forecast: pa.Table) -> str:
     """Findings, a line each, and the forecast as a table of Markdown."""
-    from snakeval import summary
+    from snakeval.analysis import markdown
 
     found = lines(findings)
     errors = sum(line.startswith("error") for line in found)
-    head = f"Preflight: {errors} errors, {len(found) - errors} warnings." if found else "Preflight: nothing found."
-    columns = ("model", "entry", "documents", "tokens to read", "to write at most", "memory", "about", "on")
+    head = (
+        f"Preflight: {errors} errors, {len(found) - errors} warnings."
+        if found
+        else "Preflight: nothing found."
+    )
+    columns = (
+        "model",
+        "entry",
+        "documents",
+        "tokens to read",
+        "to write at most",
+        "memory",
+        "about",
+        "on",
+    )
     rows = [
         (
             row["model"],
@@ -103,8 +147,16 @@ def as_text(findings: pa.Table, forecast: pa.Table) -> str:
         )
         for row in forecast.to_pylist()
     ]
-    return "\n".join([head, *found, "", *([summary.table(columns, rows, columns[2:-1])] if rows else []), ""])
+    return "\n".join(
+        [head, *found, "", *([markdown.table(columns, rows, columns[2:-1])] if rows else []), ""]
+    )
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 100
+        else f"{seconds / 60:.0f} min"
+        if seconds < 6000
+        else f"{seconds / 3600:.1f} h"
+    )

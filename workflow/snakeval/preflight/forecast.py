@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from snakeval import architecture
-from snakeval.schemas import FORECAST
+from snakeval.models import architecture
+from snakeval.schemas.model import FORECAST
 
 GPU, CORE, BANDWIDTH, ANSWERS_AT_ONCE = 1e14, 2.5e10, 1e12, 64
 _SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -22,27 +22,38 @@ _SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 def count(tokens: pa.Table) -> dict[str, int]:
     """What some TOKENS rows add up to, and their longest sequence."""
-    contexts, continuations = tokens["contexts"].combine_chunks(), tokens["continuations"].combine_chunks()
+    contexts, continuations = (
+        tokens["contexts"].combine_chunks(),
+        tokens["continuations"].combine_chunks(),
+    )
     lengths = pc.list_value_length(contexts.flatten())
     scored = pc.list_value_length(pc.struct_field(continuations.flatten(), "ids"))
     generation = tokens["generation"].combine_chunks()
-    new, samples = (pc.fill_null(pc.struct_field(generation, name), 0) for name in ("max_new_tokens", "samples"))
+    new, samples = (
+        pc.fill_null(pc.struct_field(generation, name), 0) for name in ("max_new_tokens", "samples")
+    )
     return {
         "documents": len(tokens),
         "requests": len(scored) + (pc.sum(samples).as_py() or 0),
         "prompt_tokens": pc.sum(lengths).as_py() or 0,
         "scored_tokens": pc.sum(scored).as_py() or 0,
         "generated_tokens": pc.sum(pc.multiply(new, samples)).as_py() or 0,
-        "longest": (pc.max(lengths).as_py() or 0) + max(pc.max(scored).as_py() or 0, pc.max(new).as_py() or 0),
+        "longest": (pc.max(lengths).as_py() or 0)
+        + max(pc.max(scored).as_py() or 0, pc.max(new).as_py() or 0),
     }
 
 
-def load(counts: Sequence[Mapping[str, int]], folder: Path, *, model: str, entry: str) -> dict[str, Any]:
+def load(
+    counts: Sequence[Mapping[str, int]], folder: Path, *, model: str, entry: str
+) -> dict[str, Any]:
     """A row of FORECAST: what the parts of an entry (`count`) and the files in a model's `folder` tell; memory, devices, time are null."""
     return {
         "model": model,
         "entry": entry,
-        **{name: (max if name == "longest" else sum)(part[name] for part in counts) for name in counts[0]},
+        **{
+            name: (max if name == "longest" else sum)(part[name] for part in counts)
+            for name in counts[0]
+        },
         "parameters": _parameters(folder),
         "weights_bytes": sum(file.stat().st_size for file in folder.glob("*.safetensors")),
         "cache_numbers": _cache_numbers(folder),
@@ -50,7 +61,9 @@ def load(counts: Sequence[Mapping[str, int]], folder: Path, *, model: str, entry
     }
 
 
-def forecast(loads: pa.Table, dtypes: Mapping[str, str], devices: Mapping[str, Mapping[str, int]]) -> pa.Table:
+def forecast(
+    loads: pa.Table, dtypes: Mapping[str, str], devices: Mapping[str, Mapping[str, int]]
+) -> pa.Table:
     """FORECAST with memory, devices and time filled in. `dtypes`: the precision of each model; `devices`: its gpus and threads."""
     rows = loads.to_pylist()
     for row in rows:
@@ -59,11 +72,19 @@ def forecast(loads: pa.Table, dtypes: Mapping[str, str], devices: Mapping[str, M
         if not parameters:
             continue
         size = _SIZES.get(dtypes[row["model"]]) or row["weights_bytes"] / parameters
-        row["memory_bytes"] = int((parameters + (row["cache_numbers"] or 0) * row["longest"]) * size)
+        row["memory_bytes"] = int(
+            (parameters + (row["cache_numbers"] or 0) * row["longest"]) * size
+        )
         speed = how["gpus"] * GPU or how["threads"] * CORE
         seconds = 2 * parameters * (row["prompt_tokens"] + row["scored_tokens"]) / speed
         if how["gpus"]:
-            seconds += row["generated_tokens"] / ANSWERS_AT_ONCE * parameters * size / (BANDWIDTH * how["gpus"])
+            seconds += (
+                row["generated_tokens"]
+                / ANSWERS_AT_ONCE
+                * parameters
+                * size
+                / (BANDWIDTH * how["gpus"])
+            )
         else:
             seconds += 2 * parameters * row["generated_tokens"] / speed
         row["seconds"] = seconds
@@ -73,7 +94,14 @@ def forecast(loads: pa.Table, dtypes: Mapping[str, str], devices: Mapping[str, M
 def _parameters(folder: Path) -> int | None:
     """Numbers in a folder's safetensors files, from their headers."""
     files = folder.glob("*.safetensors")
-    return sum(math.prod(tensor["shape"]) for file in files for tensor in architecture.tensors(file).values()) or None
+    return (
+        sum(
+            math.prod(tensor["shape"])
+            for file in files
+            for tensor in architecture.tensors(file).values()
+        )
+        or None
+    )
 
 
 def _cache_numbers(folder: Path) -> int | None:

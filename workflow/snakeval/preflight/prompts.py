@@ -7,11 +7,33 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from snakeval.preflight.findings import Finding, per_task
-from snakeval.tokens import Encoder
+from snakeval.tokens.encode import Encoder
 
-REQUEST_COLUMNS = ["task", "doc_id", "preamble", "questions", "generation"]  # that are looked at here
-TOKEN_COLUMNS = ["kind", "contexts", "continuations", "generation", "dropped_shots", "truncated_tokens"]  # and in the forecast
-_TURN_MARKERS = ("<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "[INST]", "<|user|>", "<|assistant|>", "<|User|>", "<|turn>")
+REQUEST_COLUMNS = [
+    "task",
+    "doc_id",
+    "preamble",
+    "questions",
+    "generation",
+]  # that are looked at here
+TOKEN_COLUMNS = [
+    "kind",
+    "contexts",
+    "continuations",
+    "generation",
+    "dropped_shots",
+    "truncated_tokens",
+]  # and in the forecast
+_TURN_MARKERS = (
+    "<|im_start|>",
+    "<|start_header_id|>",
+    "<start_of_turn>",
+    "[INST]",
+    "<|user|>",
+    "<|assistant|>",
+    "<|User|>",
+    "<|turn>",
+)
 
 
 def observe(requests: pa.Table, tokens: pa.Table, encoder: Encoder) -> pa.Table:
@@ -34,8 +56,18 @@ def check(seen: pa.Table, encoder: Encoder, *, model: str, entry: str) -> list[F
     """Findings in all that was seen (`observe`) of one entry."""
     room = f"the model reads {encoder.max_length} tokens"
     checks = [
-        ("truncated", _mask(seen, "truncated"), f"{room}, so the prompt loses its beginning; fewer few-shot examples fit", "warning"),
-        ("dropped_shots", _mask(seen, "dropped_shots"), f"{room}, so few-shot examples are left out", "warning"),
+        (
+            "truncated",
+            _mask(seen, "truncated"),
+            f"{room}, so the prompt loses its beginning; fewer few-shot examples fit",
+            "warning",
+        ),
+        (
+            "dropped_shots",
+            _mask(seen, "dropped_shots"),
+            f"{room}, so few-shot examples are left out",
+            "warning",
+        ),
         (
             "short_answer",
             _mask(seen, "short_answer"),
@@ -48,8 +80,17 @@ def check(seen: pa.Table, encoder: Encoder, *, model: str, entry: str) -> list[F
         checks.append(("bos_doubled", _mask(seen, "bos_doubled"), text, "error"))
         # It should begin with it where others do, or where the configuration left it out.
         expected = encoder.add_bos is False or _mask(seen, "begins_with_bos").any()
-        reason = "as add_bos: false says" if encoder.add_bos is False else "though others begin with it"
-        checks.append(("bos_missing", _mask(seen, "lacks_bos") & expected, f"the prompt does not begin with BOS, {reason}", "warning"))
+        reason = (
+            "as add_bos: false says" if encoder.add_bos is False else "though others begin with it"
+        )
+        checks.append(
+            (
+                "bos_missing",
+                _mask(seen, "lacks_bos") & expected,
+                f"the prompt does not begin with BOS, {reason}",
+                "warning",
+            )
+        )
     if encoder.family in ("causal", "seq2seq"):
         if encoder.chat:
             text = "the task's text holds marks of a chat template, which is then applied twice; use the plain task or set chat: false"
@@ -60,7 +101,9 @@ def check(seen: pa.Table, encoder: Encoder, *, model: str, entry: str) -> list[F
     return [
         finding
         for name, found, message, systematic in checks
-        for finding in per_task(found, seen, name, message, model=model, entry=entry, systematic=systematic)
+        for finding in per_task(
+            found, seen, name, message, model=model, entry=entry, systematic=systematic
+        )
     ]
 
 
@@ -75,9 +118,16 @@ def _positive(column: pa.ChunkedArray) -> np.ndarray:
 def _shortened(requests: pa.Table, tokens: pa.Table) -> np.ndarray:
     """Generated answers that may be shorter than the task allows."""
     wanted, granted = (
-        pc.fill_null(pc.struct_field(table["generation"].combine_chunks(), "max_new_tokens"), 0).to_numpy() for table in (requests, tokens)
+        pc.fill_null(
+            pc.struct_field(table["generation"].combine_chunks(), "max_new_tokens"), 0
+        ).to_numpy()
+        for table in (requests, tokens)
     )
-    return (granted < wanted) & (tokens["kind"].to_numpy() == "generate_until") if wanted.any() else np.zeros(len(tokens), bool)
+    return (
+        (granted < wanted) & (tokens["kind"].to_numpy() == "generate_until")
+        if wanted.any()
+        else np.zeros(len(tokens), bool)
+    )
 
 
 def _bos(tokens: pa.Table, encoder: Encoder) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -91,7 +141,9 @@ def _bos(tokens: pa.Table, encoder: Encoder) -> tuple[np.ndarray, np.ndarray, np
     contexts = tokens["contexts"].combine_chunks()
     inner, parents = contexts.flatten(), pc.list_parent_indices(contexts).to_numpy()
     starts, ids = inner.offsets.to_numpy(), inner.values.to_numpy()
-    counted = (tokens["kind"].to_numpy() != "loglikelihood_rolling") & ~_positive(tokens["truncated_tokens"])
+    counted = (tokens["kind"].to_numpy() != "loglikelihood_rolling") & ~_positive(
+        tokens["truncated_tokens"]
+    )
     counts = counted[parents] & (np.diff(starts) > 1)
     if bos is None or not counts.any():
         return doubled, begins, lacks
@@ -105,11 +157,19 @@ def _bos(tokens: pa.Table, encoder: Encoder) -> tuple[np.ndarray, np.ndarray, np
 
 def _marked(requests: pa.Table, encoder: Encoder) -> np.ndarray:
     """Documents whose question or few-shot examples hold a mark of a turn, or a special token of the tokenizer."""
-    special = [token for token in getattr(encoder.tokenizer, "all_special_tokens", []) if len(token) > 2]
+    special = [
+        token for token in getattr(encoder.tokenizer, "all_special_tokens", []) if len(token) > 2
+    ]
     pattern = "|".join(re.escape(mark) for mark in dict.fromkeys([*_TURN_MARKERS, *special]))
-    preamble, questions = requests["preamble"].combine_chunks(), requests["questions"].combine_chunks()
+    preamble, questions = (
+        requests["preamble"].combine_chunks(),
+        requests["questions"].combine_chunks(),
+    )
     found = np.zeros(len(requests), bool)
-    for lists, texts in ((questions, questions.flatten()), (preamble, pc.struct_field(preamble.flatten(), "text"))):
+    for lists, texts in (
+        (questions, questions.flatten()),
+        (preamble, pc.struct_field(preamble.flatten(), "text")),
+    ):
         holds = pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
         found[pc.list_parent_indices(lists).to_numpy()[holds]] = True
     return found

@@ -11,17 +11,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from snakeval import scoring
 from snakeval.errors import UserError
 from snakeval.preflight.findings import Finding
 from snakeval.sandbox.execution import Runner
-from snakeval.schemas import RESPONSES
+from snakeval.schemas.model import RESPONSES
+from snakeval.scoring.score import score_task
 
 DOCUMENTS = 2  # of each task
 
 
 def check(
-    requests: pa.Table, entry: str, settings: Mapping[str, Mapping[str, Any]], *, allow_functions: bool, runner: Runner | None
+    requests: pa.Table,
+    entry: str,
+    settings: Mapping[str, Mapping[str, Any]],
+    *,
+    allow_functions: bool,
+    runner: Runner | None,
 ) -> list[Finding]:
     """A finding for each task of an entry (REQUESTS) that cannot be scored. `settings`: the scoring settings of its tasks."""
     findings = []
@@ -29,21 +34,40 @@ def check(
         of_task = requests.filter(pc.field("task") == task)
         some = of_task.slice(0, DOCUMENTS)
         try:
-            scoring.score(some, made_up(some), how, allow_functions=allow_functions, runner=runner)
+            score_task(some, made_up(some), how, allow_functions=allow_functions, runner=runner)
         except Exception as error:  # an option of a wrong kind may fail in any way
             n = of_task.num_rows
             failed = f"{type(error).__name__}: {error}; check options of metrics and filters"
             why = str(error) if isinstance(error, UserError) else failed
-            findings.append(Finding(None, entry, task, "scoring", "error", n, n, None, f"answers could not be scored: {why}"))
+            findings.append(
+                Finding(
+                    None,
+                    entry,
+                    task,
+                    "scoring",
+                    "error",
+                    n,
+                    n,
+                    None,
+                    f"answers could not be scored: {why}",
+                )
+            )
     return findings
 
 
 def made_up(requests: pa.Table) -> pa.Table:
     """RESPONSES to REQUESTS by no model."""
     rows = []
-    for request in requests.select(["task", "doc_id", "kind", "continuations", "references", "generation"]).to_pylist():
+    for request in requests.select(
+        ["task", "doc_id", "kind", "continuations", "references", "generation"]
+    ).to_pylist():
         n = len(request["continuations"])
-        texts = [] if n else [request["references"][0] if request["references"] else ""] * request["generation"]["samples"]
+        texts = (
+            []
+            if n
+            else [request["references"][0] if request["references"] else ""]
+            * request["generation"]["samples"]
+        )
         answers = {
             "loglikelihoods": [-1.0 - number for number in range(n)],
             "greedy": [number == 0 for number in range(n)],
@@ -51,5 +75,11 @@ def made_up(requests: pa.Table) -> pa.Table:
             "texts": texts,
             "finish_reasons": ["stop"] * len(texts),
         }
-        rows.append({"model": "rehearsal", **{key: request[key] for key in ("task", "doc_id", "kind")}, **answers})
+        rows.append(
+            {
+                "model": "rehearsal",
+                **{key: request[key] for key in ("task", "doc_id", "kind")},
+                **answers,
+            }
+        )
     return pa.Table.from_pylist(rows, RESPONSES)

@@ -41,7 +41,9 @@ class Row:
     version: str | None
     ci_method: str
     cells: dict[str, Cell]
-    bounded: bool  # a score from 0 (worst) to 1 (best), so that rows can be averaged and share an axis
+    bounded: (
+        bool  # a score from 0 (worst) to 1 (best), so that rows can be averaged and share an axis
+    )
     children: bool = False
 
     @property
@@ -83,8 +85,12 @@ class Standing:
     high: float | None
     best: int  # rows where it is best or cannot be told from the best
     rows: int
-    ahead: list[str] = field(default_factory=list)  # tasks where it beats every other model beyond noise
-    behind: list[str] = field(default_factory=list)  # where every other beats it; unknown where it was not compared with all
+    ahead: list[str] = field(
+        default_factory=list
+    )  # tasks where it beats every other model beyond noise
+    behind: list[str] = field(
+        default_factory=list
+    )  # where every other beats it; unknown where it was not compared with all
     above_chance: int = 0  # rows whose interval lies above chance
     with_chance: int = 0
 
@@ -99,7 +105,10 @@ def rows(table: list[dict], models: list[str], entries: list[str]) -> list[Row]:
     below: dict[tuple[str, str | None], list[Row]] = defaultdict(list)
     known = {(row.entry, row.task) for row in flat}
     for row in flat:
-        below[row.entry, row.parent if (row.entry, row.parent) in known and row.parent != row.task else None].append(row)
+        below[
+            row.entry,
+            row.parent if (row.entry, row.parent) in known and row.parent != row.task else None,
+        ].append(row)
     return [row for entry in entries for row in _descend(below, entry, None, 0)]
 
 
@@ -113,9 +122,17 @@ def pairs(comparisons: list[dict]) -> dict[tuple, Pair]:
     found = {}
     for line in comparisons:
         where = (line["entry"], line["task"], line["filter"], line["metric"])
-        a, b, difference, low, high = line["model_a"], line["model_b"], line["difference"], line["ci_low"], line["ci_high"]
+        a, b, difference, low, high = (
+            line["model_a"],
+            line["model_b"],
+            line["difference"],
+            line["ci_low"],
+            line["ci_high"],
+        )
         found[(*where, a, b)] = Pair(line["n"], difference, low, high, line["p_holm"])
-        found[(*where, b, a)] = Pair(line["n"], _minus(difference), _minus(high), _minus(low), line["p_holm"])
+        found[(*where, b, a)] = Pair(
+            line["n"], _minus(difference), _minus(high), _minus(low), line["p_holm"]
+        )
     return found
 
 
@@ -133,7 +150,9 @@ def record(found: dict[tuple, Pair], leading: list[Row], a: str, b: str) -> Reco
         elif not pair.decided:
             tasks.undecided.append(row.task)
         else:
-            (tasks.better if (pair.difference > 0) == row.higher_is_better else tasks.worse).append(row.task)  # type: ignore[operator]
+            assert pair.difference is not None  # else it is not decided
+            is_better = (pair.difference > 0) == row.higher_is_better
+            (tasks.better if is_better else tasks.worse).append(row.task)
     return tasks
 
 
@@ -146,7 +165,9 @@ def standings(leading: list[Row], found: dict[tuple, Pair], models: list[str]) -
     shared = averaged(leading)
     given = []
     for model in models:
-        mean, low, high = _combined([(cell.value, cell.low, cell.high) for row in shared if (cell := row.cells.get(model))])
+        mean, low, high = _combined(
+            [(cell.value, cell.low, cell.high) for row in shared if (cell := row.cells.get(model))]
+        )
         cells = [(row, row.cells[model]) for row in leading if model in row.cells]
         chance = [clear for row, cell in cells if (clear := _above_chance(row, cell)) is not None]
         others = [other for other in models if other != model]
@@ -159,8 +180,16 @@ def standings(leading: list[Row], found: dict[tuple, Pair], models: list[str]) -
                 high,
                 best=sum(cell.best or cell.tied for _, cell in cells),
                 rows=len(cells),
-                ahead=[row.task for row in leading if others and all(row.task in each.better for each in records)],
-                behind=[row.task for row in leading if others and all(row.task in each.worse for each in records)],
+                ahead=[
+                    row.task
+                    for row in leading
+                    if others and all(row.task in each.better for each in records)
+                ],
+                behind=[
+                    row.task
+                    for row in leading
+                    if others and all(row.task in each.worse for each in records)
+                ],
                 above_chance=sum(chance),
                 with_chance=len(chance),
             )
@@ -171,22 +200,42 @@ def standings(leading: list[Row], found: dict[tuple, Pair], models: list[str]) -
 def averaged(leading: list[Row]) -> list[Row]:
     """The rows that a mean over tasks may hold: from 0 to 1, and known for every model of the run."""
     models = {model for row in leading for model in row.cells}
-    return [row for row in leading if row.bounded and row.cells.keys() == models and all(c.value is not None for c in row.cells.values())]
+    return [
+        row
+        for row in leading
+        if row.bounded
+        and row.cells.keys() == models
+        and all(c.value is not None for c in row.cells.values())
+    ]
 
 
 def mean_difference(leading: list[Row], found: dict[tuple, Pair], a: str, b: str) -> Pair | None:
     """a's mean minus b's over `averaged` rows, from the paired differences; None unless every row has been compared."""
     compared = [pair_of(found, row, a, b) for row in averaged(leading)]
-    if not compared or any(pair is None or pair.low is None or pair.high is None or pair.difference is None for pair in compared):
+    if not compared or any(
+        pair is None or pair.low is None or pair.high is None or pair.difference is None
+        for pair in compared
+    ):
         return None
     known = [pair for pair in compared if pair is not None]
-    return Pair(sum(pair.n for pair in known), *_combined([(pair.difference, pair.low, pair.high) for pair in known]), None)
+    return Pair(
+        sum(pair.n for pair in known),
+        *_combined([(pair.difference, pair.low, pair.high) for pair in known]),
+        None,
+    )
 
 
 def _row(lines: dict[str, dict], models: list[str]) -> Row:
     first = next(iter(lines.values()))
     cells = {
-        model: Cell(line["value"], line["ci_low"], line["ci_high"], line["stderr"], line["rank_low"], line["rank_high"])
+        model: Cell(
+            line["value"],
+            line["ci_low"],
+            line["ci_high"],
+            line["stderr"],
+            line["rank_low"],
+            line["rank_high"],
+        )
         for model in models
         if (line := lines.get(model)) is not None
     }
@@ -194,10 +243,30 @@ def _row(lines: dict[str, dict], models: list[str]) -> Row:
     higher = first["higher_is_better"]
     best = (max(known) if higher else min(known)) if known else None
     if len(models) > 1:
-        cells = {m: replace(c, best=c.value is not None and c.value == best, tied=c.rank_low == 1) for m, c in cells.items()}
-    ends = [end for cell in cells.values() for end in (cell.value, cell.low, cell.high) if end is not None]
+        cells = {
+            m: replace(c, best=c.value is not None and c.value == best, tied=c.rank_low == 1)
+            for m, c in cells.items()
+        }
+    ends = [
+        end
+        for cell in cells.values()
+        for end in (cell.value, cell.low, cell.high)
+        if end is not None
+    ]
     return Row(
-        **{key: first[key] for key in ("entry", "task", "filter", "metric", "parent", "is_group", "primary", "chance")},
+        **{
+            key: first[key]
+            for key in (
+                "entry",
+                "task",
+                "filter",
+                "metric",
+                "parent",
+                "is_group",
+                "primary",
+                "chance",
+            )
+        },
         **{key: first[key] for key in ("num_fewshot", "version", "ci_method")},
         depth=0,
         higher_is_better=higher,
@@ -207,14 +276,18 @@ def _row(lines: dict[str, dict], models: list[str]) -> Row:
     )
 
 
-def _descend(below: dict[tuple[str, str | None], list[Row]], entry: str, parent: str | None, depth: int) -> list[Row]:
+def _descend(
+    below: dict[tuple[str, str | None], list[Row]], entry: str, parent: str | None, depth: int
+) -> list[Row]:
     """Rows under `parent`; a task's further metrics follow its primary one, then come its children."""
     result: list[Row] = []
     siblings = below.pop((entry, parent), [])
     for task in dict.fromkeys(row.task for row in siblings):
         own = sorted((row for row in siblings if row.task == task), key=lambda row: not row.primary)
         inside = _descend(below, entry, task, depth + 1)
-        result += [replace(row, depth=depth, children=bool(inside) and i == 0) for i, row in enumerate(own)] + inside
+        result += [
+            replace(row, depth=depth, children=bool(inside) and i == 0) for i, row in enumerate(own)
+        ] + inside
     return result
 
 
@@ -225,7 +298,9 @@ def _above_chance(row: Row, cell: Cell) -> bool | None:
     return cell.low > row.chance if row.higher_is_better else cell.high < row.chance
 
 
-def _combined(found: list[tuple[float | None, float | None, float | None]]) -> tuple[float | None, float | None, float | None]:
+def _combined(
+    found: list[tuple[float | None, float | None, float | None]],
+) -> tuple[float | None, float | None, float | None]:
     """Mean of independent estimates (value, low, high) and its interval, from the distances of their limits.
 
     Zou and Donner, "Construction of confidence limits about effect measures: a general approach", Statistics in Medicine 27 (2008):
@@ -236,7 +311,11 @@ def _combined(found: list[tuple[float | None, float | None, float | None]]) -> t
     if not values or len(values) < len(found):
         return None, None, None
     mean = sum(values) / len(values)
-    whole = [(value, low, high) for value, low, high in found if value is not None and low is not None and high is not None]
+    whole = [
+        (value, low, high)
+        for value, low, high in found
+        if value is not None and low is not None and high is not None
+    ]
     if len(whole) < len(found):
         return mean, None, None
     below = math.sqrt(sum((value - low) ** 2 for value, low, _ in whole)) / len(whole)

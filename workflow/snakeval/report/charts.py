@@ -31,7 +31,9 @@ class Axis:
 
     def ticks(self, count: int = 4) -> list[tuple[float, str]]:
         """Round values within the scale, as (pixel, label)."""
-        return [(self(value), _tick_label(value)) for value in nice_ticks(self.low, self.high, count)]
+        return [
+            (self(value), _tick_label(value)) for value in nice_ticks(self.low, self.high, count)
+        ]
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,21 @@ class Dots:
 
 
 def dots(
-    marks: Sequence[Mark], *, unit: str, bounded: bool, reference: float | None = None, width: int = 360, note: int = 44, letters: int = 18
+    marks: Sequence[Mark],
+    *,
+    unit: str,
+    bounded: bool,
+    reference: float | None = None,
+    width: int = 360,
+    note: int = 44,
+    letters: int = 18,
 ) -> Dots:
     """A dot chart of `width` pixels; bounded scores share the axis from 0 to 1, others get one that holds all intervals."""
-    gutter = min(max((len(text.shortened(mark.label, letters)) for mark in marks), default=1), letters) * CHARACTER + 8
+    gutter = (
+        min(max((len(text.shortened(mark.label, letters)) for mark in marks), default=1), letters)
+        * CHARACTER
+        + 8
+    )
     low, high = (0.0, 1.0) if bounded else span(marks, reference)
     axis = Axis(low, high, gutter + 4, width - note - 6)
     return Dots(width, ROW * len(marks) + 24, axis, gutter, letters, marks, reference, unit)
@@ -73,7 +86,12 @@ def dots(
 
 def span(marks: Sequence[Mark], reference: float | None) -> tuple[float, float]:
     """The smallest and largest of all intervals and the reference, with a margin of 5 %."""
-    ends = [end for mark in marks for end in (mark.value, mark.low, mark.high) if end is not None and math.isfinite(end)]
+    ends = [
+        end
+        for mark in marks
+        for end in (mark.value, mark.low, mark.high)
+        if end is not None and math.isfinite(end)
+    ]
     ends += [reference] if reference is not None else []
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     margin = 0.05 * (high - low) or abs(low) * 0.1 or 1.0
@@ -97,7 +115,9 @@ class Panel:
     x: Axis
     y: Axis
     x_ticks: int
-    points: list[tuple[float, float, float | None, float | None, str]]  # x, y, low, high in values, tooltip
+    points: list[
+        tuple[float, float, float | None, float | None, str]
+    ]  # x, y, low, high in values, tooltip
     line: bool
     diagonal: bool
     note: str
@@ -108,7 +128,15 @@ class Panel:
 
 
 def panel(
-    title: str, points: list, *, x: tuple[float, float], y: tuple[float, float] = (0.0, 1.0), x_ticks=2, line=False, diagonal=False, note=""
+    title: str,
+    points: list,
+    *,
+    x: tuple[float, float],
+    y: tuple[float, float] = (0.0, 1.0),
+    x_ticks=2,
+    line=False,
+    diagonal=False,
+    note="",
 ) -> Panel:
     """A panel of 190 by 190 pixels."""
     return Panel(title, Axis(*x, 30, 170), Axis(*y, 140, 24), x_ticks, points, line, diagonal, note)
@@ -164,7 +192,9 @@ def amounts(values: Sequence[float]) -> tuple[Callable[[float], float], list[tup
         return axis, axis.ticks(5)
     axis = Axis(math.floor(math.log10(low)), math.ceil(math.log10(high)), 44, 460)
     powers = range(int(axis.low), int(axis.high) + 1)
-    return lambda value: axis(math.log10(value)), [(axis(power), f"{10.0**power:g}") for power in powers]
+    return lambda value: axis(math.log10(value)), [
+        (axis(power), f"{10.0**power:g}") for power in powers
+    ]
 
 
 def apart(places: Sequence[float], gap: float) -> list[float]:

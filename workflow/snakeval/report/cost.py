@@ -36,7 +36,11 @@ class Cost:
 
     @property
     def tokens_per_second(self) -> float | None:
-        return (self.computed_tokens + self.generated_tokens) / self.seconds if self.seconds and self.sent else None
+        return (
+            (self.computed_tokens + self.generated_tokens) / self.seconds
+            if self.seconds and self.sent
+            else None
+        )
 
     @property
     def seconds_per_thousand(self) -> float | None:
@@ -45,21 +49,37 @@ class Cost:
 
 def summed(timings: list[dict], standings: list[Standing], provenance: dict) -> dict:
     """{"models": Cost per model in the order of `standings`, "csv": text, a line per model and entry}."""
-    configured = {line["model"]: line.get("settings", {}).get("dtype", "") for line in provenance.get("models", [])}
+    configured = {
+        line["model"]: line.get("settings", {}).get("dtype", "")
+        for line in provenance.get("models", [])
+    }
     lines = []
     for standing in standings:
         own = [line for line in timings if line["model"] == standing.model]
         if not own:
             continue
-        counts = ("requests", "duplicates", "from_store", "prompt_tokens", "computed_tokens", "generated_tokens", "load_seconds", "seconds")
+        counts = (
+            "requests",
+            "duplicates",
+            "from_store",
+            "prompt_tokens",
+            "computed_tokens",
+            "generated_tokens",
+            "load_seconds",
+            "seconds",
+        )
         lines.append(
             Cost(
                 standing.model,
                 engine=_named(own, "engine") or "store",
                 device=_named(own, "device"),
                 **{name: sum(line[name] for line in own) for name in counts},
-                energy_joules=None if None in (energy := [line["energy_joules"] for line in own]) else sum(energy),
-                peak_bytes=max((line["peak_bytes"] for line in own if line["peak_bytes"]), default=None),
+                energy_joules=None
+                if None in (energy := [line["energy_joules"] for line in own])
+                else sum(energy),
+                peak_bytes=max(
+                    (line["peak_bytes"] for line in own if line["peak_bytes"]), default=None
+                ),
                 precision=_named(own, "precision") or configured.get(standing.model, ""),
             )
         )
@@ -85,7 +105,10 @@ def pareto(costs: list[Cost], standings: list[Standing]) -> charts.Scatter | Non
             s.mean or 0.0,
             s.low,
             s.high,
-            not any((o.mean or 0) >= (s.mean or 0) and other <= price and o is not s for o, _, other in known),
+            not any(
+                (o.mean or 0) >= (s.mean or 0) and other <= price and o is not s
+                for o, _, other in known
+            ),
             f"{s.model} ({c.precision}): {text.number(s.mean)}, {text.number(price)} s",
             y,
             shape[c.precision],
@@ -93,17 +116,33 @@ def pareto(costs: list[Cost], standings: list[Standing]) -> charts.Scatter | Non
         for (s, c, price), y in zip(known, label_y, strict=True)
     ]
     legend = [(shape[kind], kind) for kind in kinds] if any(kinds) else []
-    return charts.Scatter(ticks, axis, points, "seconds per thousand requests", "Mean score against cost of each model", legend)
+    return charts.Scatter(
+        ticks,
+        axis,
+        points,
+        "seconds per thousand requests",
+        "Mean score against cost of each model",
+        legend,
+    )
 
 
 def pareto_csv(costs: list[Cost], standings: list[Standing]) -> str:
-    lines = [(s.model, c.precision, s.mean, s.low, s.high, price) for s, c, price in _priced(costs, standings)]
-    return charts.csv(("model", "precision", "mean", "ci_low", "ci_high", "seconds_per_thousand_requests"), lines)
+    lines = [
+        (s.model, c.precision, s.mean, s.low, s.high, price)
+        for s, c, price in _priced(costs, standings)
+    ]
+    return charts.csv(
+        ("model", "precision", "mean", "ci_low", "ci_high", "seconds_per_thousand_requests"), lines
+    )
 
 
 def _priced(costs: list[Cost], standings: list[Standing]) -> list[tuple[Standing, Cost, float]]:
     cost = {c.model: c for c in costs if c.seconds_per_thousand is not None}
-    return [(s, cost[s.model], cost[s.model].seconds_per_thousand or 0.0) for s in standings if s.model in cost and s.mean is not None]
+    return [
+        (s, cost[s.model], cost[s.model].seconds_per_thousand or 0.0)
+        for s in standings
+        if s.model in cost and s.mean is not None
+    ]
 
 
 def _named(lines: list[dict], column: str) -> str:

@@ -52,7 +52,10 @@ def standing_chart(standings: list[Standing]) -> charts.Dots:
 def task_chart(row: Row) -> charts.Dots:
     """The models' scores on one task, best first."""
     cells = sorted(row.cells.items(), key=lambda item: _order(row, item[1].value))
-    marks = [charts.Mark(model, cell.value, cell.low, cell.high, strong=cell.best or cell.tied) for model, cell in cells]
+    marks = [
+        charts.Mark(model, cell.value, cell.low, cell.high, strong=cell.best or cell.tied)
+        for model, cell in cells
+    ]
     return charts.dots(marks, unit=row.metric, bounded=row.bounded, reference=row.chance)
 
 
@@ -103,37 +106,76 @@ def standing_csv(standings: list[Standing]) -> str:
 def heat(rows: list[Row], models: list[str]) -> Heat:
     """The leading metric of every task scored from 0 to 1."""
     shown = [row for row in rows if row.primary and row.bounded]
-    values = [[row.cells[model].value if model in row.cells else None for model in models] for row in shown]
+    values = [
+        [row.cells[model].value if model in row.cells else None for model in models]
+        for row in shown
+    ]
     return grid([(row.depth, row.task, row.chance or 0.0) for row in shown], values, models)
 
 
 def cluster_heat(found: Clustered, models: list[str]) -> Heat:
     """The clusters of one task."""
     values = [[found.means[model][i] for model in models] for i in range(len(found.names))]
-    labels = [(0, f"{name} ({size})", found.row.chance or 0.0) for name, size in zip(found.names, found.sizes, strict=True)]
+    labels = [
+        (0, f"{name} ({size})", found.row.chance or 0.0)
+        for name, size in zip(found.names, found.sizes, strict=True)
+    ]
     return grid(labels, values, models)
 
 
-def grid(lines: list[tuple[int, str, float]], values: list[list[float | None]], models: list[str]) -> Heat:
+def grid(
+    lines: list[tuple[int, str, float]], values: list[list[float | None]], models: list[str]
+) -> Heat:
     """Lines as (depth, label, the value that is palest) × models."""
-    labels = max((len(text.shortened(label, 26)) + 2 * depth for depth, label, _ in lines), default=1)
+    labels = max(
+        (len(text.shortened(label, 26)) + 2 * depth for depth, label, _ in lines), default=1
+    )
     cell = 46.0 if len(models) <= 16 else 18.0
-    left, top = labels * charts.CHARACTER + 8, min(max(len(text.shortened(m, 16)) for m in models), 16) * 4.6 + 14
+    left, top = (
+        labels * charts.CHARACTER + 8,
+        min(max(len(text.shortened(m, 16)) for m in models), 16) * 4.6 + 14,
+    )
     cells = []
     for i, ((_, name, floor), own) in enumerate(zip(lines, values, strict=True)):
         for j, (model, value) in enumerate(zip(models, own, strict=True)):
             if value is None:
                 continue
-            level = max(0, min(LEVELS - 1, int(LEVELS * (value - floor) / (1 - floor)))) if floor < 1 else 0
+            level = (
+                max(0, min(LEVELS - 1, int(LEVELS * (value - floor) / (1 - floor))))
+                if floor < 1
+                else 0
+            )
             label = text.number(value, 2) if cell > 40 else ""
-            cells.append(HeatCell(left + j * cell, top + i * 18.0, level, label, f"{name}, {model}: {text.number(value)}"))
+            cells.append(
+                HeatCell(
+                    left + j * cell,
+                    top + i * 18.0,
+                    level,
+                    label,
+                    f"{name}, {model}: {text.number(value)}",
+                )
+            )
     columns = [(left + (j + 0.5) * cell, model) for j, model in enumerate(models)]
     places = [(top + i * 18.0, depth, label) for i, (depth, label, _) in enumerate(lines)]
-    return Heat(left + len(models) * cell + 60, top + 18.0 * len(lines) + 4, left, top, cell, places, columns, cells)
+    return Heat(
+        left + len(models) * cell + 60,
+        top + 18.0 * len(lines) + 4,
+        left,
+        top,
+        cell,
+        places,
+        columns,
+        cells,
+    )
 
 
 def heat_csv(rows: list[Row]) -> str:
-    lines = [(row.task, model, cell.value, row.chance) for row in rows if row.primary and row.bounded for model, cell in row.cells.items()]
+    lines = [
+        (row.task, model, cell.value, row.chance)
+        for row in rows
+        if row.primary and row.bounded
+        for model, cell in row.cells.items()
+    ]
     return charts.csv(("task", "model", "value", "chance"), lines)
 
 

@@ -7,15 +7,47 @@ from snakeval.report import charts
 from snakeval.report.cost import Cost
 
 ISSUES = {  # column of the health table -> (heading, what it means, filter of the sample browser)
-    "truncated": ("prompt cut", "the prompt was longer than the model reads; its beginning was cut", "truncated"),
-    "dropped_shots": ("examples dropped", "few-shot examples were left out so that the prompt fits", "dropped"),
-    "cut_answers": ("answer cut", "the answer reached the limit of new tokens before it ended", "cut"),
+    "truncated": (
+        "prompt cut",
+        "the prompt was longer than the model reads; its beginning was cut",
+        "truncated",
+    ),
+    "dropped_shots": (
+        "examples dropped",
+        "few-shot examples were left out so that the prompt fits",
+        "dropped",
+    ),
+    "cut_answers": (
+        "answer cut",
+        "the answer reached the limit of new tokens before it ended",
+        "cut",
+    ),
     "empty_answers": ("empty answer", "the answer holds no text", "empty"),
-    "extraction_failed": ("not extracted", "a filter found no answer in the text; it was scored as wrong", "unextracted"),
-    "refusals": ("refused", "the first words of the answer decline to answer, in one of the usual phrases of English", "refused"),
-    "repeating": ("repeats itself", "the answer ends in the same text over and over, at least four times", "repeating"),
-    "missing": ("no answer", "the recorded answers hold none to the document; it was not scored", "all"),
-    "surplus": ("surplus", "recorded answers that belong to no document of the task; they were left out", "all"),
+    "extraction_failed": (
+        "not extracted",
+        "a filter found no answer in the text; it was scored as wrong",
+        "unextracted",
+    ),
+    "refusals": (
+        "refused",
+        "the first words of the answer decline to answer, in one of the usual phrases of English",
+        "refused",
+    ),
+    "repeating": (
+        "repeats itself",
+        "the answer ends in the same text over and over, at least four times",
+        "repeating",
+    ),
+    "missing": (
+        "no answer",
+        "the recorded answers hold none to the document; it was not scored",
+        "all",
+    ),
+    "surplus": (
+        "surplus",
+        "recorded answers that belong to no document of the task; they were left out",
+        "all",
+    ),
 }
 SHOWN = 12  # lines of a table before the rest is folded away
 
@@ -73,11 +105,20 @@ def documents(table: list[dict], models: list[str]) -> dict:
         for name in ("n", *ISSUES):
             totals[line["model"]][name] += line[name]
     odd = [line for line in table if any(line[name] for name in ISSUES)]
-    odd.sort(key=lambda line: (-max(line[name] / max(line["n"], 1) for name in ISSUES), line["model"], line["entry"], line["task"]))
+    odd.sort(
+        key=lambda line: (
+            -max(line[name] / max(line["n"], 1) for name in ISSUES),
+            line["model"],
+            line["entry"],
+            line["task"],
+        )
+    )
     present = [name for name in ISSUES if any(counts[name] for counts in totals.values())]
     header = ("model", "entry", "task", "n", *ISSUES)
     return {
-        "totals": [(model, {name: totals[model][name] for name in ("n", *ISSUES)}) for model in models],
+        "totals": [
+            (model, {name: totals[model][name] for name in ("n", *ISSUES)}) for model in models
+        ],
         "lines": odd,
         "clean": len(table) - len(odd),
         "issues": {name: ISSUES[name] for name in present},
@@ -90,7 +131,9 @@ def findings(table: list[dict]) -> list[Finding]:
     """PREFLIGHT rows, those that say the same of an entry as one; errors first."""
     groups: dict[tuple, list[dict]] = {}
     for line in table:
-        groups.setdefault(tuple(line[name] for name in ("severity", "model", "entry", "check", "message")), []).append(line)
+        groups.setdefault(
+            tuple(line[name] for name in ("severity", "model", "entry", "check", "message")), []
+        ).append(line)
     return [
         Finding(
             severity,
@@ -108,18 +151,44 @@ def findings(table: list[dict]) -> list[Finding]:
 
 
 def findings_csv(table: list[dict]) -> str:
-    header = ("severity", "model", "entry", "task", "check", "documents", "of", "example", "message")
+    header = (
+        "severity",
+        "model",
+        "entry",
+        "task",
+        "check",
+        "documents",
+        "of",
+        "example",
+        "message",
+    )
     return charts.csv(header, [[line[name] for name in header] for line in table])
 
 
 def batches(table: list[dict], models: list[str]) -> list[Batches]:
     """NUMERICS rows, summed over entries."""
-    counts = ("documents", "loglikelihoods", "decisions", "flipped_decisions", "texts", "changed_texts")
+    counts = (
+        "documents",
+        "loglikelihoods",
+        "decisions",
+        "flipped_decisions",
+        "texts",
+        "changed_texts",
+    )
     found = []
     for model in models:
         if own := [line for line in table if line["model"] == model]:
-            largest = max((line["largest_change"] for line in own if line["largest_change"] is not None), default=None)
-            found.append(Batches(model, largest_change=largest, **{name: sum(line[name] for line in own) for name in counts}))
+            largest = max(
+                (line["largest_change"] for line in own if line["largest_change"] is not None),
+                default=None,
+            )
+            found.append(
+                Batches(
+                    model,
+                    largest_change=largest,
+                    **{name: sum(line[name] for line in own) for name in counts},
+                )
+            )
     return found
 
 
@@ -144,9 +213,27 @@ def outcomes(forecast: list[dict], costs: list[Cost]) -> list[Outcome]:
 
 
 def outcomes_csv(found: list[Outcome]) -> str:
-    header = ("model", "requests", "forecast_prompt_tokens", "forecast_bytes", "peak_bytes", "forecast_seconds", "seconds", "from_store")
+    header = (
+        "model",
+        "requests",
+        "forecast_prompt_tokens",
+        "forecast_bytes",
+        "peak_bytes",
+        "forecast_seconds",
+        "seconds",
+        "from_store",
+    )
     lines = [
-        (o.model, o.requests, o.forecast_tokens, o.memory_bytes, o.took.peak_bytes, o.seconds, o.took.seconds, o.took.from_store)
+        (
+            o.model,
+            o.requests,
+            o.forecast_tokens,
+            o.memory_bytes,
+            o.took.peak_bytes,
+            o.seconds,
+            o.took.seconds,
+            o.took.from_store,
+        )
         for o in found
     ]
     return charts.csv(header, lines)

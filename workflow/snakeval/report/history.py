@@ -7,13 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
-from snakeval import gate, leaderboard, parquet, schemas
-from snakeval.leaderboard import Line
+from snakeval.analysis import differences, gate, leaderboard
+from snakeval.analysis.leaderboard import Line
+from snakeval.files import parquet
 from snakeval.report import charts, text
 from snakeval.report.board import Row
-from snakeval.statistics import differences, intervals
+from snakeval.schemas.run import SCORE_TABLE
+from snakeval.statistics import intervals
 
-COLUMNS = ["entry", "task", "filter", "metric", "model", "value", "ci_low", "ci_high", "stderr"]  # earlier versions may lack others
+COLUMNS = [
+    "entry",
+    "task",
+    "filter",
+    "metric",
+    "model",
+    "value",
+    "ci_low",
+    "ci_high",
+    "stderr",
+]  # earlier versions may lack others
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,11 @@ class Change:
 
     def told(self, value: float) -> str:
         """The change, or an end of its interval, as text: of logarithms the ratio of the scores."""
-        return f"×\u202f{text.number(float(np.exp(value)), 4)}" if self.scale == "log" else text.signed(value)
+        return (
+            f"×\u202f{text.number(float(np.exp(value)), 4)}"
+            if self.scale == "log"
+            else text.signed(value)
+        )
 
 
 @dataclass(frozen=True)
@@ -58,29 +74,51 @@ def courses(earlier: list[dict], results: Path, leading: list[Row], settings: di
     comparisons and the gate give; without such documents it treats the two runs as independent samples. Regressions come first. Raises
     UserError when an earlier folder holds no tables.
     """
-    before = [(run["label"], Path(run["results"]), _values(Path(run["results"]))) for run in earlier]
-    kept = cache(lambda folder, entry: gate.unchanged(*(run / "requests" / f"{entry}.parquet" for run in (results, folder)))[0])
+    before = [
+        (run["label"], Path(run["results"]), _values(Path(run["results"]))) for run in earlier
+    ]
+    kept = cache(
+        lambda folder, entry: gate.unchanged(
+            *(run / "requests" / f"{entry}.parquet" for run in (results, folder))
+        )[0]
+    )
     found = []
     for entry, model in dict.fromkeys((row.entry, model) for row in leading for model in row.cells):
-        lines = cache(lambda folder, e=entry, m=model: _lines(folder, results, e, m, kept(folder, e), settings))
+        lines = cache(
+            lambda folder, e=entry, m=model: _lines(
+                folder, results, e, m, kept(folder, e), settings
+            )
+        )
         for row in leading:
             if row.entry != entry or model not in row.cells:
                 continue
             key, cell = (row.task, row.filter, row.metric), row.cells[model]
-            known = [(label, folder, line) for label, folder, table in before if (line := table.get((entry, *key, model)))]
+            known = [
+                (label, folder, line)
+                for label, folder, table in before
+                if (line := table.get((entry, *key, model)))
+            ]
             if not known or cell.value is None:
                 continue
-            points = [(label, line["value"], line["ci_low"], line["ci_high"]) for label, _, line in known]
+            points = [
+                (label, line["value"], line["ci_low"], line["ci_high"]) for label, _, line in known
+            ]
             points.append(("this run", cell.value, cell.low, cell.high))
             _, folder, last = known[-1]
-            change = _paired(lines(folder).get(key)) or _independent(cell.value - last["value"], (last["stderr"], cell.stderr))
+            change = _paired(lines(folder).get(key)) or _independent(
+                cell.value - last["value"], (last["stderr"], cell.stderr)
+            )
             found.append(Course(row.task, row.metric, model, points, change, row.higher_is_better))
     order = {"regression": 0, "improvement": 1, "": 2}
     return sorted(found, key=lambda course: order[course.verdict])
 
 
 def csv(found: list[Course]) -> str:
-    lines = [(course.task, course.metric, course.model, *point) for course in found for point in course.points]
+    lines = [
+        (course.task, course.metric, course.model, *point)
+        for course in found
+        for point in course.points
+    ]
     return charts.csv(("task", "metric", "model", "run", "value", "ci_low", "ci_high"), lines)
 
 
@@ -88,26 +126,50 @@ def chart(course: Course) -> charts.Panel:
     """The course as a line of 120 by 26 pixels."""
     marks = [charts.Mark(label, value, low, high) for label, value, low, high in course.points]
     low, high = charts.span(marks, None)
-    points = [(float(i), mark.value or 0.0, mark.low, mark.high, mark.label) for i, mark in enumerate(marks)]
-    return charts.Panel("", charts.Axis(0, len(marks) - 1, 6, 114), charts.Axis(low, high, 23, 3), 0, points, True, False, "")
+    points = [
+        (float(i), mark.value or 0.0, mark.low, mark.high, mark.label)
+        for i, mark in enumerate(marks)
+    ]
+    return charts.Panel(
+        "",
+        charts.Axis(0, len(marks) - 1, 6, 114),
+        charts.Axis(low, high, 23, 3),
+        0,
+        points,
+        True,
+        False,
+        "",
+    )
 
 
 def _values(results: Path) -> dict[tuple, dict]:
     """The scores of a run that are known."""
-    table = parquet.read(results / "tables/scores.parquet", schemas.SCORE_TABLE, COLUMNS).to_pylist()
+    table = parquet.read(results / "tables/scores.parquet", SCORE_TABLE, COLUMNS).to_pylist()
     keys = ("entry", "task", "filter", "metric", "model")
     return {tuple(line[key] for key in keys): line for line in table if line["value"] is not None}
 
 
 def _lines(
-    before: Path, now: Path, entry: str, model: str, kept: dict[str, np.ndarray] | None, settings: dict
+    before: Path,
+    now: Path,
+    entry: str,
+    model: str,
+    kept: dict[str, np.ndarray] | None,
+    settings: dict,
 ) -> dict[tuple[str, str, str], Line]:
     """(task, filter, metric) -> the model's scores `before` and `now` of the documents `kept`."""
-    files = {name: run / "scores" / model / f"{entry}.parquet" for name, run in (("before", before), ("now", now))}
+    files = {
+        name: run / "scores" / model / f"{entry}.parquet"
+        for name, run in (("before", before), ("now", now))
+    }
     if kept is None or not all(file.exists() for file in files.values()):
         return {}
     lines = leaderboard.lines(entry, files, now / "requests" / f"{entry}.parquet", settings, kept)
-    return {(line.task, *line.key): line for line in lines if all(files.keys() <= stratum.keys() for stratum in line.strata)}
+    return {
+        (line.task, *line.key): line
+        for line in lines
+        if all(files.keys() <= stratum.keys() for stratum in line.strata)
+    }
 
 
 def _paired(line: Line | None) -> Change | None:
@@ -116,7 +178,13 @@ def _paired(line: Line | None) -> Change | None:
     found = differences.interval(pair)
     if not np.isfinite(found.value) or line is None:
         return None
-    return Change(found.value, intervals.known(found.low), intervals.known(found.high), line.scale, differences.documents(pair))
+    return Change(
+        found.value,
+        intervals.known(found.low),
+        intervals.known(found.high),
+        line.scale,
+        differences.documents(pair),
+    )
 
 
 def _independent(value: float, stderrs: tuple[float | None, float | None]) -> Change:

@@ -12,43 +12,69 @@ import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from snakeval import leaderboard, parquet, schemas, summary, whole_file
-from snakeval.report import board, charts, cost, figures, health, history, quality, rule_graph, samples, text, variety
+from snakeval.analysis import leaderboard, markdown
+from snakeval.files import atomic, parquet
+from snakeval.report import (
+    board,
+    charts,
+    cost,
+    figures,
+    health,
+    history,
+    quality,
+    rule_graph,
+    samples,
+    text,
+    variety,
+)
+from snakeval.schemas.model import FORECAST, NUMERICS, TIMINGS
+from snakeval.schemas.run import COMPARISONS, HEALTH, PREFLIGHT, SCORE_TABLE, TARGETS
 
 _HERE = Path(__file__).parent
-SCRIPTS = ("load", "text", "figures", "table", "compare", "samples", "sample", "app")  # joined in this order into one script
+SCRIPTS = (
+    "load",
+    "text",
+    "figures",
+    "table",
+    "compare",
+    "samples",
+    "sample",
+    "app",
+)  # joined in this order into one script
 START = 'document.documentElement.classList.add("scripted")'  # ahead of the body, so that hidden views are never laid out
 STYLES = ("page", "table", "charts", "samples", "print")
 
 
-def write(results: Path, settings: dict, output: Path) -> None:
+def write_page(results: Path, settings: dict, output: Path) -> None:
     """Write the report of the run in `results` as the page `output` and the folder `samples` beside it.
 
     `settings`: {"title": str, "models": names in the order of the configuration, "tasks": entries in that order,
     "targets": {task: score to reach}, "baseline": a model that the others are held against, "history": [{"label", "results"}] of earlier
     runs, oldest first (these three may be left out; with the last also what `leaderboard.build` takes), "provenance": what
-    `snakeval.provenance.collect` gives}.
+    `snakeval.report.provenance.collect` gives}.
 
     The page is a function of the tables and the settings. Raises UserError when a table is missing or damaged.
     """
     results, output = Path(results), Path(output)
     configured, entries = list(settings["models"]), list(settings["tasks"])
-    scores = _lines(results / "tables/scores.parquet", schemas.SCORE_TABLE, configured, entries)
-    comparisons = _lines(results / "tables/comparisons.parquet", schemas.COMPARISONS, configured, entries)
+    scores = _lines(results / "tables/scores.parquet", SCORE_TABLE, configured, entries)
+    comparisons = _lines(results / "tables/comparisons.parquet", COMPARISONS, configured, entries)
     tables = {
         name: _lines(results / f"tables/{name}.parquet", schema, configured, entries)
         for name, schema in (
-            ("health", schemas.HEALTH),
-            ("preflight", schemas.PREFLIGHT),
-            ("numerics", schemas.NUMERICS),
-            ("forecast", schemas.FORECAST),
+            ("health", HEALTH),
+            ("preflight", PREFLIGHT),
+            ("numerics", NUMERICS),
+            ("forecast", FORECAST),
         )
     }
-    timings = _lines(results / "tables/efficiency.parquet", schemas.TIMINGS, configured, entries)
-    published = parquet.read(results / "tables/targets.parquet", schemas.TARGETS).to_pylist()
+    timings = _lines(results / "tables/efficiency.parquet", TIMINGS, configured, entries)
+    published = parquet.read(results / "tables/targets.parquet", TARGETS).to_pylist()
 
     found = board.pairs(comparisons)
-    standings = board.standings(board.top(board.rows(scores, configured, entries)), found, configured)
+    standings = board.standings(
+        board.top(board.rows(scores, configured, entries)), found, configured
+    )
     models = [standing.model for standing in standings]  # best first, in every list of the page
     rows = board.rows(scores, models, entries)
     leading = board.top(rows)
@@ -78,7 +104,7 @@ def write(results: Path, settings: dict, output: Path) -> None:
         quality=quality.measure(results, entries, models, rows),
         variety=variety.measure(results, entries, models, rows),
         published=published,
-        counted=summary.counted,
+        counted=markdown.counted,
         history=history.courses(settings.get("history", []), results, leading, settings),
         graph=rule_graph.layout(settings["provenance"]["rules"]),
         figures=figures,
@@ -97,14 +123,19 @@ def write(results: Path, settings: dict, output: Path) -> None:
         style_hash=_source_hash(style),
         script_hashes=[_source_hash(script), _source_hash(START)],
     )
-    whole_file.write_text(output, rendered)
+    atomic.write_text(output, rendered)
 
 
 def _lines(path: Path, schema: pa.Schema, models: list[str], entries: list[str]) -> list[dict]:
     """The lines of a table that are about the models and entries of this run alone."""
     columns = [name for name in ("model", "model_a", "model_b") if name in schema.names]
     lines = parquet.read(path, schema).to_pylist()
-    return [line for line in lines if line["entry"] in entries and all(line[name] is None or line[name] in models for name in columns)]
+    return [
+        line
+        for line in lines
+        if line["entry"] in entries
+        and all(line[name] is None or line[name] in models for name in columns)
+    ]
 
 
 def _environment() -> Environment:
@@ -139,7 +170,9 @@ def _finalize(value: object) -> object:
 
 def _joined(names: tuple[str, ...], kind: str) -> str:
     """The files of `static/` as one; scripts share one scope that the page's data cannot reach."""
-    content = "\n".join((_HERE / "static" / f"{name}.{kind}").read_text(encoding="utf-8") for name in names)
+    content = "\n".join(
+        (_HERE / "static" / f"{name}.{kind}").read_text(encoding="utf-8") for name in names
+    )
     return f'"use strict";\n(() => {{\n{content}\n}})();' if kind == "js" else content
 
 
@@ -167,7 +200,10 @@ def _run(settings: dict, models: list[str], rows: list[board.Row]) -> dict:
                 "target": targets.get(row.task) if row.primary else None,
                 "primary": row.primary,
                 "n": row.n,
-                "values": [_short(cell.value) if (cell := row.cells.get(model)) else None for model in models],
+                "values": [
+                    _short(cell.value) if (cell := row.cells.get(model)) else None
+                    for model in models
+                ],
             }
             for row in rows
         ],
@@ -178,9 +214,12 @@ def _comparisons(comparisons: list[dict], models: list[str]) -> str:
     """The comparison table as JSON columns; models as their numbers, figures to five significant digits."""
     number = {model: i for i, model in enumerate(models)}
     columns: dict[str, list] = {
-        name: [line[name] for line in comparisons] for name in ("entry", "task", "filter", "metric", "n", "scale", "test")
+        name: [line[name] for line in comparisons]
+        for name in ("entry", "task", "filter", "metric", "n", "scale", "test")
     }
-    columns |= {name: [number[line[f"model_{name}"]] for line in comparisons] for name in ("a", "b")}
+    columns |= {
+        name: [number[line[f"model_{name}"]] for line in comparisons] for name in ("a", "b")
+    }
     columns |= {
         name: [_short(line[name]) for line in comparisons]
         for name in ("difference", "ci_low", "ci_high", "p_holm", "p_bh", "effect", "detectable")

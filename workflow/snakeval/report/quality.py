@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from snakeval import parquet, schemas
+from snakeval.files import parquet
 from snakeval.report import charts
 from snakeval.report.board import Row
 from snakeval.report.samples import prompt_lengths
+from snakeval.schemas.model import RESPONSES, SCORES, TOKENS
+from snakeval.schemas.task import REQUESTS
 from snakeval.statistics import intervals
 
 BINS = 10
@@ -28,8 +30,12 @@ class Confidence:
     model: str
     n: int
     error: float  # expected calibration error
-    bins: list[tuple[float, float, float, float, int]]  # mean confidence, accuracy, low, high, documents
-    coverage: list[tuple[float, float]]  # share of documents answered, most confident first; their accuracy
+    bins: list[
+        tuple[float, float, float, float, int]
+    ]  # mean confidence, accuracy, low, high, documents
+    coverage: list[
+        tuple[float, float]
+    ]  # share of documents answered, most confident first; their accuracy
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,11 @@ class Length:
 
 def measure(results: Path, entries: list[str], models: list[str], rows: list[Row]) -> dict:
     """{"confidence": [Confidence], "prompt": [Length], "answer": [Length]} of the models that have the documents for it."""
-    leading = {(row.entry, row.task): row for row in rows if row.primary and row.bounded and not row.is_group}
+    leading = {
+        (row.entry, row.task): row
+        for row in rows
+        if row.primary and row.bounded and not row.is_group
+    }
     choices = {entry: _choices(results / "requests" / f"{entry}.parquet") for entry in entries}
     found: dict[str, list] = {"confidence": [], "prompt": [], "answer": []}
     for model in models:
@@ -53,9 +63,13 @@ def measure(results: Path, entries: list[str], models: list[str], rows: list[Row
         for entry in entries:
             if not (results / "responses" / model / f"{entry}.parquet").exists():
                 continue
-            sure.append(_confidences(results / "responses" / model / f"{entry}.parquet", choices[entry]))
+            sure.append(
+                _confidences(results / "responses" / model / f"{entry}.parquet", choices[entry])
+            )
             values = _values(results, model, entry, leading)
-            if (results / "tokens" / model / f"{entry}.parquet").exists():  # not of recorded answers
+            if (
+                results / "tokens" / model / f"{entry}.parquet"
+            ).exists():  # not of recorded answers
                 by_prompt += _by_length(values, _prompt_tokens(results, model, entry))
             by_answer += _by_length(values, _answer_tokens(results, model, entry))
         if sum(map(len, sure)):
@@ -71,7 +85,10 @@ def calibration_panels(found: list[Confidence]) -> list[charts.Panel]:
     return [
         charts.panel(
             c.model,
-            [(sure, right, low, high, f"{n} documents: {sure:.2f} sure, {right:.2f} right") for sure, right, low, high, n in c.bins],
+            [
+                (sure, right, low, high, f"{n} documents: {sure:.2f} sure, {right:.2f} right")
+                for sure, right, low, high, n in c.bins
+            ],
             x=(0.0, 1.0),
             diagonal=True,
             note=f"ECE {c.error:.3f}, n {c.n}",
@@ -82,7 +99,9 @@ def calibration_panels(found: list[Confidence]) -> list[charts.Panel]:
 
 def calibration_csv(found: list[Confidence]) -> str:
     lines = [(c.model, *line, c.error) for c in found for line in c.bins]
-    return charts.csv(("model", "confidence", "share_right", "ci_low", "ci_high", "n", "ece"), lines)
+    return charts.csv(
+        ("model", "confidence", "share_right", "ci_low", "ci_high", "n", "ece"), lines
+    )
 
 
 def coverage_panels(found: list[Confidence]) -> list[charts.Panel]:
@@ -99,14 +118,20 @@ def coverage_panels(found: list[Confidence]) -> list[charts.Panel]:
 
 
 def coverage_csv(found: list[Confidence]) -> str:
-    return charts.csv(("model", "coverage", "share_right"), [(c.model, *line) for c in found for line in c.coverage])
+    return charts.csv(
+        ("model", "coverage", "share_right"),
+        [(c.model, *line) for c in found for line in c.coverage],
+    )
 
 
 def length_panels(found: list[Length]) -> list[charts.Panel]:
     return [
         charts.panel(
             line.model,
-            [(float(fifth), mean, low, high, f"fifth {fifth}: {mean:.3f}") for fifth, mean, low, high in line.fifths],
+            [
+                (float(fifth), mean, low, high, f"fifth {fifth}: {mean:.3f}")
+                for fifth, mean, low, high in line.fifths
+            ],
             x=(0.5, FIFTHS + 0.5),
             x_ticks=FIFTHS,
             line=True,
@@ -117,12 +142,15 @@ def length_panels(found: list[Length]) -> list[charts.Panel]:
 
 
 def length_csv(found: list[Length]) -> str:
-    return charts.csv(("model", "fifth", "mean", "ci_low", "ci_high"), [(line.model, *fifth) for line in found for fifth in line.fifths])
+    return charts.csv(
+        ("model", "fifth", "mean", "ci_low", "ci_high"),
+        [(line.model, *fifth) for line in found for fifth in line.fifths],
+    )
 
 
 def _choices(path: Path) -> dict[tuple[str, int], tuple[int, frozenset[int]]]:
     """(task, doc_id) -> number of choices and the right ones, of multiple-choice documents."""
-    table = parquet.read(path, schemas.REQUESTS, ["task", "doc_id", "kind", "choices", "gold"])
+    table = parquet.read(path, REQUESTS, ["task", "doc_id", "kind", "choices", "gold"])
     return {
         (row["task"], row["doc_id"]): (len(row["choices"]), frozenset(row["gold"]))
         for row in table.to_pylist()
@@ -130,10 +158,12 @@ def _choices(path: Path) -> dict[tuple[str, int], tuple[int, frozenset[int]]]:
     }
 
 
-def _confidences(path: Path, choices: dict[tuple[str, int], tuple[int, frozenset[int]]]) -> np.ndarray:
+def _confidences(
+    path: Path, choices: dict[tuple[str, int], tuple[int, frozenset[int]]]
+) -> np.ndarray:
     """Documents × (confidence, right) by the plain log-likelihoods."""
     found = []
-    for row in parquet.read(path, schemas.RESPONSES, ["task", "doc_id", "loglikelihoods"]).to_pylist():
+    for row in parquet.read(path, RESPONSES, ["task", "doc_id", "loglikelihoods"]).to_pylist():
         count, gold = choices.get((row["task"], row["doc_id"]), (0, frozenset()))
         own = row["loglikelihoods"][:count]
         if not own or not all(map(math.isfinite, own)):
@@ -158,17 +188,31 @@ def _calibrate(model: str, documents: np.ndarray) -> Confidence:
     order = np.argsort(-sure, kind="stable")
     running = np.cumsum(right[order]) / np.arange(1, len(sure) + 1)
     cuts = sorted({math.ceil(len(sure) * share / 20) for share in range(1, 21)})
-    return Confidence(model, len(sure), error, bins, [(cut / len(sure), float(running[cut - 1])) for cut in cuts])
+    return Confidence(
+        model, len(sure), error, bins, [(cut / len(sure), float(running[cut - 1])) for cut in cuts]
+    )
 
 
 def _prompt_tokens(results: Path, model: str, entry: str) -> dict[tuple[str, int], int]:
-    table = parquet.read(results / "tokens" / model / f"{entry}.parquet", schemas.TOKENS, ["task", "doc_id", "contexts"])
-    return dict(zip(_keys(table), (max(n, default=0) for n in prompt_lengths(table["contexts"]).to_pylist()), strict=True))
+    table = parquet.read(
+        results / "tokens" / model / f"{entry}.parquet", TOKENS, ["task", "doc_id", "contexts"]
+    )
+    return dict(
+        zip(
+            _keys(table),
+            (max(n, default=0) for n in prompt_lengths(table["contexts"]).to_pylist()),
+            strict=True,
+        )
+    )
 
 
 def _answer_tokens(results: Path, model: str, entry: str) -> dict[tuple[str, int], int]:
     """Of generated answers; the longest where there are several."""
-    table = parquet.read(results / "responses" / model / f"{entry}.parquet", schemas.RESPONSES, ["task", "doc_id", "kind", "n_tokens"])
+    table = parquet.read(
+        results / "responses" / model / f"{entry}.parquet",
+        RESPONSES,
+        ["task", "doc_id", "kind", "n_tokens"],
+    )
     lines = table.select(["kind", "n_tokens"]).to_pylist()
     return {
         key: max(line["n_tokens"])
@@ -177,9 +221,15 @@ def _answer_tokens(results: Path, model: str, entry: str) -> dict[tuple[str, int
     }
 
 
-def _values(results: Path, model: str, entry: str, leading: dict[tuple[str, str], Row]) -> dict[tuple[str, int], float]:
+def _values(
+    results: Path, model: str, entry: str, leading: dict[tuple[str, str], Row]
+) -> dict[tuple[str, int], float]:
     """The documents' scores by the leading metric."""
-    table = parquet.read(results / "scores" / model / f"{entry}.parquet", schemas.SCORES, ["task", "doc_id", "filter", "metric", "value"])
+    table = parquet.read(
+        results / "scores" / model / f"{entry}.parquet",
+        SCORES,
+        ["task", "doc_id", "filter", "metric", "value"],
+    )
     lines = table.select(["filter", "metric", "value"]).to_pylist()
     return {
         key: line["value"]
@@ -190,7 +240,9 @@ def _values(results: Path, model: str, entry: str, leading: dict[tuple[str, str]
     }
 
 
-def _by_length(values: dict[tuple[str, int], float], lengths: dict[tuple[str, int], int]) -> list[np.ndarray]:
+def _by_length(
+    values: dict[tuple[str, int], float], lengths: dict[tuple[str, int], int]
+) -> list[np.ndarray]:
     """Per task: documents × (fifth, score)."""
     held: dict[str, list[tuple[int, float]]] = {}
     for key, value in values.items():
@@ -200,8 +252,14 @@ def _by_length(values: dict[tuple[str, int], float], lengths: dict[tuple[str, in
     for pairs in held.values():
         length, value = np.array(pairs, dtype=float).T
         if len(length) >= FIFTHS and length.min() < length.max():
-            rank = np.searchsorted(np.sort(length), length, side="left") + np.searchsorted(np.sort(length), length, side="right")
-            found.append(np.stack([np.minimum(rank * FIFTHS // (2 * len(length)), FIFTHS - 1), value], axis=1))
+            rank = np.searchsorted(np.sort(length), length, side="left") + np.searchsorted(
+                np.sort(length), length, side="right"
+            )
+            found.append(
+                np.stack(
+                    [np.minimum(rank * FIFTHS // (2 * len(length)), FIFTHS - 1), value], axis=1
+                )
+            )
     return found
 
 
@@ -212,7 +270,14 @@ def _fifths(model: str, documents: np.ndarray) -> Length:
         own = value[fifth == i]
         if len(own) > 1:
             half = float(intervals.critical()) * float(own.std(ddof=1)) / math.sqrt(len(own))
-            found.append((i + 1, float(own.mean()), max(0.0, float(own.mean()) - half), min(1.0, float(own.mean()) + half)))
+            found.append(
+                (
+                    i + 1,
+                    float(own.mean()),
+                    max(0.0, float(own.mean()) - half),
+                    min(1.0, float(own.mean()) + half),
+                )
+            )
     return Length(model, len(value), found)
 
 

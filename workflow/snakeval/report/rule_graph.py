@@ -33,13 +33,18 @@ def layout(edges: Sequence[Sequence[str]]) -> Graph:
     for _ in names:
         for start, end in edges:
             depth[end] = max(depth[end], depth[start] + 1)
-    if any(depth[end] <= depth[start] for start, end in edges) or max(depth.values(), default=0) >= max(len(names), 1):
+    if any(depth[end] <= depth[start] for start, end in edges) or max(
+        depth.values(), default=0
+    ) >= max(len(names), 1):
         raise ValueError("the rules depend on each other in a circle")
     for name in names:  # a rule without inputs stands just before the first that needs it
         after = [depth[end] for start, end in edges if start == name]
         if after and all(end != name for _, end in edges):
             depth[name] = min(after) - 1
-    columns = [[name for name in names if depth[name] == i] for i in range(max(depth.values(), default=-1) + 1)]
+    columns = [
+        [name for name in names if depth[name] == i]
+        for i in range(max(depth.values(), default=-1) + 1)
+    ]
     rows = max(map(len, columns), default=0)
     nodes: dict[str, Node] = {}
     x = 1.0
@@ -54,7 +59,9 @@ def layout(edges: Sequence[Sequence[str]]) -> Graph:
         left, right = a.x + a.width, b.x
         bend = GAP / 2 if depth[end] == depth[start] + 1 else (right - left) / 2
         lift = 0 if depth[end] == depth[start] + 1 else -LINE
-        paths.append(f"M{left:.0f},{a.y:.0f} C{left + bend:.0f},{a.y + lift:.0f} {right - bend:.0f},{b.y + lift:.0f} {right:.0f},{b.y:.0f}")
+        paths.append(
+            f"M{left:.0f},{a.y:.0f} C{left + bend:.0f},{a.y + lift:.0f} {right - bend:.0f},{b.y + lift:.0f} {right:.0f},{b.y:.0f}"
+        )
     return Graph(list(nodes.values()), paths, x - GAP + 2, LINE * rows + TOP - 16)
 
 
@@ -67,4 +74,8 @@ def reduced(edges: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
     def reached(start: str) -> set[str]:
         return set().union(*({end} | reached(end) for end in after.get(start, ())))
 
-    return [(start, end) for start, end in edges if not any(end in reached(other) for other in after[start] - {end})]
+    return [
+        (start, end)
+        for start, end in edges
+        if not any(end in reached(other) for other in after[start] - {end})
+    ]

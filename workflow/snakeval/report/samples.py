@@ -22,11 +22,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from snakeval import parquet, schemas
+from snakeval.analysis.answer_health import refuses, repeats
 from snakeval.errors import UserError
-from snakeval.health import refuses, repeats
+from snakeval.files import parquet
+from snakeval.schemas.model import RESPONSES, SCORES, TOKENS
+from snakeval.schemas.task import REQUESTS
 
-CHUNK_CHARACTERS = 300_000  # of JSON per file: about 50 kB packed, which a browser unpacks in a few milliseconds
+CHUNK_CHARACTERS = (
+    300_000  # of JSON per file: about 50 kB packed, which a browser unpacks in a few milliseconds
+)
 SNIPPET = 90
 FLAGS = {
     "truncated": 1,
@@ -45,7 +49,13 @@ NOT_READ = {  # in place of a row of tokens, where answers were recorded elsewhe
 Key = tuple[str, int]  # task, doc_id
 
 
-def write(results: Path, entries: list[str], models: list[str], primary: dict[tuple[str, str], tuple[str, str]], folder: Path) -> None:
+def write(
+    results: Path,
+    entries: list[str],
+    models: list[str],
+    primary: dict[tuple[str, str], tuple[str, str]],
+    folder: Path,
+) -> None:
     """Write the samples of all entries into `folder`, replacing what is there.
 
     `primary` gives (entry, task) -> (filter, metric), the score shown in lists. A (model, entry) without a responses file is left out.
@@ -54,8 +64,13 @@ def write(results: Path, entries: list[str], models: list[str], primary: dict[tu
     if folder.exists():
         shutil.rmtree(folder)
     for entry in entries:
-        requests = parquet.read(results / "requests" / f"{entry}.parquet", schemas.REQUESTS)
-        documents = [(task, doc) for task, doc in zip(requests["task"].to_pylist(), requests["doc_id"].to_pylist(), strict=True)]
+        requests = parquet.read(results / "requests" / f"{entry}.parquet", REQUESTS)
+        documents = [
+            (task, doc)
+            for task, doc in zip(
+                requests["task"].to_pylist(), requests["doc_id"].to_pylist(), strict=True
+            )
+        ]
         place = {key: row for row, key in enumerate(documents)}
         tasks = list(dict.fromkeys(task for task, _ in documents))
         number = {task: i for i, task in enumerate(tasks)}
@@ -76,7 +91,10 @@ def write(results: Path, entries: list[str], models: list[str], primary: dict[tu
             "models": by_model,
             "files": files,
         }
-        _write_file(folder / entry / "index.js", json.dumps(index, ensure_ascii=False, separators=(",", ":")))
+        _write_file(
+            folder / entry / "index.js",
+            json.dumps(index, ensure_ascii=False, separators=(",", ":")),
+        )
 
 
 def pack(content: str) -> str:
@@ -88,16 +106,24 @@ def prompt_lengths(contexts: pa.ChunkedArray) -> pa.ListArray:
     """Tokens of each context, one list per document (the ids themselves never become Python objects)."""
     lists = contexts.combine_chunks()
     ends = np.cumsum(pc.list_value_length(lists).to_numpy(zero_copy_only=False))
-    return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], ends]), pa.int32()), pc.list_value_length(lists.flatten()))
+    return pa.ListArray.from_arrays(
+        pa.array(np.concatenate([[0], ends]), pa.int32()), pc.list_value_length(lists.flatten())
+    )
 
 
 def _without_ids(tokens: pa.Table) -> pa.Table:
     """The tokens table with lengths for ids."""
     continuations = tokens["continuations"].combine_chunks()
     ends = np.cumsum(pc.list_value_length(continuations).to_numpy(zero_copy_only=False))
-    context = pa.ListArray.from_arrays(pa.array(np.concatenate([[0], ends]), pa.int32()), continuations.flatten().field("context"))
-    kept = tokens.select(["task", "doc_id", "prompts", "dropped_shots", "truncated_tokens", "passage"])
-    return kept.append_column("prompt_tokens", prompt_lengths(tokens["contexts"])).append_column("context", context)
+    context = pa.ListArray.from_arrays(
+        pa.array(np.concatenate([[0], ends]), pa.int32()), continuations.flatten().field("context")
+    )
+    kept = tokens.select(
+        ["task", "doc_id", "prompts", "dropped_shots", "truncated_tokens", "passage"]
+    )
+    return kept.append_column("prompt_tokens", prompt_lengths(tokens["contexts"])).append_column(
+        "context", context
+    )
 
 
 def _asked(requests: pa.Table) -> tuple[list[str], list[str]]:
@@ -105,7 +131,12 @@ def _asked(requests: pa.Table) -> tuple[list[str], list[str]]:
     encoded, snippets = [], []
     for batch in requests.to_batches(1024):
         for row in batch.to_pylist():
-            text = (row["questions"] or row["segments"] or [c["text"] for c in row["continuations"]] or [""])[-1 if row["questions"] else 0]
+            text = (
+                row["questions"]
+                or row["segments"]
+                or [c["text"] for c in row["continuations"]]
+                or [""]
+            )[-1 if row["questions"] else 0]
             snippets.append(" ".join(text[: 8 * SNIPPET].split())[: 3 * SNIPPET])
             encoded.append(_encode(row))
     return encoded, snippets
@@ -116,17 +147,29 @@ def _distinct(snippets: list[str], documents: list[Key]) -> list[str]:
     of_task: dict[str, list[str]] = {}
     for (task, _), snippet in zip(documents, snippets, strict=True):
         of_task.setdefault(task, []).append(snippet)
-    shared = {task: _common_start(own).rfind(" ") + 1 if len(own) > 1 else 0 for task, own in of_task.items()}
-    return [snippet[shared[task] :][:SNIPPET] for (task, _), snippet in zip(documents, snippets, strict=True)]
+    shared = {
+        task: _common_start(own).rfind(" ") + 1 if len(own) > 1 else 0
+        for task, own in of_task.items()
+    }
+    return [
+        snippet[shared[task] :][:SNIPPET]
+        for (task, _), snippet in zip(documents, snippets, strict=True)
+    ]
 
 
 def _common_start(texts: list[str]) -> str:
     first, last = min(texts), max(texts)
-    return first[: next((i for i, (x, y) in enumerate(zip(first, last, strict=False)) if x != y), len(first))]
+    return first[
+        : next((i for i, (x, y) in enumerate(zip(first, last, strict=False)) if x != y), len(first))
+    ]
 
 
 def _answered(
-    results: Path, model: str, entry: str, primary: dict[tuple[str, str], tuple[str, str]], place: dict[Key, int]
+    results: Path,
+    model: str,
+    entry: str,
+    primary: dict[tuple[str, str], tuple[str, str]],
+    place: dict[Key, int],
 ) -> tuple[list[str], list[float | int | str | None], list[int | None]]:
     """Per request of the entry: what the model read, said and scored, as JSON; its leading score; its flags (None: not answered)."""
     encoded: list[str] = ["null"] * len(place)
@@ -136,9 +179,11 @@ def _answered(
     responses = results / "responses" / model / f"{entry}.parquet"
     tokens: Iterator[dict[str, Any]] = (NOT_READ | key for key in _keys(responses))
     if (path := results / "tokens" / model / f"{entry}.parquet").exists():
-        tokens = _rows(map(_without_ids, parquet.scan(path, schemas.TOKENS, 1024)))
+        tokens = _rows(map(_without_ids, parquet.scan(path, TOKENS, 1024)))
     missing: dict[str, Any] = {"task": None, "doc_id": None}
-    for token, response in zip_longest(tokens, _rows(parquet.scan(responses, schemas.RESPONSES, 1024)), fillvalue=missing):
+    for token, response in zip_longest(
+        tokens, _rows(parquet.scan(responses, RESPONSES, 1024)), fillvalue=missing
+    ):
         key = (token["task"], token["doc_id"])
         if key != (response["task"], response["doc_id"]) or key not in place:
             raise UserError(
@@ -158,9 +203,22 @@ def _answered(
             + FLAGS["repeating"] * any(map(repeats, response["texts"]))
         )
         encoded[row] = _encode(
-            {name: token[name] for name in ("prompts", "dropped_shots", "truncated_tokens", "passage", "prompt_tokens", "context")}
+            {
+                name: token[name]
+                for name in (
+                    "prompts",
+                    "dropped_shots",
+                    "truncated_tokens",
+                    "passage",
+                    "prompt_tokens",
+                    "context",
+                )
+            }
             | {name: response[name] for name in ("greedy", "n_tokens", "texts", "finish_reasons")}
-            | {"loglikelihoods": [_plain(value) for value in response["loglikelihoods"]], "scores": own}
+            | {
+                "loglikelihoods": [_plain(value) for value in response["loglikelihoods"]],
+                "scores": own,
+            }
         )
     return encoded, values, flags
 
@@ -168,13 +226,15 @@ def _answered(
 def _scores(path: Path) -> dict[Key, list[dict]]:
     found: dict[Key, list[dict]] = {}
     columns = ("filter", "metric", "prediction", "extracted")
-    for row in _rows(parquet.scan(path, schemas.SCORES, 1024)):
-        found.setdefault((row["task"], row["doc_id"]), []).append({name: row[name] for name in columns} | {"value": _plain(row["value"])})
+    for row in _rows(parquet.scan(path, SCORES, 1024)):
+        found.setdefault((row["task"], row["doc_id"]), []).append(
+            {name: row[name] for name in columns} | {"value": _plain(row["value"])}
+        )
     return found
 
 
 def _keys(path: Path) -> list[dict[str, Any]]:
-    return parquet.read(path, schemas.RESPONSES, ["task", "doc_id"]).to_pylist()
+    return parquet.read(path, RESPONSES, ["task", "doc_id"]).to_pylist()
 
 
 def _rows(tables: Iterable[pa.Table]) -> Iterator[dict[str, Any]]:
@@ -212,4 +272,6 @@ def _write_chunks(encoded: list[str], folder: Path, stem: str) -> list[int]:
 def _write_file(path: Path, content: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     name = f"{path.parent.name}/{path.stem}"
-    path.write_text(f'snakevalFile({json.dumps(quote(name))},"{pack(content)}")\n', encoding="ascii")
+    path.write_text(
+        f'snakevalFile({json.dumps(quote(name))},"{pack(content)}")\n', encoding="ascii"
+    )

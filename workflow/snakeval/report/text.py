@@ -82,7 +82,11 @@ def duration(seconds: float | None) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+    return (
+        f"{hours} h {minutes:02d} min"
+        if hours
+        else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+    )
 
 
 def energy(joules: float | None) -> str:
@@ -98,7 +102,13 @@ def energy(joules: float | None) -> str:
 def names(items: list[str], most: int = 4) -> str:
     """A list in prose: a, b and c; beyond `most`, how many more."""
     shown = items if len(items) <= most else [*items[: most - 1], f"{len(items) - most + 1} more"]
-    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1] if shown else ""
+    return (
+        shown[0]
+        if len(shown) == 1
+        else ", ".join(shown[:-1]) + " and " + shown[-1]
+        if shown
+        else ""
+    )
 
 
 def _columns(text: str) -> int:

@@ -4,13 +4,21 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from snakeval import parquet, schemas
+from snakeval.files import parquet
 from snakeval.report import charts
 from snakeval.report.board import Row
+from snakeval.schemas.model import RESPONSES, SCORES
+from snakeval.schemas.task import REQUESTS
 
 LEAST = 20  # documents, below which a share says little
-MUCH, MORE = 0.5, 0.2  # a share from which an answer counts as frequent, and by how much it must exceed the references' own
-CLUSTERS, MEMBERS = 40, 5  # at most so many clusters are shown, of at least so many documents on average
+MUCH, MORE = (
+    0.5,
+    0.2,
+)  # a share from which an answer counts as frequent, and by how much it must exceed the references' own
+CLUSTERS, MEMBERS = (
+    40,
+    5,
+)  # at most so many clusters are shown, of at least so many documents on average
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,9 @@ def measure(results: Path, entries: list[str], models: list[str], rows: list[Row
     frequent, clustered = [], []
     for entry in entries:
         right = _right_answers(results / "requests" / f"{entry}.parquet")
-        scores: dict[str, dict[str, dict[str, list[float]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+        scores: dict[str, dict[str, dict[str, list[float]]]] = defaultdict(
+            lambda: defaultdict(lambda: defaultdict(list))
+        )
         for model in models:
             path = results / "scores" / model / f"{entry}.parquet"
             if not path.exists():
@@ -50,7 +60,7 @@ def measure(results: Path, entries: list[str], models: list[str], rows: list[Row
             given: dict[str, Counter] = defaultdict(Counter)
             choices = _chosen(results / "responses" / model / f"{entry}.parquet", right)
             columns = ["task", "doc_id", "filter", "metric", "value", "prediction", "cluster"]
-            for line in parquet.read(path, schemas.SCORES, columns).to_pylist():
+            for line in parquet.read(path, SCORES, columns).to_pylist():
                 row = leading.get((entry, line["task"]))
                 if row is None or (line["filter"], line["metric"]) != (row.filter, row.metric):
                     continue
@@ -59,14 +69,24 @@ def measure(results: Path, entries: list[str], models: list[str], rows: list[Row
                     given[line["task"]][answer] += 1
                 if line["cluster"] is not None and line["value"] is not None:
                     scores[line["task"]][line["cluster"]][model].append(line["value"])
-            frequent += [each for task, counts in given.items() if (each := _frequent(model, entry, task, counts, right))]
-        clustered += [found for task, own in scores.items() if (found := _clustered(leading[entry, task], own, models))]
+            frequent += [
+                each
+                for task, counts in given.items()
+                if (each := _frequent(model, entry, task, counts, right))
+            ]
+        clustered += [
+            found
+            for task, own in scores.items()
+            if (found := _clustered(leading[entry, task], own, models))
+        ]
     return {"frequent": sorted(frequent, key=lambda found: -found.share), "clustered": clustered}
 
 
 def frequent_csv(found: list[Frequent]) -> str:
     lines = [(f.model, f.task, f.answer, f.share, f.reference_share, f.n) for f in found]
-    return charts.csv(("model", "task", "answer", "share", "share_of_most_frequent_reference", "n"), lines)
+    return charts.csv(
+        ("model", "task", "answer", "share", "share_of_most_frequent_reference", "n"), lines
+    )
 
 
 def clustered_csv(found: Clustered) -> str:
@@ -82,37 +102,59 @@ def _right_answers(path: Path) -> dict[tuple[str, int], tuple[str | None, int]]:
     """(task, doc_id) -> the right answer (of choices: its place), and the number of choices."""
     columns = ["task", "doc_id", "choices", "gold", "references"]
     found = {}
-    for line in parquet.read(path, schemas.REQUESTS, columns).to_pylist():
-        answer = f"choice {line['gold'][0] + 1}" if line["choices"] and line["gold"] else next(iter(line["references"]), None)
+    for line in parquet.read(path, REQUESTS, columns).to_pylist():
+        answer = (
+            f"choice {line['gold'][0] + 1}"
+            if line["choices"] and line["gold"]
+            else next(iter(line["references"]), None)
+        )
         found[line["task"], line["doc_id"]] = (answer, len(line["choices"]))
     return found
 
 
-def _chosen(path: Path, right: dict[tuple[str, int], tuple[str | None, int]]) -> dict[tuple[str, int], str]:
+def _chosen(
+    path: Path, right: dict[tuple[str, int], tuple[str | None, int]]
+) -> dict[tuple[str, int], str]:
     """The place of the likeliest choice, by document."""
     found = {}
-    for line in parquet.read(path, schemas.RESPONSES, ["task", "doc_id", "loglikelihoods"]).to_pylist():
+    for line in parquet.read(path, RESPONSES, ["task", "doc_id", "loglikelihoods"]).to_pylist():
         own = line["loglikelihoods"][: right.get((line["task"], line["doc_id"]), (None, 0))[1]]
         if own:
             found[line["task"], line["doc_id"]] = f"choice {own.index(max(own)) + 1}"
     return found
 
 
-def _frequent(model: str, entry: str, task: str, counts: Counter, right: dict[tuple[str, int], tuple[str | None, int]]) -> Frequent | None:
+def _frequent(
+    model: str,
+    entry: str,
+    task: str,
+    counts: Counter,
+    right: dict[tuple[str, int], tuple[str | None, int]],
+) -> Frequent | None:
     n = counts.total()
-    references = Counter(answer for (own, _), (answer, _) in right.items() if own == task and answer is not None)
+    references = Counter(
+        answer for (own, _), (answer, _) in right.items() if own == task and answer is not None
+    )
     if n < LEAST or not references:
         return None
-    (answer, count), usual = counts.most_common(1)[0], references.most_common(1)[0][1] / references.total()
+    (answer, count), usual = (
+        counts.most_common(1)[0],
+        references.most_common(1)[0][1] / references.total(),
+    )
     if count / n < MUCH or count / n < usual + MORE:
         return None
     return Frequent(model, entry, task, answer, count / n, usual, n)
 
 
-def _clustered(row: Row, scores: dict[str, dict[str, list[float]]], models: list[str]) -> Clustered | None:
+def _clustered(
+    row: Row, scores: dict[str, dict[str, list[float]]], models: list[str]
+) -> Clustered | None:
     sizes = {name: max(map(len, own.values())) for name, own in scores.items()}
     if not 2 <= len(sizes) <= CLUSTERS or sum(sizes.values()) < MEMBERS * len(sizes):
         return None
     names = sorted(sizes)
-    means = {m: [sum(v) / len(v) if (v := scores[name].get(m)) else None for name in names] for m in models}
+    means = {
+        m: [sum(v) / len(v) if (v := scores[name].get(m)) else None for name in names]
+        for m in models
+    }
     return Clustered(row, names, [sizes[name] for name in names], means)

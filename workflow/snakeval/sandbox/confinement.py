@@ -39,7 +39,9 @@ def confine(limits: Limits, number: int, mode: str) -> None:
 
 def _drop_privileges(user: int) -> None:
     if os.geteuid() == 0:
-        with suppress(OSError):  # root of a container that knows no such id is an ordinary user outside, and stays that
+        with suppress(
+            OSError
+        ):  # root of a container that knows no such id is an ordinary user outside, and stays that
             os.setgroups([])
             os.setresgid(user, user, user)
             os.setresuid(user, user, user)

@@ -31,17 +31,36 @@ _CONVERTED: dict[
     ("decimal", "Decimal"): (lambda value: (str(value),), None),
     ("fractions", "Fraction"): (lambda value: (value.numerator, value.denominator), None),
     ("datetime", "date"): (lambda value: (value.year, value.month, value.day), None),
-    ("datetime", "timedelta"): (lambda value: (value.days, value.seconds, value.microseconds), None),
+    ("datetime", "timedelta"): (
+        lambda value: (value.days, value.seconds, value.microseconds),
+        None,
+    ),
     ("datetime", "datetime"): (
         lambda value: (value.isoformat(),),
         lambda text: importlib.import_module("datetime").datetime.fromisoformat(text),
     ),
-    ("numpy", "ndarray"): (lambda value: (value.dtype.str, value.shape, value.tobytes()), lambda *parts: _array(*parts)),
+    ("numpy", "ndarray"): (
+        lambda value: (value.dtype.str, value.shape, value.tobytes()),
+        lambda *parts: _array(*parts),
+    ),
 }
 _ARRAY_KINDS = "biufcSUmM"
 _NAMES = ("__name__", "__qualname__", "__doc__", "__enter__", "__exit__")
 _CONTAINERS = (list, dict, set, bytearray)
-_BASES: tuple[Callable[[Any], Any], ...] = (bool, int, float, complex, str, bytes, bytearray, tuple, list, dict, set, frozenset)
+_BASES: tuple[Callable[[Any], Any], ...] = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    bytearray,
+    tuple,
+    list,
+    dict,
+    set,
+    frozenset,
+)
 _LARGEST = 1 << 28  # bytes of a message
 OPERATIONS: dict[str, Callable[..., Any]] = {  # what may be asked about a value of the other side
     "call": lambda function, arguments, named: function(*arguments, **named),
@@ -88,7 +107,9 @@ class Peer:
             if operation not in self._allowed:
                 raise AttributeError(f"{operation}: not possible from the other side")
             value = self._allowed[operation](*arguments)
-            if operation == "call":  # the lists and dicts it may have changed go back with the result
+            if (
+                operation == "call"
+            ):  # the lists and dicts it may have changed go back with the result
                 value = (value, arguments[1])
         except Exception as error:  # whatever it is, it is the answer: who asked raises it, as if it had called in one process
             self._send(("error", [kind.__name__ for kind in type(error).__mro__], _text_of(error)))
@@ -138,7 +159,9 @@ class Remote:
         return result
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name not in _NAMES:  # numpy would read memory where an __array_interface__ points
+        if (
+            name.startswith("__") and name not in _NAMES
+        ):  # numpy would read memory where an __array_interface__ points
             raise AttributeError(name)
         return _ask(self, "getattr", name)
 
@@ -193,7 +216,9 @@ def _ask(remote: Remote, operation: str, *arguments: Any) -> Any:
 def _copied(value: Any) -> Any:
     plain = _ask(value, "plain") if isinstance(value, Remote) else value
     if isinstance(plain, Remote):
-        raise TypeError("an object of a class of the program's own: nothing can be computed with it outside")
+        raise TypeError(
+            "an object of a class of the program's own: nothing can be computed with it outside"
+        )
     return plain
 
 
@@ -202,10 +227,22 @@ for _name in ("lt", "le", "gt", "ge", "neg", "abs", "index"):
     setattr(Remote, f"__{_name}__", lambda *values, of=_of: of(*map(_copied, values)))
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and_", "or_", "xor"):
     _of = getattr(operator, _name)
-    setattr(Remote, f"__{_name.strip('_')}__", lambda left, right, of=_of: of(_copied(left), _copied(right)))
-    setattr(Remote, f"__r{_name.strip('_')}__", lambda right, left, of=_of: of(_copied(left), _copied(right)))
+    setattr(
+        Remote,
+        f"__{_name.strip('_')}__",
+        lambda left, right, of=_of: of(_copied(left), _copied(right)),
+    )
+    setattr(
+        Remote,
+        f"__r{_name.strip('_')}__",
+        lambda right, left, of=_of: of(_copied(left), _copied(right)),
+    )
 for _kind in (int, float, complex, round):
-    setattr(Remote, f"__{_kind.__name__}__", lambda value, *digits, of=_kind: of(_copied(value), *digits))
+    setattr(
+        Remote,
+        f"__{_kind.__name__}__",
+        lambda value, *digits, of=_kind: of(_copied(value), *digits),
+    )
 
 
 class _Pickler(pickle.Pickler):
@@ -220,7 +257,9 @@ class _Pickler(pickle.Pickler):
         if kind is Remote:
             return "yours", object.__getattribute__(value, "_remote")[1]
         name = (kind.__module__, kind.__qualname__)
-        if name in _CONVERTED and (name != ("numpy", "ndarray") or value.dtype.kind in _ARRAY_KINDS):
+        if name in _CONVERTED and (
+            name != ("numpy", "ndarray") or value.dtype.kind in _ARRAY_KINDS
+        ):
             return "parts", *name, _CONVERTED[name][0](value)
         numpy = sys.modules.get("numpy")
         if numpy and isinstance(value, numpy.generic) and value.dtype.kind in _ARRAY_KINDS:
@@ -262,7 +301,9 @@ def _plain(value: Any) -> Any:
     for base in _BASES:
         if isinstance(value, base):  # type: ignore[arg-type]
             return base(value)
-    return {"dict_keys": set, "dict_items": set, "dict_values": list}.get(type(value).__name__, lambda same: same)(value)
+    return {"dict_keys": set, "dict_items": set, "dict_values": list}.get(
+        type(value).__name__, lambda same: same
+    )(value)
 
 
 def _update(before: Any, changed: Any) -> None:

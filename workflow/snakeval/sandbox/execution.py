@@ -44,14 +44,23 @@ class Runner:
         Raises UserError where this machine cannot confine programs as the mode demands.
         """
         if not seccomp.known():
-            raise UserError("programs that the model wrote are run on Linux on x86_64 or aarch64 only; remove the task, or score there")
+            raise UserError(
+                "programs that the model wrote are run on Linux on x86_64 or aarch64 only; remove the task, or score there"
+            )
         with ExitStack() as stack:
-            files = {"program": stack.enter_context(_file(program)), "tests": stack.enter_context(_file(tests))}
+            files = {
+                "program": stack.enter_context(_file(program)),
+                "tests": stack.enter_context(_file(tests)),
+            }
             settings = {
                 "mode": self.mode,
                 "limits": asdict(limits or Limits()),
-                "packages": list(dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))),
-                "scratch": stack.enter_context(tempfile.TemporaryDirectory()) if self.mode == "weak" else None,
+                "packages": list(
+                    dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))
+                ),
+                "scratch": stack.enter_context(tempfile.TemporaryDirectory())
+                if self.mode == "weak"
+                else None,
                 **{name: file.fileno() for name, file in files.items()},
             }
             process = stack.enter_context(
@@ -60,7 +69,10 @@ class Runner:
                     stdin=subprocess.PIPE,  # at its end when this process is gone, however it went
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    env=launch.ENVIRONMENT | {name: os.environ[name] for name in (launch.LIBRARIES,) if name in os.environ},
+                    env=launch.ENVIRONMENT
+                    | {
+                        name: os.environ[name] for name in (launch.LIBRARIES,) if name in os.environ
+                    },
                     cwd="/",
                     pass_fds=[file.fileno() for file in files.values()],
                     start_new_session=True,
@@ -69,10 +81,14 @@ class Runner:
             assert process.stdout is not None and process.stderr is not None
             said, complaint = process.stdout.read(), process.stderr.read()
         if process.returncode or not said:
-            raise RuntimeError(f"sandbox: the launcher failed ({process.returncode}): {complaint.decode(errors='replace')}")
+            raise RuntimeError(
+                f"sandbox: the launcher failed ({process.returncode}): {complaint.decode(errors='replace')}"
+            )
         answer = json.loads(said)
         if "refused" in answer:
-            raise UserError(f"programs that the model wrote cannot be isolated on this machine ({answer['refused']}); {_REMEDY}")
+            raise UserError(
+                f"programs that the model wrote cannot be isolated on this machine ({answer['refused']}); {_REMEDY}"
+            )
         return Verdict(**answer)
 
     def map(self, function: Callable[[Any], Any], arguments: Iterable[Any]) -> list[Any]:
@@ -83,7 +99,9 @@ class Runner:
     def check(self) -> None:
         """Raises UserError where programs cannot be run, before there are any."""
         if not (verdict := self("", "")).passed:
-            raise UserError(f"a program that does nothing cannot be run on this machine ({verdict.reason}); set allow_code: weak or false")
+            raise UserError(
+                f"a program that does nothing cannot be run on this machine ({verdict.reason}); set allow_code: weak or false"
+            )
 
 
 @contextmanager

@@ -16,7 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-FLAGS = ("-s", "-S", "-P", "-B")  # no site-packages but by name, no folder of the user's on the path, no byte code written
+FLAGS = (
+    "-s",
+    "-S",
+    "-P",
+    "-B",
+)  # no site-packages but by name, no folder of the user's on the path, no byte code written
 ENVIRONMENT = {  # all of it
     "HOME": "/tmp",
     "LC_ALL": "C.UTF-8",
@@ -25,7 +30,9 @@ ENVIRONMENT = {  # all of it
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
 }
-LIBRARIES = "LD_LIBRARY_PATH"  # and, until the jail is built, this, without which some Pythons do not start
+LIBRARIES = (
+    "LD_LIBRARY_PATH"  # and, until the jail is built, this, without which some Pythons do not start
+)
 WALL_FACTOR = 3  # by the clock, of the seconds of processor time
 _GRACE = 0.5  # s; for a program that is ending to be gone
 
@@ -61,7 +68,9 @@ def main(settings: dict[str, Any]) -> dict[str, Any]:
         confinement.confine(limits, number, mode)
         program.run(_read(settings["program"]), theirs)
 
-    last = max(settings["tests"], settings["program"])  # numbered by who scores, however many files it has open; others are low
+    last = max(
+        settings["tests"], settings["program"]
+    )  # numbered by who scores, however many files it has open; others are low
     children = [
         _start(check, [settings["tests"], ours.fileno(), verdict_end], last),
         _start(define, [settings["program"], theirs.fileno()], last),
@@ -125,7 +134,11 @@ def _end_of(program: int) -> str:
         if end := os.waitid(os.P_PID, program, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             if end.si_code == os.CLD_EXITED:
                 return "the program ended itself"
-            return "time" if end.si_status in (signal.SIGXCPU, signal.SIGKILL) else f"crashed ({signal.Signals(end.si_status).name})"
+            return (
+                "time"
+                if end.si_status in (signal.SIGXCPU, signal.SIGKILL)
+                else f"crashed ({signal.Signals(end.si_status).name})"
+            )
         time.sleep(0.005)
     return "the program hung up"
 

@@ -15,14 +15,39 @@ from pathlib import Path
 SCRATCH = "/tmp"  # the one folder that can be written
 SCRATCH_BYTES = 64 << 20
 SCRATCH_FILES = 1000
-SYSTEM = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/lib", "/lib64", "/nix/store", "/gnu/store")
+SYSTEM = (
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/usr/local/lib",
+    "/usr/share/zoneinfo",
+    "/lib",
+    "/lib64",
+    "/nix/store",
+    "/gnu/store",
+)
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 
 _NEW_MOUNTS, _NEW_CGROUPS, _NEW_HOST, _NEW_IPC, _NEW_USER, _NEW_PROCESSES, _NEW_NETWORK = (
     0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
 )  # fmt: skip
-_READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_EXEC, _REMOUNT, _BIND, _RECURSIVE, _PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
-_KEPT = {"noexec": _NO_EXEC, "noatime": 1 << 10, "nodiratime": 1 << 11, "relatime": 1 << 21, "nosymfollow": 256}  # may not be dropped
+_READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_EXEC, _REMOUNT, _BIND, _RECURSIVE, _PRIVATE = (
+    1,
+    2,
+    4,
+    8,
+    32,
+    4096,
+    16384,
+    1 << 18,
+)
+_KEPT = {
+    "noexec": _NO_EXEC,
+    "noatime": 1 << 10,
+    "nodiratime": 1 << 11,
+    "relatime": 1 << 21,
+    "nosymfollow": 256,
+}  # may not be dropped
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _DETACH = 2
 _OUTSIDE = "/outside"  # where the file system of before lies while the jail is built
@@ -42,15 +67,30 @@ def enter(packages: list[str]) -> None:
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
     _call("sethostname", b"sandbox", 7)
-    visible = {path: path.resolve() for path in map(Path, (*SYSTEM, *_python(packages), *DEVICES)) if path.exists()}
+    visible = {
+        path: path.resolve()
+        for path in map(Path, (*SYSTEM, *_python(packages), *DEVICES))
+        if path.exists()
+    }
     links = {path: path.readlink() for path in visible if path.is_symlink() and str(path) in SYSTEM}
     _mount(None, "/", None, _RECURSIVE | _PRIVATE)
     _mount("tmpfs", SCRATCH, "tmpfs", _NO_SUID | _NO_DEVICES, "size=1m,mode=755")
     Path(SCRATCH + _OUTSIDE).mkdir()
-    _call("syscall", ctypes.c_long(_PIVOT_ROOT[os.uname().machine]), SCRATCH.encode(), (SCRATCH + _OUTSIDE).encode())
+    _call(
+        "syscall",
+        ctypes.c_long(_PIVOT_ROOT[os.uname().machine]),
+        SCRATCH.encode(),
+        (SCRATCH + _OUTSIDE).encode(),
+    )
     os.chdir("/")
     Path(SCRATCH).mkdir()  # before the rest, as Python may lie in it
-    _mount("tmpfs", SCRATCH, "tmpfs", _NO_SUID | _NO_DEVICES | _NO_EXEC, f"size={SCRATCH_BYTES},nr_inodes={SCRATCH_FILES},mode=1777")
+    _mount(
+        "tmpfs",
+        SCRATCH,
+        "tmpfs",
+        _NO_SUID | _NO_DEVICES | _NO_EXEC,
+        f"size={SCRATCH_BYTES},nr_inodes={SCRATCH_FILES},mode=1777",
+    )
     for path, source in visible.items():
         if path not in links:
             _show(Path(f"{_OUTSIDE}{source}"), path)
@@ -64,7 +104,12 @@ def enter(packages: list[str]) -> None:
 
 def _python(packages: list[str]) -> Iterable[str]:
     """Folders of Python's own files and of installed packages, outermost only."""
-    folders = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), f"{sys.base_prefix}/lib", *packages}
+    folders = {
+        sysconfig.get_path("stdlib"),
+        sysconfig.get_path("platstdlib"),
+        f"{sys.base_prefix}/lib",
+        *packages,
+    }
     outer: list[str] = []
     for folder in sorted(map(os.path.normpath, folders)):
         if not any(Path(folder).is_relative_to(other) for other in [*outer, *SYSTEM]):
@@ -91,10 +136,15 @@ def _mounts() -> Iterable[tuple[str, list[str]]]:
     """Place and options of every mount; see proc_pid_mountinfo(5)."""
     for line in Path(f"{_OUTSIDE}/proc/self/mountinfo").read_text().splitlines():
         fields = line.split(" ")
-        yield re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), fields[4]), fields[5].split(",")
+        yield (
+            re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), fields[4]),
+            fields[5].split(","),
+        )
 
 
-def _mount(source: str | None, target: str, kind: str | None, flags: int, options: str = "") -> None:
+def _mount(
+    source: str | None, target: str, kind: str | None, flags: int, options: str = ""
+) -> None:
     texts = [None if text is None else os.fsencode(text) for text in (source, target, kind)]
     _call("mount", *texts, ctypes.c_ulong(flags), options.encode() or None, what=f"mount {target}")
 

@@ -52,12 +52,29 @@ CALLS: dict[str, tuple[int | None, int | None]] = {  # numbers on x86_64 and aar
 CLONE, KILL, TGKILL = (56, 220), (62, 129), (234, 131)
 SOCKETPAIR, IOCTL, PRCTL = (53, 199), (16, 29), (157, 167)
 CLONE_THREAD, AF_UNIX = 0x10000, 1
-IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
+IOCTLS = (
+    0x5401,
+    0x5413,
+    0x541B,
+    0x5421,
+    0x5450,
+    0x5451,
+)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
 PRCTLS = (15, 16, 0x53564D41)  # PR_SET_NAME, PR_GET_NAME, PR_SET_VMA
 
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF_LD|W|ABS, JMP|JEQ|K, JMP|JGE|K, JMP|JSET|K, RET|K
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = (
+    0x20,
+    0x15,
+    0x35,
+    0x45,
+    0x06,
+)  # BPF_LD|W|ABS, JMP|JEQ|K, JMP|JGE|K, JMP|JSET|K, RET|K
 _ALLOW, _ERRNO, _KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
-_NUMBER, _ARCH, _ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data; the low half of the first argument, in little-endian order
+_NUMBER, _ARCH, _ARGUMENT = (
+    0,
+    4,
+    16,
+)  # offsets in struct seccomp_data; the low half of the first argument, in little-endian order
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
 
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
@@ -65,24 +82,44 @@ Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, op
 
 def known() -> bool:
     """Whether the list is written for this machine."""
-    return sys.platform == "linux" and sys.byteorder == "little" and sys.maxsize > 1 << 32 and platform.machine() in ARCHITECTURES
+    return (
+        sys.platform == "linux"
+        and sys.byteorder == "little"
+        and sys.maxsize > 1 << 32
+        and platform.machine() in ARCHITECTURES
+    )
 
 
 def restrict() -> None:
     """Leave this process (and what it becomes) only the listed calls, for good. Raises OSError when the kernel has no seccomp."""
-    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in _filter(*ARCHITECTURES[platform.machine()], os.getpid()))
+    code = b"".join(
+        struct.pack("=HBBI", *instruction)
+        for instruction in _filter(*ARCHITECTURES[platform.machine()], os.getpid())
+    )
     libc = ctypes.CDLL(None, use_errno=True)
     instructions = ctypes.create_string_buffer(code, len(code))
-    program = ctypes.create_string_buffer(struct.pack("@HP", len(code) // 8, ctypes.addressof(instructions)))
-    for call in ((_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), (_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program, 0, 0)):
-        if libc.prctl(*(ctypes.c_ulong(value) if isinstance(value, int) else value for value in call)):
+    program = ctypes.create_string_buffer(
+        struct.pack("@HP", len(code) // 8, ctypes.addressof(instructions))
+    )
+    for call in (
+        (_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
+        (_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program, 0, 0),
+    ):
+        if libc.prctl(
+            *(ctypes.c_ulong(value) if isinstance(value, int) else value for value in call)
+        ):
             number = ctypes.get_errno()
             raise OSError(number, f"seccomp: {os.strerror(number)}")
 
 
 def _filter(column: int, architecture: int, pid: int) -> list[Instruction]:
     refused, missing = _returns(_ERRNO | errno.EPERM), _returns(_ERRNO | errno.ENOSYS)
-    program = [(_LOAD, 0, 0, _ARCH), (_EQUAL, 1, 0, architecture), _returns(_KILL_PROCESS), (_LOAD, 0, 0, _NUMBER)]
+    program = [
+        (_LOAD, 0, 0, _ARCH),
+        (_EQUAL, 1, 0, architecture),
+        _returns(_KILL_PROCESS),
+        (_LOAD, 0, 0, _NUMBER),
+    ]
     if column == 0:  # calls of the x32 interface have this bit
         program += [(_AT_LEAST, 0, 1, 0x40000000), missing]
     for numbers in CALLS.values():
@@ -98,7 +135,9 @@ def _filter(column: int, architecture: int, pid: int) -> list[Instruction]:
     return [*program, missing]
 
 
-def _if_argument(number: int, offset: int, test: int, operands: tuple[int, ...], refused: Instruction) -> list[Instruction]:
+def _if_argument(
+    number: int, offset: int, test: int, operands: tuple[int, ...], refused: Instruction
+) -> list[Instruction]:
     """Allow the call `number` where its argument passes the test with one of the operands."""
     body: list[Instruction] = [(_LOAD, 0, 0, offset)]
     for operand in operands:

@@ -31,38 +31,54 @@ def resample_counts(units: int, replicates: int, seed: int) -> Iterator[np.ndarr
     block = max(1, _CELLS // units)
     for start in range(0, replicates, block):
         rows = min(block, replicates - start)
-        drawn = generator.integers(0, units, size=(rows, units)) + (np.arange(rows) * units)[:, None]
+        drawn = (
+            generator.integers(0, units, size=(rows, units)) + (np.arange(rows) * units)[:, None]
+        )
         yield np.bincount(drawn.ravel(), minlength=rows * units).reshape(rows, units).astype(float)
 
 
 def resample_sums(statistics: np.ndarray, seed: int, replicates: int = REPLICATES) -> np.ndarray:
     """Sums of `statistics` (units, k) over resampled units: (replicates, k). Statistics of several models may stand side by side."""
-    return np.concatenate([counts @ statistics for counts in resample_counts(len(statistics), replicates, seed)])
+    return np.concatenate(
+        [counts @ statistics for counts in resample_counts(len(statistics), replicates, seed)]
+    )
 
 
 def resample_items(
-    items: list, of_items: Callable[[list], float], units: list[np.ndarray], seed: int, replicates: int = ITEM_REPLICATES
+    items: list,
+    of_items: Callable[[list], float],
+    units: list[np.ndarray],
+    seed: int,
+    replicates: int = ITEM_REPLICATES,
 ) -> np.ndarray:
     """`of_items` over resampled units, each an array of indices into `items`: (replicates,)."""
     scores = []
     for counts in resample_counts(len(units), replicates, seed):
         for row in counts.astype(int):
-            drawn = np.concatenate([np.tile(units[unit], row[unit]) for unit in np.flatnonzero(row)])
+            drawn = np.concatenate(
+                [np.tile(units[unit], row[unit]) for unit in np.flatnonzero(row)]
+            )
             scores.append(float(of_items([items[index] for index in np.sort(drawn)])))
     return np.array(scores)
 
 
-def leave_one_out(statistics: np.ndarray, of_sums: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def leave_one_out(
+    statistics: np.ndarray, of_sums: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
     """The metric without each unit, from the sums minus its own: (units,)."""
     return of_sums(statistics.sum(axis=0) - statistics)
 
 
-def percentile(replicates: np.ndarray, units: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+def percentile(
+    replicates: np.ndarray, units: int, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
     """Percentile interval, widened for few units as Hesterberg (2015, The American Statistician 69:371-386) has it."""
     return _quantiles(replicates, stats.norm.cdf(_bound(units, confidence) * np.array([-1, 1])))
 
 
-def bca(replicates: np.ndarray, estimate: float, jackknife: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float]:
+def bca(
+    replicates: np.ndarray, estimate: float, jackknife: np.ndarray, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
     """Bias-corrected and accelerated interval (Efron 1987, JASA 82:171-185), widened for few units as `percentile` is.
 
     `replicates` (B,) and `jackknife` (units,): the metric over resampled units and without each unit. nan where there is no spread,
@@ -93,7 +109,11 @@ def spread(replicates: np.ndarray) -> float:
 
 def _bound(units: int, confidence: float) -> float:
     """√(n/(n-1)) t with n - 1 degrees of freedom, which for many units is the normal quantile; nan for one unit."""
-    return float(np.sqrt(units / (units - 1)) * critical(units - 1, confidence)) if units > 1 else np.nan
+    return (
+        float(np.sqrt(units / (units - 1)) * critical(units - 1, confidence))
+        if units > 1
+        else np.nan
+    )
 
 
 def _quantiles(replicates: np.ndarray, levels: np.ndarray) -> tuple[float, float]:

@@ -29,7 +29,9 @@ def mcnemar(only_a: np.ndarray, only_b: np.ndarray) -> tuple[np.ndarray, np.ndar
     exact = 2 * stats.binom.cdf(fewer, discordant, 0.5)
     mid = exact - stats.binom.pmf(fewer, discordant, 0.5)
     small = discordant < EXACT_DISCORDANT
-    return np.minimum(np.where(small, exact, mid), 1.0), np.where(small, "mcnemar-exact", "mcnemar-mid-p")
+    return np.minimum(np.where(small, exact, mid), 1.0), np.where(
+        small, "mcnemar-exact", "mcnemar-mid-p"
+    )
 
 
 def tango(
@@ -45,7 +47,10 @@ def tango(
     `wilson`. Never of zero width.
     """
     share_a, share_b, n, bound = np.broadcast_arrays(
-        np.asarray(share_a, float), np.asarray(share_b, float), np.asarray(n, float), critical(df, confidence)
+        np.asarray(share_a, float),
+        np.asarray(share_b, float),
+        np.asarray(n, float),
+        critical(df, confidence),
     )
     difference = share_a - share_b
 
@@ -54,13 +59,18 @@ def tango(
         for _ in range(40):  # halves the distance each time: to 1e-12
             middle = (inside + outside) / 2
             accepted = _tango_statistic(share_a, share_b, n, middle) <= bound
-            inside, outside = np.where(accepted, middle, inside), np.where(accepted, outside, middle)
+            inside, outside = (
+                np.where(accepted, middle, inside),
+                np.where(accepted, outside, middle),
+            )
         return np.where(np.isnan(bound * n), np.nan, inside)
 
     return end(-1.0), end(1.0)
 
 
-def _tango_statistic(share_a: np.ndarray, share_b: np.ndarray, n: np.ndarray, difference: np.ndarray) -> np.ndarray:
+def _tango_statistic(
+    share_a: np.ndarray, share_b: np.ndarray, n: np.ndarray, difference: np.ndarray
+) -> np.ndarray:
     """|Score statistic| of a supposed difference: the variance uses the likeliest discordant shares that have this difference."""
     linear = -share_a - share_b + (2 - share_a + share_b) * difference
     constant = -share_b * difference * (1 - difference)
@@ -98,15 +108,21 @@ def _enumerated(differences: np.ndarray) -> float:
 
 
 def _saddlepoint(differences: np.ndarray, nonzero: np.ndarray) -> np.ndarray:
-    scaled = np.abs(differences) / np.sqrt(np.square(differences).sum(axis=0))  # only the observed sum depends on the signs
+    scaled = np.abs(differences) / np.sqrt(
+        np.square(differences).sum(axis=0)
+    )  # only the observed sum depends on the signs
     observed = np.abs(differences.sum(axis=0)) / np.sqrt(np.square(differences).sum(axis=0))
     smallest = 2.0 ** (1.0 - nonzero)  # all differences of one sign
     extreme = observed >= scaled.sum(axis=0) * (1 - 1e-9)
     target = np.where(extreme, 0.0, observed)
     point = np.zeros_like(target)
-    for _ in range(100):  # Newton's steps on an increasing concave function, from the left: they never overshoot
+    for _ in range(
+        100
+    ):  # Newton's steps on an increasing concave function, from the left: they never overshoot
         tanh = np.tanh(point * scaled)
-        step = (target - (scaled * tanh).sum(axis=0)) / np.square(scaled / np.cosh(np.minimum(point * scaled, 300))).sum(axis=0)
+        step = (target - (scaled * tanh).sum(axis=0)) / np.square(
+            scaled / np.cosh(np.minimum(point * scaled, 300))
+        ).sum(axis=0)
         point = point + step
         if np.all(np.abs(step) <= 1e-10 * (1 + point)):
             break

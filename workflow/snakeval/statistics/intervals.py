@@ -43,7 +43,10 @@ def critical(df: float | np.ndarray = np.inf, confidence: float = CONFIDENCE) ->
 
 
 def wilson(
-    share: float | np.ndarray, n: float | np.ndarray, df: float | np.ndarray = np.inf, confidence: float = CONFIDENCE
+    share: float | np.ndarray,
+    n: float | np.ndarray,
+    df: float | np.ndarray = np.inf,
+    confidence: float = CONFIDENCE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Score interval of a proportion; arrays broadcast, `n` may be an effective number (Wilson 1927, JASA 22:209-212).
 
@@ -54,7 +57,9 @@ def wilson(
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 / n * (share * (1 - share) + z2 / (4 * n))) / (1 + z2 / n)
     # Exactly 0 and 1 at the ends: rounding must not exclude the observed value.
-    return np.where(share <= 0, 0.0, np.maximum(middle - half, 0.0)), np.where(share >= 1, 1.0, np.minimum(middle + half, 1.0))
+    return np.where(share <= 0, 0.0, np.maximum(middle - half, 0.0)), np.where(
+        share >= 1, 1.0, np.minimum(middle + half, 1.0)
+    )
 
 
 def variance_of_mean(values: np.ndarray, clusters: np.ndarray | None = None) -> tuple[float, float]:
@@ -70,7 +75,9 @@ def variance_of_mean(values: np.ndarray, clusters: np.ndarray | None = None) -> 
         return np.nan, 0.0
     # Rounding leaves ~1e-16 of spread where there is none: documents that are all alike, clusters of equal sums.
     spread = np.abs(sums).max() > 1e-12 * np.abs(values).max() * len(values) / units
-    return (float(units / (units - 1) * np.square(sums).sum() / len(values) ** 2) if spread else 0.0), units - 1.0
+    return (
+        float(units / (units - 1) * np.square(sums).sum() / len(values) ** 2) if spread else 0.0
+    ), units - 1.0
 
 
 def cluster_sums(rows: np.ndarray, clusters: np.ndarray) -> np.ndarray:
@@ -81,16 +88,28 @@ def cluster_sums(rows: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     return sums
 
 
-def mean(values: np.ndarray, clusters: np.ndarray | None = None, confidence: float = CONFIDENCE) -> Estimate:
+def mean(
+    values: np.ndarray, clusters: np.ndarray | None = None, confidence: float = CONFIDENCE
+) -> Estimate:
     """The mean of `values` (n,) with a t interval; undefined for a single unit and where documents or clusters are all alike."""
     value = float(values.mean())
     variance, df = variance_of_mean(values, clusters)
     half = float(critical(df, confidence)) * np.sqrt(variance) if variance > 0 else np.nan
     stderr = float(np.sqrt(variance)) if variance > 0 else np.nan
-    return Estimate(value, stderr, value - half, value + half, "t" if clusters is None else "cluster-t", np.nan, df)
+    return Estimate(
+        value,
+        stderr,
+        value - half,
+        value + half,
+        "t" if clusters is None else "cluster-t",
+        np.nan,
+        df,
+    )
 
 
-def proportion(values: np.ndarray, clusters: np.ndarray | None = None, confidence: float = CONFIDENCE) -> Estimate:
+def proportion(
+    values: np.ndarray, clusters: np.ndarray | None = None, confidence: float = CONFIDENCE
+) -> Estimate:
     """The mean of `values` (n,) in [0, 1] with Wilson's interval at the effective number of documents.
 
     0/1 values of independent documents: n itself, `wilson`. Other values, as of several samples per document: the number with the
@@ -104,7 +123,9 @@ def proportion(values: np.ndarray, clusters: np.ndarray | None = None, confidenc
     stderr = float(np.sqrt(variance)) if variance > 0 else np.nan
     independent = float(n) if binary else effective_number(share, variance_of_mean(values)[0], n)
     if clusters is None:
-        method, n_effective, df = ("wilson", independent, np.inf) if binary else ("wilson-effective", independent, df)
+        method, n_effective, df = (
+            ("wilson", independent, np.inf) if binary else ("wilson-effective", independent, df)
+        )
     else:
         # Clusters of equal sums leave no variance, and nearly equal ones little: no proof that they tell more than as many documents.
         number = effective_number(share, variance, len(np.unique(clusters)))
@@ -124,7 +145,12 @@ def effective_number(share: float, variance: float, at_ends: float) -> float:
 
 
 def weighted_proportion(
-    weights: np.ndarray, shares: np.ndarray, stderrs: np.ndarray, n_effective: np.ndarray, df: np.ndarray, confidence: float = CONFIDENCE
+    weights: np.ndarray,
+    shares: np.ndarray,
+    stderrs: np.ndarray,
+    n_effective: np.ndarray,
+    df: np.ndarray,
+    confidence: float = CONFIDENCE,
 ) -> Estimate:
     """Σ w_i p_i over independent strata (weights sum to 1), with Wilson's interval at the effective number of documents.
 
@@ -137,9 +163,13 @@ def weighted_proportion(
         number, joint_df = 1 / float(np.sum(weights**2 / n_effective)), float(np.min(df))
     else:
         value = float(weights @ shares)
-        variances, df = stratum_variances(weights, shares, n_effective, df, lambda share: share * (1 - share))
+        variances, df = stratum_variances(
+            weights, shares, n_effective, df, lambda share: share * (1 - share)
+        )
         number, joint_df = value * (1 - value) / variances.sum(), satterthwaite(variances, df)
-        plain = (weights * np.nan_to_num(stderrs)) ** 2  # undefined at 0 % and 100 %: no spread seen
+        plain = (
+            weights * np.nan_to_num(stderrs)
+        ) ** 2  # undefined at 0 % and 100 %: no spread seen
         total = float(plain.sum())
         stderr = float(np.sqrt(total if total > 0 and np.all(n_effective > 1) else variances.sum()))
     low, high = wilson(value, number, joint_df, confidence)
@@ -147,7 +177,11 @@ def weighted_proportion(
 
 
 def stratum_variances(
-    weights: np.ndarray, shares: np.ndarray, numbers: np.ndarray, df: np.ndarray, of_document: Callable[[np.ndarray], np.ndarray]
+    weights: np.ndarray,
+    shares: np.ndarray,
+    numbers: np.ndarray,
+    df: np.ndarray,
+    of_document: Callable[[np.ndarray], np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
     """w_i² Var(share_i) of strata and the degrees of freedom of these; `of_document`: a document's variance from `shares` (k, ...).
 
@@ -158,11 +192,23 @@ def stratum_variances(
     pulled = numbers + PSEUDO_DOCUMENTS
     columns = (slice(None), *[None] * (shares.ndim - 1))
     drawn = (numbers[columns] * shares + PSEUDO_DOCUMENTS * (weights @ shares)) / pulled[columns]
-    kept = (numbers + 2 * PSEUDO_DOCUMENTS * weights + PSEUDO_DOCUMENTS**2 * np.sum(weights**2 / numbers)) / pulled**2
-    return weights**2 * of_document(drawn) / numbers / (1 - kept), np.where(np.isinf(df), pulled - 1, df)
+    kept = (
+        numbers
+        + 2 * PSEUDO_DOCUMENTS * weights
+        + PSEUDO_DOCUMENTS**2 * np.sum(weights**2 / numbers)
+    ) / pulled**2
+    return weights**2 * of_document(drawn) / numbers / (1 - kept), np.where(
+        np.isinf(df), pulled - 1, df
+    )
 
 
-def weighted_mean(weights: np.ndarray, values: np.ndarray, stderrs: np.ndarray, df: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
+def weighted_mean(
+    weights: np.ndarray,
+    values: np.ndarray,
+    stderrs: np.ndarray,
+    df: np.ndarray,
+    confidence: float = CONFIDENCE,
+) -> Estimate:
     """Σ w_i θ_i over independent strata by the delta method: variance Σ w_i² se_i², t with Satterthwaite's degrees of freedom.
 
     Undefined where a stratum's standard error is.

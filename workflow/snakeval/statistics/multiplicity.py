@@ -7,12 +7,16 @@ ALPHA = 0.05
 
 def holm(p: np.ndarray) -> np.ndarray:
     """Adjusted p-values that bound the chance of any false finding (Holm 1979, Scand. J. Statistics 6:65-70). nan stays, uncounted."""
-    return _adjusted(p, lambda ordered: np.maximum.accumulate(np.arange(len(ordered), 0, -1) * ordered))
+    return _adjusted(
+        p, lambda ordered: np.maximum.accumulate(np.arange(len(ordered), 0, -1) * ordered)
+    )
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     """Adjusted p-values that bound the expected share of false findings (Benjamini and Hochberg 1995, JRSS B 57:289-300)."""
-    return _adjusted(p, lambda o: np.minimum.accumulate((len(o) / np.arange(1, len(o) + 1) * o)[::-1])[::-1])
+    return _adjusted(
+        p, lambda o: np.minimum.accumulate((len(o) / np.arange(1, len(o) + 1) * o)[::-1])[::-1]
+    )
 
 
 def rank_sets(better: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from snakeval.errors import UserError
-from snakeval.metric_names import name_of
 from snakeval.tasks.loader import PACKAGE
+from snakeval.tasks.metric_names import name_of
 
 OUTPUT_TYPES = ("multiple_choice", "loglikelihood", "loglikelihood_rolling", "generate_until")
 SAMPLERS = ("hash", "lm_eval", "default", "first_n")
@@ -27,7 +27,12 @@ DEFAULT_METRICS = {
     "generate_until": ("exact_match",),
 }
 MAX_NEW_TOKENS = 256
-_MAX_NEW_TOKENS_KEYS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")  # the first given one counts
+_MAX_NEW_TOKENS_KEYS = (
+    "max_gen_toks",
+    "max_new_tokens",
+    "max_tokens",
+    "max_completion_tokens",
+)  # the first given one counts
 _TOO_LARGE = 2**31  # for whole numbers in the tables
 
 
@@ -59,7 +64,9 @@ def _named(value: Any) -> bool:
 def _is_pipeline(item: Any) -> bool:
     """Whether an item of `filter_list` is one: a name, and steps that each name their function."""
     steps = item.get("filter") if isinstance(item, dict) and _text(item.get("name")) else None
-    return isinstance(steps, list) and all(isinstance(step, dict) and _named(step.get("function")) for step in steps)
+    return isinstance(steps, list) and all(
+        isinstance(step, dict) and _named(step.get("function")) for step in steps
+    )
 
 
 def _any(value: Any) -> bool:
@@ -116,11 +123,16 @@ KEYS: dict[str, _Check] = {
     "metadata": _ANY,
     "cluster": _TEXT,
     "encoder_inputs": (
-        lambda value: isinstance(value, list) and (0 < len(value) < 3 or (len(value) == 3 and value[2] == "")),
+        lambda value: (
+            isinstance(value, list) and (0 < len(value) < 3 or (len(value) == 3 and value[2] == ""))
+        ),
         "a list of one or two templates, or of two and an empty text",
     ),
     "primary_metric": _TEXT,
-    "chance": (lambda value: isinstance(value, int | float) and not isinstance(value, bool), "a number"),
+    "chance": (
+        lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+        "a number",
+    ),
 }
 UNSUPPORTED = {
     "doc_to_image": "tasks with images are not supported",
@@ -132,8 +144,14 @@ FEWSHOT_KEYS: dict[str, _Check] = {
     "sampler": (lambda value: value in SAMPLERS, " or ".join(SAMPLERS)),
     "split": _TEXT,
     "process_docs": _FUNCTION,
-    "fewshot_indices": (lambda value: isinstance(value, list) and all(map(_count, value)), "a list of row numbers"),
-    "samples": (lambda value: isinstance(value, list) or _function(value), "a list of documents or !function module.name"),
+    "fewshot_indices": (
+        lambda value: isinstance(value, list) and all(map(_count, value)),
+        "a list of row numbers",
+    ),
+    "samples": (
+        lambda value: isinstance(value, list) or _function(value),
+        "a list of documents or !function module.name",
+    ),
     "doc_to_text": _FIELD,
     "doc_to_choice": _FIELD,
     "doc_to_target": _FIELD,
@@ -145,7 +163,10 @@ FEWSHOT_KEYS: dict[str, _Check] = {
 
 GENERATION_KEYS: dict[str, _Check] = {
     **dict.fromkeys(_MAX_NEW_TOKENS_KEYS, _POSITIVE),
-    "until": (lambda value: _text(value) or (isinstance(value, list) and all(map(_text, value))), "a text or a list of texts"),
+    "until": (
+        lambda value: _text(value) or (isinstance(value, list) and all(map(_text, value))),
+        "a text or a list of texts",
+    ),
     "do_sample": _BOOLEAN,
     "temperature": (lambda value: 0 <= _number(value) < math.inf, "a number, 0 or more"),
     "top_p": (lambda value: 0 < _number(value) <= 1, "a number above 0, 1 at most"),
@@ -174,7 +195,11 @@ class Task:
         s = self.settings
         fewshot = self._fewshot()
         splits = [self._evaluated_split(), fewshot["split"] if fewshot else None]
-        kwargs = {key: value for key, value in (s.get("dataset_kwargs") or {}).items() if key != "trust_remote_code"}
+        kwargs = {
+            key: value
+            for key, value in (s.get("dataset_kwargs") or {}).items()
+            if key != "trust_remote_code"
+        }
         wanted: dict[str, Any] = {
             "path": s.get("dataset_path"),
             "name": s.get("dataset_name"),
@@ -204,7 +229,8 @@ class Task:
             "num_fewshot": self.num_fewshot,
             "fewshot": self._fewshot(),
             "generation": self._generation() if kind == "generate_until" else None,
-            "mutual_information": kind == "multiple_choice" and any(m["metric"] == "acc_mutual_info" for m in self._metrics()),
+            "mutual_information": kind == "multiple_choice"
+            and any(m["metric"] == "acc_mutual_info" for m in self._metrics()),
             "own_scoring": s.get("process_results") is not None,
             "cluster": s.get("cluster"),
             "encoder_inputs": s.get("encoder_inputs") or [],
@@ -238,29 +264,49 @@ class Task:
         self._check_keys(s, {**KEYS, **dict.fromkeys(UNSUPPORTED, _ANY)}, "")
         self._check_keys(s.get("fewshot_config") or {}, FEWSHOT_KEYS, "fewshot_config.")
         if not s.get("dataset_path") and not s.get("custom_dataset"):
-            raise UserError(f"{self._where('task')}: {self.name}: no dataset_path; say where the documents come from")
+            raise UserError(
+                f"{self._where('task')}: {self.name}: no dataset_path; say where the documents come from"
+            )
         if not self._evaluated_split():
-            raise UserError(f"{self._where('task')}: {self.name}: neither test_split nor validation_split; name the split to evaluate")
-        for key in ("doc_to_text", "doc_to_target") if s.get("output_type") != "loglikelihood_rolling" else ("doc_to_target",):
+            raise UserError(
+                f"{self._where('task')}: {self.name}: neither test_split nor validation_split; name the split to evaluate"
+            )
+        for key in (
+            ("doc_to_text", "doc_to_target")
+            if s.get("output_type") != "loglikelihood_rolling"
+            else ("doc_to_target",)
+        ):
             if s.get(key) is None:
-                raise UserError(f"{self._where('task')}: {self.name}: no {key}; give a column, a template or !function module.name")
+                raise UserError(
+                    f"{self._where('task')}: {self.name}: no {key}; give a column, a template or !function module.name"
+                )
         if s.get("output_type") == "multiple_choice" and s.get("doc_to_choice") is None:
             raise UserError(f"{self._where('output_type')}: multiple_choice needs doc_to_choice")
         if self.num_fewshot and s.get("output_type") != "loglikelihood_rolling":
             self._fewshot()
         self._generation()
         metrics = [name_of(item) for item in self._metrics()]
-        if s.get("primary_metric") and s["primary_metric"] not in metrics and s.get("process_results") is None:
-            raise UserError(f"{self._where('primary_metric')}: {s['primary_metric']!r} is not in metric_list")
+        if (
+            s.get("primary_metric")
+            and s["primary_metric"] not in metrics
+            and s.get("process_results") is None
+        ):
+            raise UserError(
+                f"{self._where('primary_metric')}: {s['primary_metric']!r} is not in metric_list"
+            )
         if twice := _first_twice(metrics):
-            raise UserError(f"{self._where('metric_list')}: {twice} stands twice, and scores are known by their names; make two tasks")
+            raise UserError(
+                f"{self._where('metric_list')}: {twice} stands twice, and scores are known by their names; make two tasks"
+            )
         for item in s.get("filter_list") or []:
             if not _is_pipeline(item):
                 raise UserError(
                     f"{self._where('filter_list')}: each item needs `name` and `filter`, a list of `function: NAME`, not {item!r}"
                 )
         if twice := _first_twice([item["name"] for item in s.get("filter_list") or []]):
-            raise UserError(f"{self._where('filter_list')}: two items are called {twice!r}, and scores are known by it; rename one")
+            raise UserError(
+                f"{self._where('filter_list')}: two items are called {twice!r}, and scores are known by it; rename one"
+            )
 
     def _where(self, key: str) -> str:
         """`file:line: key` for an error about a key."""
@@ -270,7 +316,9 @@ class Task:
     def _check_keys(self, given: dict[str, Any], known: dict[str, _Check], prefix: str) -> None:
         for key, value in given.items():
             if key not in known:
-                raise UserError(f"{self._where(prefix + str(key))}: unknown key{did_you_mean(str(key), known)}")
+                raise UserError(
+                    f"{self._where(prefix + str(key))}: unknown key{did_you_mean(str(key), known)}"
+                )
             check, wanted = known[key]
             if value is not None and not check(value):
                 raise UserError(f"{self._where(prefix + key)}: {value!r} is not {wanted}")
@@ -286,17 +334,28 @@ class Task:
         own = s.get("fewshot_config") or {}
         inherited = ("process_docs", "doc_to_text", "doc_to_choice", "doc_to_target", "gen_prefix")
         given = {key: s.get(key) for key in inherited}
-        given |= {"fewshot_delimiter": _or(s.get("fewshot_delimiter"), "\n\n"), "target_delimiter": _or(s.get("target_delimiter"), " ")}
-        given |= {key: value for key, value in own.items() if key not in ("sampler", "split", "samples", "fewshot_indices")}
+        given |= {
+            "fewshot_delimiter": _or(s.get("fewshot_delimiter"), "\n\n"),
+            "target_delimiter": _or(s.get("target_delimiter"), " "),
+        }
+        given |= {
+            key: value
+            for key, value in own.items()
+            if key not in ("sampler", "split", "samples", "fewshot_indices")
+        }
         for key in ("doc_to_text", "doc_to_target"):
             given[key] = _or(given[key], s.get(key))
         split = own["split"] if "split" in own else s.get("fewshot_split")
-        named = split is not None  # a split that is named can be told to be the evaluated one; see `excluding`
+        named = (
+            split is not None
+        )  # a split that is named can be told to be the evaluated one; see `excluding`
         samples = own.get("samples") if split is None else None
         if split is None and samples is None:
             split = s.get("training_split") or s.get("validation_split") or s.get("test_split")
             given["process_docs"] = s.get("process_docs")
-        sampler = own.get("sampler") or ("lm_eval" if (self.file or "").startswith(f"{PACKAGE}/") else "hash")
+        sampler = own.get("sampler") or (
+            "lm_eval" if (self.file or "").startswith(f"{PACKAGE}/") else "hash"
+        )
         return given | {
             "sampler": "lm_eval" if sampler == "default" else sampler,
             "split": split,
@@ -312,19 +371,28 @@ class Task:
         given = s.get("generation_kwargs") or {}
         for key in given:
             if key not in GENERATION_KEYS:
-                raise UserError(f"{self._where(f'generation_kwargs.{key}')}: not supported{did_you_mean(str(key), GENERATION_KEYS)}")
+                raise UserError(
+                    f"{self._where(f'generation_kwargs.{key}')}: not supported{did_you_mean(str(key), GENERATION_KEYS)}"
+                )
         self._check_keys(given, GENERATION_KEYS, "generation_kwargs.")
         if given.get("num_beams", 1) != 1:
-            raise UserError(f"{self._where('generation_kwargs.num_beams')}: beam search is not supported; set it to 1 or leave it out")
+            raise UserError(
+                f"{self._where('generation_kwargs.num_beams')}: beam search is not supported; set it to 1 or leave it out"
+            )
         until = given.get("until", [_or(s.get("fewshot_delimiter"), "\n\n")])
         temperature = _number(_or(given.get("temperature"), 1.0 if given.get("do_sample") else 0.0))
         do_sample = _or(given.get("do_sample"), temperature > 0)
         if do_sample and not temperature:
             where = self._where("generation_kwargs")
-            raise UserError(f"{where}: do_sample is true and temperature 0; set do_sample to false or the temperature above 0")
+            raise UserError(
+                f"{where}: do_sample is true and temperature 0; set do_sample to false or the temperature above 0"
+            )
         return {
             "until": [until] if isinstance(until, str) else until or [],
-            "max_new_tokens": next((given[key] for key in _MAX_NEW_TOKENS_KEYS if given.get(key) is not None), MAX_NEW_TOKENS),
+            "max_new_tokens": next(
+                (given[key] for key in _MAX_NEW_TOKENS_KEYS if given.get(key) is not None),
+                MAX_NEW_TOKENS,
+            ),
             "do_sample": do_sample,
             "temperature": temperature if do_sample else 0.0,
             "top_p": _number(_or(given.get("top_p"), 1.0)),
@@ -337,12 +405,19 @@ class Task:
         """`metric_list`, or the metrics of the output type; a metric itself knows the aggregation and direction that are not given."""
         given = self.settings.get("metric_list")
         if given is None:
-            return [{"metric": name} for name in DEFAULT_METRICS[self.settings.get("output_type") or "generate_until"]]
+            return [
+                {"metric": name}
+                for name in DEFAULT_METRICS[self.settings.get("output_type") or "generate_until"]
+            ]
         for item in given:
             if not isinstance(item, dict) or not _named(item.get("metric")):
-                raise UserError(f"{self._where('metric_list')}: each item needs `metric: name`, not {item!r}")
+                raise UserError(
+                    f"{self._where('metric_list')}: each item needs `metric: name`, not {item!r}"
+                )
             if item.get("aggregation") is not None and not _named(item["aggregation"]):
-                raise UserError(f"{self._where('metric_list')}: aggregation: {item['aggregation']!r} is no name or !function module.name")
+                raise UserError(
+                    f"{self._where('metric_list')}: aggregation: {item['aggregation']!r} is no name or !function module.name"
+                )
         return given
 
 

@@ -31,14 +31,22 @@ def load(reference: dict[str, Any]) -> Callable[..., Any]:
     name, _, attribute = qualified.rpartition(".")
     path = loader.module_beside(name, source)
     try:
-        module = _module(path, source, reference["digest"]) if path.is_file() else importlib.import_module(name)
+        module = (
+            _module(path, source, reference["digest"])
+            if path.is_file()
+            else importlib.import_module(name)
+        )
     except UserError:
         raise
     except Exception as error:  # a module of a task may fail in any way
-        raise UserError(f"{source}: !function {qualified}: importing {name} failed: {type(error).__name__}: {error}") from error
+        raise UserError(
+            f"{source}: !function {qualified}: importing {name} failed: {type(error).__name__}: {error}"
+        ) from error
     found = getattr(module, attribute, None)
     if not callable(found):
-        raise UserError(f"{source}: !function {qualified}: no function {attribute} in {getattr(module, '__file__', name)}")
+        raise UserError(
+            f"{source}: !function {qualified}: no function {attribute} in {getattr(module, '__file__', name)}"
+        )
     return found
 
 
@@ -46,7 +54,9 @@ def _module(path: Path, source: str, digest: str | None) -> ModuleType:
     """The module in `path`, imported once per content."""
     now = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest is not None and now != digest:
-        raise UserError(f"{source}: {path.name} has changed since the run was planned; start it again")
+        raise UserError(
+            f"{source}: {path.name} has changed since the run was planned; start it again"
+        )
     name = _module_name(path)
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__snakeval_digest__", now) == now:
@@ -67,7 +77,11 @@ def _module(path: Path, source: str, digest: str | None) -> ModuleType:
 
 def _module_name(path: Path) -> str:
     """Modules of the lm_eval package keep their own name, so that they share state with modules they import from each other."""
-    if loader.package_is_installed() and path.resolve().is_relative_to(loader.package_folder().resolve()):
+    if loader.package_is_installed() and path.resolve().is_relative_to(
+        loader.package_folder().resolve()
+    ):
         parts = path.resolve().relative_to(loader.package_folder().resolve()).with_suffix("").parts
         return ".".join(("lm_eval", "tasks", *parts))
-    return f"snakeval_task_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    return (
+        f"snakeval_task_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    )

@@ -17,18 +17,31 @@ from typing import Any
 
 import yaml
 
-from snakeval import whole_file
 from snakeval.errors import UserError
-from snakeval.nesting import refuse_deep
+from snakeval.files import atomic
+from snakeval.files.yaml_file import refuse_deep
 from snakeval.tasks import loader
 
 CACHED_FROM = 500  # files; fewer are read faster than they would be looked up
 _IGNORED_FOLDERS = {"__pycache__", ".ipynb_checkpoints", ".git"}
 # A key at the start of a line that names things, with its value: the rest of the line and all lines that are indented or list items.
-_NAMING_KEY = re.compile(r"""^(["']?)(task|group|tag|include|class)\1[ \t]*:(?=[ \t\r\n]|\Z)(.*(?:\r?\n(?:[ \t#\-].*)?)*)""", re.MULTILINE)
+_NAMING_KEY = re.compile(
+    r"""^(["']?)(task|group|tag|include|class)\1[ \t]*:(?=[ \t\r\n]|\Z)(.*(?:\r?\n(?:[ \t#\-].*)?)*)""",
+    re.MULTILINE,
+)
 _PLAIN = re.compile(r"[ \t]+([A-Za-z_][\w./+\-]*)[ \t]*(?:#.*)?\s*\Z")
-_LARGE: dict[str, "Index"] = {}  # folders of many files, which a process looks through once; small ones may change under it
-_RESERVED = {"null", "true", "false", "yes", "no", "on", "off"}  # words that YAML does not read as text
+_LARGE: dict[
+    str, "Index"
+] = {}  # folders of many files, which a process looks through once; small ones may change under it
+_RESERVED = {
+    "null",
+    "true",
+    "false",
+    "yes",
+    "no",
+    "on",
+    "off",
+}  # words that YAML does not read as text
 
 Record = dict[str, Any]
 
@@ -85,17 +98,25 @@ def _files(root: Path) -> Iterator[tuple[str, list[int]]]:
 
 def _record(folder: str, path: str, stamp: list[int], kept: dict[str, Record]) -> Record:
     known = kept.get(path)
-    return known if known and known["stamp"] == stamp else {"stamp": stamp, **_scan(loader.beside(f"{folder}/_", path))}
+    return (
+        known
+        if known and known["stamp"] == stamp
+        else {"stamp": stamp, **_scan(loader.beside(f"{folder}/_", path))}
+    )
 
 
-def _follow(folder: str, root: Path, path: str, records: dict[str, Record], kept: dict[str, Record]) -> None:
+def _follow(
+    folder: str, root: Path, path: str, records: dict[str, Record], kept: dict[str, Record]
+) -> None:
     """Add the records of included files that are no `*.yaml`, which names and tags may come from."""
     for included in _included(path, records[path]):
         if included not in records:
             target = root / included
             if target.is_file():
                 status = target.stat()
-                records[included] = _record(folder, included, [status.st_mtime_ns, status.st_size], kept)
+                records[included] = _record(
+                    folder, included, [status.st_mtime_ns, status.st_size], kept
+                )
                 _follow(folder, root, included, records, kept)
 
 
@@ -134,7 +155,11 @@ _Names.add_constructor(None, lambda loader, node: None)
 
 def _included(path: str, record: Record) -> list[str]:
     given = record.get("include")
-    return [loader.beside(path, item) for item in (given if isinstance(given, list) else [given]) if isinstance(item, str)]
+    return [
+        loader.beside(path, item)
+        for item in (given if isinstance(given, list) else [given])
+        if isinstance(item, str)
+    ]
 
 
 def _index(folder: str, files: dict[str, list[int]], records: dict[str, Record]) -> Index:
@@ -183,5 +208,7 @@ def _read_cache(root: Path) -> dict[str, Record]:
 
 
 def _write_cache(root: Path, records: dict[str, Record]) -> None:
-    with contextlib.suppress(OSError):  # a home that cannot be written costs time at the next start, nothing else
-        whole_file.write_text(_cache_file(root), json.dumps(records))
+    with contextlib.suppress(
+        OSError
+    ):  # a home that cannot be written costs time at the next start, nothing else
+        atomic.write_text(_cache_file(root), json.dumps(records))

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from snakeval.errors import UserError
-from snakeval.nesting import refuse_deep
+from snakeval.files.yaml_file import refuse_deep
 
 PACKAGE = "lm_eval"  # as an item of `task_paths` and at the start of a file's name: the installed package's own tasks
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -41,7 +41,9 @@ def load(name: str) -> File:
 
 def _load(name: str, above: tuple[str, ...]) -> File:
     if name in above:
-        raise UserError(f"{above[-1]}: include: a cycle, {' includes '.join([*above[above.index(name) :], name])}; remove one of them")
+        raise UserError(
+            f"{above[-1]}: include: a cycle, {' includes '.join([*above[above.index(name) :], name])}; remove one of them"
+        )
     content, lines = _parse(name)
     origins = {key: f"{name}:{line}" for key, line in lines.items()}
     included = content.pop("include", None)
@@ -51,10 +53,14 @@ def _load(name: str, above: tuple[str, ...]) -> File:
     merged = File(name, {}, {})
     for item in included if isinstance(included, list) else [included]:
         if not isinstance(item, str):
-            raise UserError(f"{where}: include: {item!r} is not the name of a file; give a path relative to this file")
+            raise UserError(
+                f"{where}: include: {item!r} is not the name of a file; give a path relative to this file"
+            )
         target = beside(name, item)
         if not locate(target).is_file():
-            raise UserError(f"{where}: include: no file {item} in {locate(target).parent}; correct the path")
+            raise UserError(
+                f"{where}: include: no file {item} in {locate(target).parent}; correct the path"
+            )
         base = _load(target, (*above, name))
         merged.keys.update(base.keys)
         merged.origins.update(base.origins)
@@ -72,7 +78,9 @@ def locate(name: str) -> Path:
 
 def beside(name: str, relative: str) -> str:
     """The name of a file given relative to the file `name`, in the same form and without `..` where that can be."""
-    return posixpath.normpath(posixpath.join(posixpath.dirname(name), relative))  # thousands of names: pathlib takes three times as long
+    return posixpath.normpath(
+        posixpath.join(posixpath.dirname(name), relative)
+    )  # thousands of names: pathlib takes three times as long
 
 
 @cache
@@ -80,7 +88,9 @@ def package_folder() -> Path:
     """The tasks of the installed lm_eval package, found without importing it. Raises UserError when it is not installed."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise UserError("task_paths: lm_eval: the package is not installed; run `pip install lm_eval` or remove this folder")
+        raise UserError(
+            "task_paths: lm_eval: the package is not installed; run `pip install lm_eval` or remove this folder"
+        )
     return Path(spec.submodule_search_locations[0]) / "tasks"
 
 
@@ -110,14 +120,22 @@ def _parse(name: str) -> tuple[dict[str, Any], dict[str, int]]:
         if not isinstance(node, yaml.MappingNode):
             raise UserError(f"{name}: not a mapping of keys to values, as a task file is")
         content = loader.construct_document(node)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # syntax, numbers that are none, nesting without end
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # syntax, numbers that are none, nesting without end
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise UserError(f"{name}{line}: not valid YAML: {problem}") from None
     finally:
         loader.dispose()
-    return content, {str(key.value): key.start_mark.line + 1 for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
+    return content, {
+        str(key.value): key.start_mark.line + 1
+        for key, _ in node.value
+        if isinstance(key, yaml.ScalarNode)
+    }
 
 
 class _Loader(_LOADER):  # type: ignore[misc, valid-type]
@@ -135,7 +153,9 @@ class _Loader(_LOADER):  # type: ignore[misc, valid-type]
                 line = key_node.start_mark.line + 1
                 key = (key_node.tag, key_node.value)
                 if key in seen:
-                    raise UserError(f"{self.source}:{line}: {key_node.value}: given twice, first in line {seen[key]}; remove one")
+                    raise UserError(
+                        f"{self.source}:{line}: {key_node.value}: given twice, first in line {seen[key]}; remove one"
+                    )
                 seen[key] = line
         return super().construct_mapping(node, deep)
 
@@ -144,8 +164,12 @@ class _Loader(_LOADER):  # type: ignore[misc, valid-type]
 
 
 _Loader.add_constructor("!function", _Loader.construct_function)
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_str)  # settings are JSON, which has no dates
-_Loader.add_constructor("tag:yaml.org,2002:map", lambda loader, node: loader.construct_mapping(node, deep=True))
+_Loader.add_constructor(
+    "tag:yaml.org,2002:timestamp", _Loader.construct_yaml_str
+)  # settings are JSON, which has no dates
+_Loader.add_constructor(
+    "tag:yaml.org,2002:map", lambda loader, node: loader.construct_mapping(node, deep=True)
+)
 
 
 def reference(qualified: str, source: str, line: int) -> dict[str, Any]:
@@ -157,7 +181,11 @@ def reference(qualified: str, source: str, line: int) -> dict[str, Any]:
     if not module or not function:
         raise UserError(f"{source}:{line}: !function {qualified}: write it as module.name")
     path = _module_file(module, source)
-    return {"!function": qualified, "file": source, "digest": hashlib.sha256(path.read_bytes()).hexdigest() if path else None}
+    return {
+        "!function": qualified,
+        "file": source,
+        "digest": hashlib.sha256(path.read_bytes()).hexdigest() if path else None,
+    }
 
 
 def module_beside(module: str, source: str) -> Path:
@@ -175,5 +203,12 @@ def _module_file(module: str, source: str) -> Path | None:
     if spec is None or not spec.has_location or not spec.origin:
         return None
     origin = Path(spec.origin)
-    candidates = [origin.parent.joinpath(*rest).with_suffix(".py"), origin.parent.joinpath(*rest, "__init__.py")] if rest else [origin]
+    candidates = (
+        [
+            origin.parent.joinpath(*rest).with_suffix(".py"),
+            origin.parent.joinpath(*rest, "__init__.py"),
+        ]
+        if rest
+        else [origin]
+    )
     return next((path for path in candidates if path.is_file()), None)

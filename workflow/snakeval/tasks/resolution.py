@@ -50,7 +50,9 @@ def resolve(entry: dict[str, Any], task_paths: "Catalogue | Iterable[Path | str]
     build = _Builder(catalogue, entry.get("num_fewshot"))
     where, name = f"tasks: {entry['name']}", entry["name"]
     overrides = _Overrides(entry.get("overrides") or {}, f"{where}: overrides")
-    outer = name if catalogue.find(name) else name.partition("::")[0]  # a member that is written inside a group is reached through it
+    outer = (
+        name if catalogue.find(name) else name.partition("::")[0]
+    )  # a member that is written inside a group is reached through it
     build.named(outer, overrides, None, where)
     found = ResolvedEntry(name, list(build.tasks.values()), list(build.groups.values()))
     return found if name == outer else _part(found, where)
@@ -62,10 +64,16 @@ def _part(found: "ResolvedEntry", where: str) -> "ResolvedEntry":
     def inside(name: str) -> bool:
         return name == found.name or name.startswith(f"{found.name}::")
 
-    part = replace(found, tasks=[t for t in found.tasks if inside(t.name)], groups=[g for g in found.groups if inside(g.name)])
+    part = replace(
+        found,
+        tasks=[t for t in found.tasks if inside(t.name)],
+        groups=[g for g in found.groups if inside(g.name)],
+    )
     if not part.tasks:
         known = [g.name for g in found.groups] + [t.name for t in found.tasks]
-        raise UserError(f"{where}: no such member{did_you_mean(found.name, known)}; there are {', '.join(known[:8])} …")
+        raise UserError(
+            f"{where}: no such member{did_you_mean(found.name, known)}; there are {', '.join(known[:8])} …"
+        )
     return part
 
 
@@ -102,9 +110,19 @@ class Catalogue:
         return next((found for found in self.indices() if name in found), None)
 
     def unknown(self, name: str, where: str) -> UserError:
-        known = sorted({known for found in self.indices() for known in [*found.tasks, *found.groups, *found.tags]})
+        known = sorted(
+            {
+                known
+                for found in self.indices()
+                for known in [*found.tasks, *found.groups, *found.tags]
+            }
+        )
         close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-        hint = f"did you mean {', '.join(close)}?" if close else f"look into {', '.join(self._folders) or 'task_paths, which is empty'}"
+        hint = (
+            f"did you mean {', '.join(close)}?"
+            if close
+            else f"look into {', '.join(self._folders) or 'task_paths, which is empty'}"
+        )
         return UserError(f"{where}: no task, group or tag {name!r}; {hint}")
 
 
@@ -122,37 +140,61 @@ class _Builder:
         """Add what `name` stands for; returns the names of its members as seen from a group: itself, or a tag's tasks."""
         found = self._catalogue.find(name)
         if found is None:
-            if parent is None and name.endswith((".yaml", ".yml")) and loader.locate(name).is_file():
+            if (
+                parent is None
+                and name.endswith((".yaml", ".yml"))
+                and loader.locate(name).is_file()
+            ):
                 return self._from_file(name, overrides)
             raise self._catalogue.unknown(name, where)
         if name in found.groups:
             return self._group(name, loader.load(found.groups[name]), overrides)
         if name in found.tasks:
             return self._task(loader.load(found.tasks[name]), overrides)
-        return [added for task in found.tags[name] for added in self._task(loader.load(found.tasks[task]), overrides)]
+        return [
+            added
+            for task in found.tags[name]
+            for added in self._task(loader.load(found.tasks[task]), overrides)
+        ]
 
     def _from_file(self, path: str, overrides: _Overrides) -> list[str]:
         file = loader.load(path)
-        return self._group(str(file.keys["group"]), file, overrides) if "group" in file.keys else self._task(file, overrides)
+        return (
+            self._group(str(file.keys["group"]), file, overrides)
+            if "group" in file.keys
+            else self._task(file, overrides)
+        )
 
     def _task(self, file: loader.File, overrides: _Overrides) -> list[str]:
-        settings = {key: value for key, value in (file.keys | overrides.keys).items() if key not in ("tag", "group")}
+        settings = {
+            key: value
+            for key, value in (file.keys | overrides.keys).items()
+            if key not in ("tag", "group")
+        }
         origins = file.origins | overrides.where()
         name = settings.get("task")
         if not isinstance(name, str) or not name:
-            raise UserError(f"{next(iter(file.origins.values()), overrides.origin)}: task: {name!r} is not a name")
+            raise UserError(
+                f"{next(iter(file.origins.values()), overrides.origin)}: task: {name!r} is not a name"
+            )
         own = settings.get("num_fewshot")
         num_fewshot = own if own == 0 or self._num_fewshot is None else self._num_fewshot
-        task = Task(name, settings, num_fewshot if isinstance(num_fewshot, int) else 0, file.name, origins)
+        task = Task(
+            name, settings, num_fewshot if isinstance(num_fewshot, int) else 0, file.name, origins
+        )
         task.check()
         if self.tasks.setdefault(name, task) != task:
-            raise UserError(f"{origins['task']}: {name} appears twice in one entry, with different settings; make two entries")
+            raise UserError(
+                f"{origins['task']}: {name} appears twice in one entry, with different settings; make two entries"
+            )
         return [name]
 
     def _group(self, name: str, file: loader.File, overrides: _Overrides) -> list[str]:
         origin = file.origins.get("group", overrides.origin)
         if name in self._above:
-            raise UserError(f"{origin}: group: a cycle, {' contains '.join([*self._above[self._above.index(name) :], name])}; remove one")
+            raise UserError(
+                f"{origin}: group: a cycle, {' contains '.join([*self._above[self._above.index(name) :], name])}; remove one"
+            )
         keys = file.keys
         members = keys.get("task") or []
         own = {key: value for key, value in keys.items() if key not in (*GROUP_KEYS, "tag")}
@@ -160,7 +202,11 @@ class _Builder:
         metadata = keys.get("metadata")
         version = metadata.get("version") if isinstance(metadata, dict) else None
         group = Group(
-            name, str(keys.get("group_alias") or name), [], _aggregates(keys, file.origins), None if version is None else str(version)
+            name,
+            str(keys.get("group_alias") or name),
+            [],
+            _aggregates(keys, file.origins),
+            None if version is None else str(version),
         )
         self.groups.setdefault(name, group)
         self._above.append(name)
@@ -172,35 +218,57 @@ class _Builder:
         self._above.pop()
         return [name]
 
-    def _member(self, member: Any, group: str, overrides: _Overrides, where: str, metadata: Any) -> list[str]:
+    def _member(
+        self, member: Any, group: str, overrides: _Overrides, where: str, metadata: Any
+    ) -> list[str]:
         """`metadata` is the group's, for members that are written in it and have none of their own."""
         if isinstance(member, str):
             return self.named(member, overrides, group, f"{where}: task")
-        if not isinstance(member, dict) or not isinstance(member.get("group", member.get("task")), str):
-            raise UserError(f"{where}: task: {member!r} is neither a name nor a mapping with `task:` or `group:`")
+        if not isinstance(member, dict) or not isinstance(
+            member.get("group", member.get("task")), str
+        ):
+            raise UserError(
+                f"{where}: task: {member!r} is neither a name nor a mapping with `task:` or `group:`"
+            )
         if "group" in member:
             return self._member_group(member, group, overrides, where, metadata)
         name = member["task"]
         own = {key: value for key, value in member.items() if key != "task"}
         if "include" in own or self._catalogue.find(name) is None:
-            if not (own.keys() | overrides.keys.keys()) & {"dataset_path", "custom_dataset", "include"}:
+            if not (own.keys() | overrides.keys.keys()) & {
+                "dataset_path",
+                "custom_dataset",
+                "include",
+            }:
                 raise self._catalogue.unknown(name, f"{where}: task")
             return self._inline(f"{group}::{name}", own, overrides, where, metadata)
         return self.named(name, overrides.under(_Overrides(own, where)), group, f"{where}: task")
 
-    def _member_group(self, member: dict[str, Any], group: str, overrides: _Overrides, where: str, metadata: Any) -> list[str]:
+    def _member_group(
+        self, member: dict[str, Any], group: str, overrides: _Overrides, where: str, metadata: Any
+    ) -> list[str]:
         """A group inside a group: one that has a file, with overrides, or one that is written here."""
         name = member["group"]
         found = self._catalogue.find(name)
         if found is None or name not in found.groups:
             member = {"metadata": metadata} | member
-            return self._group(f"{group}::{name}", loader.File(where.rpartition(":")[0], member, dict.fromkeys(member, where)), overrides)
+            return self._group(
+                f"{group}::{name}",
+                loader.File(where.rpartition(":")[0], member, dict.fromkeys(member, where)),
+                overrides,
+            )
         file = loader.load(found.groups[name])
         own = {key: value for key, value in member.items() if key in GROUP_KEYS}
         passed = {key: value for key, value in member.items() if key not in GROUP_KEYS}
-        return self._group(name, loader.File(file.name, file.keys | own, file.origins), overrides.under(_Overrides(passed, where)))
+        return self._group(
+            name,
+            loader.File(file.name, file.keys | own, file.origins),
+            overrides.under(_Overrides(passed, where)),
+        )
 
-    def _inline(self, name: str, keys: dict[str, Any], overrides: _Overrides, where: str, metadata: Any) -> list[str]:
+    def _inline(
+        self, name: str, keys: dict[str, Any], overrides: _Overrides, where: str, metadata: Any
+    ) -> list[str]:
         """A task that is written inside a group; its own keys win over the group's."""
         source = where.rpartition(":")[0]
         base = loader.File(source, {"metadata": metadata}, {})
@@ -220,15 +288,25 @@ def _aggregates(keys: dict[str, Any], origins: dict[str, str]) -> list[dict[str,
     aggregates = []
     for item in [given] if isinstance(given, dict) else given:
         if not isinstance(item, dict) or not item.get("metric"):
-            raise UserError(f"{where}: aggregate_metric_list: each item needs `metric: name`, not {item!r}")
+            raise UserError(
+                f"{where}: aggregate_metric_list: each item needs `metric: name`, not {item!r}"
+            )
         for key in item:
             if key not in _AGGREGATE_KEYS:
-                raise UserError(f"{where}: aggregate_metric_list.{key}: unknown key{did_you_mean(str(key), _AGGREGATE_KEYS)}")
+                raise UserError(
+                    f"{where}: aggregate_metric_list.{key}: unknown key{did_you_mean(str(key), _AGGREGATE_KEYS)}"
+                )
         filters = item.get("filter_list")
         aggregation = item.get("aggregation", "mean")
         if aggregation != "mean":
-            named = f"!function {aggregation['!function']}" if isinstance(aggregation, dict) else repr(aggregation)
-            raise UserError(f"{where}: aggregate_metric_list.aggregation: {named}: only the mean has an interval; write mean")
+            named = (
+                f"!function {aggregation['!function']}"
+                if isinstance(aggregation, dict)
+                else repr(aggregation)
+            )
+            raise UserError(
+                f"{where}: aggregate_metric_list.aggregation: {named}: only the mean has an interval; write mean"
+            )
         aggregates.append(
             {
                 "metric": item["metric"],

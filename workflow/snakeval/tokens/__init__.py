@@ -1,81 +1,8 @@
-"""From REQUESTS to TOKENS: what exactly a model reads.
+"""Text becomes token ids, for local models. Never the network.
 
+encode      requests to tokens, document by document
 encoding    a tokenizer and its settings: text to ids, special tokens once
 language    causal and sequence-to-sequence models: log-likelihoods, rolling texts, generation; what does not fit
-chat        chat templates
 encoders    classifiers and extractive models
 rows        a document's tokens on their way into the table
 """
-
-from collections.abc import Mapping
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from snakeval import architecture
-from snakeval.errors import UserError
-from snakeval.schemas import TOKENS
-from snakeval.tokens import chat, encoders, language, rows
-from snakeval.tokens.encoding import Encoder
-
-__all__ = ["Encoder", "encode", "load_encoder"]
-
-DOCUMENTS_AT_ONCE = 2000
-COLUMNS = [  # of REQUESTS that shape tokens
-    "task", "doc_id", "kind", "preamble", "questions", "question_delimiter", "gen_prefix", "continuations", "target_delimiter",
-    "chat_target_delimiter", "choices", "segments", "generation",
-]  # fmt: skip
-ANSWERS_TO = {
-    "causal": ("multiple_choice", "loglikelihood", "loglikelihood_rolling", "generate_until"),
-    "seq2seq": ("multiple_choice", "loglikelihood", "loglikelihood_rolling", "generate_until"),
-    "classifier": ("multiple_choice",),
-    "extractive": ("generate_until",),
-}
-_SETTINGS = ("chat", "system_prompt", "fewshot_as_multiturn", "add_bos", "on_overflow")  # of a model, that an encoder is made with
-
-
-def load_encoder(model_files: pa.Table, settings: Mapping[str, Any]) -> Encoder:
-    """The tokenizer of a model, given its MODEL_FILES rows and its section of the configuration.
-
-    Raises UserError when the folder holds no tokenizer or configuration that transformers can load.
-    """
-    from transformers import AutoTokenizer
-
-    folder, trusted = model_files["folder"][0].as_py(), settings.get("trust_remote_code", False)
-    model = model_files["model"][0].as_py()
-    config = architecture.configuration(folder, trusted)
-    options = {} if settings.get("add_bos") is None else {"add_bos_token": settings["add_bos"]}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted, local_files_only=True, **options)
-    except Exception as error:  # the files may hold anything
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise UserError(f"{model}: {folder}: no tokenizer that transformers can load: {reason}") from error
-    family = settings.get("family", "auto")
-    family = architecture.family(config) if family == "auto" else family
-    return Encoder(
-        tokenizer=tokenizer,
-        family=family,
-        max_length=settings.get("max_length") or architecture.max_length(config, tokenizer, family),
-        labels=dict(config.id2label) if family == "classifier" else {},
-        **{key: settings[key] for key in _SETTINGS if settings.get(key) is not None},
-    )
-
-
-def encode(requests: pa.Table, encoder: Encoder, *, model: str) -> pa.Table:
-    """TOKENS for REQUESTS rows, in their order. `model` is its name in the configuration.
-
-    Raises UserError, naming model, task and document, for what the model cannot answer and, with `on_overflow` error, what does not fit.
-    """
-    for kind in requests["kind"].unique().to_pylist():
-        if kind not in ANSWERS_TO[encoder.family]:
-            task = requests.filter(pc.equal(requests["kind"], kind))["task"][0]
-            raise UserError(f"{model}: a {encoder.family} model cannot answer {task}, which is {kind}; run it on a model of another family")
-    if encoder.chat and encoder.family in ("causal", "seq2seq"):
-        chat.require_template(encoder.tokenizer, model)
-    make = {"classifier": encoders.classify, "extractive": encoders.extract}.get(encoder.family, language.encode)
-    tables = []
-    for start in range(0, len(requests), DOCUMENTS_AT_ONCE):
-        some = requests.slice(start, DOCUMENTS_AT_ONCE)
-        tables.append(rows.table(make(some.select(COLUMNS).to_pylist(), encoder, model), some, model))
-    return pa.concat_tables(tables) if tables else TOKENS.empty_table()

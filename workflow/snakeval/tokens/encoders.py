@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from snakeval.errors import UserError
-from snakeval.schemas import NO_ANSWER
+from snakeval.schemas.columns import NO_ANSWER
 from snakeval.tokens.encoding import Encoder
 from snakeval.tokens.rows import Row
 
@@ -26,7 +26,9 @@ def classify(requests: list[Request], encoder: Encoder, model: str) -> list[Row]
     for count in (1, 2):
         indices = [index for index, segments in enumerate(texts) if len(segments) == count]
         if indices:
-            for index, row in zip(indices, _texts([texts[index] for index in indices], encoder), strict=True):
+            for index, row in zip(
+                indices, _texts([texts[index] for index in indices], encoder), strict=True
+            ):
                 _refuse_overflow(encoder, row.truncated_tokens, _where(model, requests[index]))
                 rows[index] = row
     for index, request in enumerate(requests):
@@ -46,10 +48,14 @@ def extract(requests: list[Request], encoder: Encoder, model: str) -> list[Row]:
         )
     for request in requests:
         if len(request["segments"]) not in (2, 3):
-            raise UserError(f"{_where(model, request)}: an extractive model reads a question and a passage; set encoder_inputs in the task")
+            raise UserError(
+                f"{_where(model, request)}: an extractive model reads a question and a passage; set encoder_inputs in the task"
+            )
     call = _caller(encoder)
     room = encoder.max_length - len(call([""], [""])["input_ids"][0])
-    asked = call([request["segments"][0] for request in requests], add_special_tokens=False)["input_ids"]
+    asked = call([request["segments"][0] for request in requests], add_special_tokens=False)[
+        "input_ids"
+    ]
     cuts = [max(len(ids) - room // 2, 0) for ids in asked]
     for request, cut in zip(requests, cuts, strict=True):
         _refuse_overflow(encoder, cut, _where(model, request))
@@ -66,7 +72,12 @@ def extract(requests: list[Request], encoder: Encoder, model: str) -> list[Row]:
         return_offsets_mapping=True,
     )
     rows = [
-        Row(offsets=[], passage=request["segments"][1], generation=request["generation"], truncated_tokens=cut)
+        Row(
+            offsets=[],
+            passage=request["segments"][1],
+            generation=request["generation"],
+            truncated_tokens=cut,
+        )
         for request, cut in zip(requests, cuts, strict=True)
     ]
     for window, document in enumerate(encoded["overflow_to_sample_mapping"]):
@@ -77,11 +88,16 @@ def extract(requests: list[Request], encoder: Encoder, model: str) -> list[Row]:
         if len(requests[document]["segments"]) == 3:
             if (nothing := encoder.tokenizer.cls_token_id) not in ids:
                 where = _where(model, requests[document])
-                raise UserError(f"{where}: the tokenizer puts no CLS token before a text to stand for no answer; name it in its files")
+                raise UserError(
+                    f"{where}: the tokenizer puts no CLS token before a text to stand for no answer; name it in its files"
+                )
             offsets[ids.index(nothing)] = NO_ANSWER
         row.offsets = [*(row.offsets or []), offsets.ravel()]
         if "token_type_ids" in encoded:
-            row.token_types = [*(row.token_types or []), np.array(encoded["token_type_ids"][window], np.int32)]
+            row.token_types = [
+                *(row.token_types or []),
+                np.array(encoded["token_type_ids"][window], np.int32),
+            ]
     return rows
 
 
@@ -94,9 +110,17 @@ def _texts(texts: Sequence[tuple[str, ...]], encoder: Encoder) -> list[Row]:
     for index, whole in enumerate(encoded["input_ids"]):
         ids, *types = (encoded[name][index] for name in names)
         if len(whole) > encoder.max_length:
-            short = call(*([segment] for segment in texts[index]), truncation=True, max_length=encoder.max_length)
+            short = call(
+                *([segment] for segment in texts[index]),
+                truncation=True,
+                max_length=encoder.max_length,
+            )
             ids, *types = (short[name][0] for name in names)
-        row = Row(prompts=[encoder.tokenizer.decode(ids)], contexts=[np.array(ids, np.int32)], truncated_tokens=len(whole) - len(ids))
+        row = Row(
+            prompts=[encoder.tokenizer.decode(ids)],
+            contexts=[np.array(ids, np.int32)],
+            truncated_tokens=len(whole) - len(ids),
+        )
         row.token_types = [np.array(types[0], np.int32)] if types else None
         rows.append(row)
     return rows
@@ -105,7 +129,9 @@ def _texts(texts: Sequence[tuple[str, ...]], encoder: Encoder) -> list[Row]:
 def _passage_offsets(encoded: Any, window: int) -> np.ndarray:
     """Start and end character per token; -1 for tokens outside the passage."""
     inside = np.array([segment == 1 for segment in encoded.sequence_ids(window)])
-    return np.where(inside[:, None], np.array(encoded["offset_mapping"][window]), -1).astype(np.int32)
+    return np.where(inside[:, None], np.array(encoded["offset_mapping"][window]), -1).astype(
+        np.int32
+    )
 
 
 def _labels(request: Request, labels: Mapping[int, str], where: str) -> list[int]:
@@ -129,14 +155,18 @@ def _labels(request: Request, labels: Mapping[int, str], where: str) -> list[int
 
 def _caller(encoder: Encoder) -> Callable[..., Any]:
     def call(*segments: list[str], **options: Any) -> Any:
-        return encoder.tokenizer(*segments, padding=False, return_attention_mask=False, verbose=False, **options)
+        return encoder.tokenizer(
+            *segments, padding=False, return_attention_mask=False, verbose=False, **options
+        )
 
     return call
 
 
 def _refuse_overflow(encoder: Encoder, excess: int, where: str) -> None:
     if excess and encoder.on_overflow == "error":
-        raise UserError(f"{where}: {excess} tokens more than the model's {encoder.max_length} allow; set on_overflow to truncate")
+        raise UserError(
+            f"{where}: {excess} tokens more than the model's {encoder.max_length} allow; set on_overflow to truncate"
+        )
 
 
 def _where(model: str, request: Request) -> str:

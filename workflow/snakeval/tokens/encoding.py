@@ -40,7 +40,9 @@ class Encoder:
     def needed_prefix(self, where: str) -> int:
         """The prefix token. Raises UserError for a tokenizer that has none."""
         if self.prefix is None:
-            raise UserError(f"{where}: an empty context needs a BOS or EOS token, and the tokenizer has neither; name one in its files")
+            raise UserError(
+                f"{where}: an empty context needs a BOS or EOS token, and the tokenizer has neither; name one in its files"
+            )
         return self.prefix
 
     def encode(self, texts: Iterable[str]) -> dict[str, np.ndarray]:
@@ -79,7 +81,11 @@ class Encoder:
         """How many tokens that the tokenizer puts after a text are left out."""
         if self.family != "causal":
             return 0
-        return len(_around(self._call(["x"], add_special_tokens=True)["x"], self.encode_plain(["x"])["x"])[1])
+        return len(
+            _around(self._call(["x"], add_special_tokens=True)["x"], self.encode_plain(["x"])["x"])[
+                1
+            ]
+        )
 
     def _begins_with_prefix(self, text: str) -> bool:
         return bool(self.prefix_text) and text.startswith(self.prefix_text)
@@ -87,8 +93,12 @@ class Encoder:
     def _with_bos(self, ids: np.ndarray) -> np.ndarray:
         bos = self.tokenizer.bos_token_id
         if bos is None:
-            raise UserError("add_bos: the tokenizer has no BOS token; remove add_bos from the model's configuration")
-        return ids if len(ids) and ids[0] == bos else np.concatenate([np.array([bos], np.int32), ids])
+            raise UserError(
+                "add_bos: the tokenizer has no BOS token; remove add_bos from the model's configuration"
+            )
+        return (
+            ids if len(ids) and ids[0] == bos else np.concatenate([np.array([bos], np.int32), ids])
+        )
 
     def _call(self, texts: list[str], add_special_tokens: bool) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
@@ -102,14 +112,23 @@ class Encoder:
                 return_token_type_ids=False,
                 verbose=False,
             )["input_ids"]
-            found |= {text: np.array(ids, np.int32) for text, ids in zip(some, encoded, strict=True)}
+            found |= {
+                text: np.array(ids, np.int32) for text, ids in zip(some, encoded, strict=True)
+            }
         return found
 
 
 def _around(whole: np.ndarray, plain: np.ndarray) -> tuple[list[int], list[int]]:
     """The token ids before and after those of `plain` in `whole`; none where these are not there, as then nothing tells what was added."""
     ids, inner = whole.tolist(), plain.tolist()
-    start = next((at for at in range(len(ids) - len(inner) + 1) if inner and ids[at : at + len(inner)] == inner), None)
+    start = next(
+        (
+            at
+            for at in range(len(ids) - len(inner) + 1)
+            if inner and ids[at : at + len(inner)] == inner
+        ),
+        None,
+    )
     return ([], []) if start is None else (ids[:start], ids[start + len(inner) :])
 
 

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from snakeval import prompts
 from snakeval.errors import UserError
-from snakeval.tokens import chat
+from snakeval.prompts import chat, turns
 from snakeval.tokens.encoding import Encoder
 from snakeval.tokens.rows import Row
 
@@ -24,15 +23,24 @@ Ids = np.ndarray
 def encode(requests: list[Request], encoder: Encoder, model: str) -> list[Row]:
     """Rows for requests of any kind, their texts encoded together."""
     rows: dict[int, Row] = {}
-    waiting = [(index, 0) for index in range(len(requests))]  # the request and how many of its few-shot examples are left out
+    waiting = [
+        (index, 0) for index in range(len(requests))
+    ]  # the request and how many of its few-shot examples are left out
     while waiting:
-        drafts = [_Draft(requests[index], encoder, dropped, f"{model}, {_name(requests[index])}") for index, dropped in waiting]
+        drafts = [
+            _Draft(requests[index], encoder, dropped, f"{model}, {_name(requests[index])}")
+            for index, dropped in waiting
+        ]
         with_special = encoder.encode(text for draft in drafts for text in draft.texts)
         plain = encoder.encode_plain(text for draft in drafts for text in draft.plain_texts)
         again = []
         for (index, dropped), draft in zip(waiting, drafts, strict=True):
             row = draft.row(with_special, plain)
-            if row.truncated_tokens and encoder.on_overflow == "drop_shots" and dropped < prompts.shots(requests[index]):
+            if (
+                row.truncated_tokens
+                and encoder.on_overflow == "drop_shots"
+                and dropped < turns.shots(requests[index])
+            ):
                 again.append((index, dropped + 1))
             else:
                 row.dropped_shots = dropped
@@ -61,8 +69,15 @@ class _Draft:
         self._request, self._encoder, self._where = request, encoder, where
         self._rolling = request["kind"] == "loglikelihood_rolling"
         self._contexts = [] if self._rolling else _contexts(request, encoder, dropped, where)
-        delimiter = "" if self._rolling else request["chat_target_delimiter" if encoder.chat else "target_delimiter"]
-        self._pairs = [self._pair(piece["question"], delimiter + piece["text"]) for piece in request["continuations"]]
+        delimiter = (
+            ""
+            if self._rolling
+            else request["chat_target_delimiter" if encoder.chat else "target_delimiter"]
+        )
+        self._pairs = [
+            self._pair(piece["question"], delimiter + piece["text"])
+            for piece in request["continuations"]
+        ]
         self.texts: list[str] = []  # to encode with special tokens
         self.plain_texts: list[str] = []  # and without
         for context, continuation in self._pairs:
@@ -90,7 +105,9 @@ class _Draft:
         for context, continuation in self._pairs:
             before, scored = self._split(context, continuation, ids, plain)
             if not len(scored):
-                raise UserError(f"{self._where}: no token is left to score of the answer {continuation!r}; correct it or drop the document")
+                raise UserError(
+                    f"{self._where}: no token is left to score of the answer {continuation!r}; correct it or drop the document"
+                )
             shown = self._encoder.prefix_text if context is None else self._encoder.shown(context)
             before, shown, cut = self._fitted(before, shown, scored)
             place = places.setdefault((shown, before.tobytes()), len(places))
@@ -109,7 +126,9 @@ class _Draft:
         stripped = context.rstrip()
         return stripped, context[len(stripped) :] + text
 
-    def _split(self, context: str | None, continuation: str, ids: dict[str, Ids], plain: dict[str, Ids]) -> tuple[Ids, Ids]:
+    def _split(
+        self, context: str | None, continuation: str, ids: dict[str, Ids], plain: dict[str, Ids]
+    ) -> tuple[Ids, Ids]:
         """Token ids of the context, at least one, and of the continuation."""
         if context is None:
             return self._after_prefix(plain[continuation])
@@ -168,16 +187,24 @@ class _Draft:
 
     def _generation_row(self, ids: dict[str, Ids]) -> Row:
         text = self._contexts[0]
-        context, settings, limit = ids[text], dict(self._request["generation"]), self._encoder.max_length
+        context, settings, limit = (
+            ids[text],
+            dict(self._request["generation"]),
+            self._encoder.max_length,
+        )
         if not len(context):
             context = np.array([self._encoder.needed_prefix(self._where)], np.int32)
         shown = self._encoder.shown(text) or self._encoder.prefix_text
         room = limit
         if self._encoder.family == "causal":
             if settings["max_new_tokens"] >= limit:
-                settings["max_new_tokens"] = self._shortened(settings["max_new_tokens"], len(context))
+                settings["max_new_tokens"] = self._shortened(
+                    settings["max_new_tokens"], len(context)
+                )
             room = limit - settings["max_new_tokens"]
-        context, shown, cut = self._cut(context, shown, room, len(context) + settings["max_new_tokens"])
+        context, shown, cut = self._cut(
+            context, shown, room, len(context) + settings["max_new_tokens"]
+        )
         return Row(prompts=[shown], contexts=[context], generation=settings, truncated_tokens=cut)
 
     def _shortened(self, max_new_tokens: int, prompt_tokens: int) -> int:
@@ -196,9 +223,11 @@ class _Draft:
 
 def _contexts(request: Request, encoder: Encoder, dropped: int, where: str) -> list[str]:
     if not encoder.chat:
-        return prompts.plain(request, dropped, encoder.system_prompt)
-    turns = prompts.messages(request, encoder.system_prompt, encoder.fewshot_as_multiturn, dropped)
-    return [chat.render(encoder.tokenizer, conversation, where) for conversation in turns]
+        return turns.plain(request, dropped, encoder.system_prompt)
+    conversations = turns.messages(
+        request, encoder.system_prompt, encoder.fewshot_as_multiturn, dropped
+    )
+    return [chat.render(encoder.tokenizer, conversation, where) for conversation in conversations]
 
 
 def _name(request: Request) -> str:

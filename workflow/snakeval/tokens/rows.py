@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from snakeval.schemas import GENERATION, TOKENS
+from snakeval.schemas.columns import GENERATION
+from snakeval.schemas.model import TOKENS
 
 
 @dataclass
@@ -16,7 +17,9 @@ class Row:
 
     prompts: list[str] = field(default_factory=list)
     contexts: list[np.ndarray] = field(default_factory=list)
-    continuations: list[tuple[int, np.ndarray]] = field(default_factory=list)  # index of the context, token ids
+    continuations: list[tuple[int, np.ndarray]] = field(
+        default_factory=list
+    )  # index of the context, token ids
     token_types: list[np.ndarray] | None = None
     offsets: list[np.ndarray] | None = None
     passage: str | None = None
@@ -29,7 +32,10 @@ def table(rows: Sequence[Row], requests: pa.Table, model: str) -> pa.Table:
     """TOKENS for rows of REQUESTS. Built from flat arrays: lists of Python integers would take minutes for long prompts."""
     pieces = [piece for row in rows for piece in row.continuations]
     continuations = pa.StructArray.from_arrays(
-        [pa.array([context for context, _ in pieces], pa.int32()), _int_lists([ids for _, ids in pieces])],
+        [
+            pa.array([context for context, _ in pieces], pa.int32()),
+            _int_lists([ids for _, ids in pieces]),
+        ],
         fields=list(TOKENS.field("continuations").type.value_type),
     )
     columns = {
@@ -55,9 +61,13 @@ def _int_lists(lists: list[np.ndarray]) -> pa.ListArray:
 
 def _nested(rows: list[list[np.ndarray] | None]) -> pa.ListArray:
     inner = _int_lists([ids for row in rows for ids in row or []])
-    return _cut([len(row or []) for row in rows], inner, pa.array([row is None for row in rows], pa.bool_()))
+    return _cut(
+        [len(row or []) for row in rows], inner, pa.array([row is None for row in rows], pa.bool_())
+    )
 
 
 def _cut(lengths: list[int], values: pa.Array, nulls: pa.Array | None = None) -> pa.ListArray:
     """Values cut into lists of the given lengths."""
-    return pa.ListArray.from_arrays(pa.array(np.cumsum([0, *lengths]), pa.int32()), values, mask=nulls)
+    return pa.ListArray.from_arrays(
+        pa.array(np.cumsum([0, *lengths]), pa.int32()), values, mask=nulls
+    )

@@ -1,0 +1,158 @@
+"""Score files and results folders made by hand, for what builds tables of them."""
+
+import json
+
+import pyarrow as pa
+
+from builders.scoring_tables import EMPTY_REQUEST
+from snakeval.analysis import leaderboard
+from snakeval.files import benchmark_files, parquet
+from snakeval.schemas.model import SCORES
+from snakeval.schemas.run import COMPARISONS, SCORE_TABLE
+from snakeval.schemas.task import REQUESTS
+
+SCORE = {
+    "doc_id": 0,
+    "filter": "none",
+    "statistics": None,
+    "item": None,
+    "prediction": None,
+    "extracted": True,
+    "cluster": None,
+}
+
+
+def settings_of(metrics, output_type="multiple_choice", **more):
+    """Scoring settings of a task, as `Task.scoring_settings` gives them."""
+    return {
+        "output_type": output_type,
+        "metric_list": [{"metric": metric} for metric in metrics],
+        "filter_list": [{"name": "none", "filter": []}],
+        "process_results": None,
+        "num_fewshot": 0,
+        "version": "1.0",
+        "primary_metric": None,
+        "chance": None,
+    } | more
+
+
+def group(name, members, metric="acc", **more):
+    item = {
+        "metric": metric,
+        "filter_list": None,
+        "aggregation": "mean",
+        "weight_by_size": True,
+    } | more
+    return {"name": name, "alias": name, "members": members, "metrics": [item], "version": "2"}
+
+
+def request(task, doc_id, choices, gold):
+    empty = {
+        field.name: None if field.nullable else [] if pa.types.is_list(field.type) else ""
+        for field in REQUESTS
+    }
+    return empty | {
+        "task": task,
+        "doc_id": doc_id,
+        "choices": [str(i) for i in range(choices)],
+        "gold": gold,
+    }
+
+
+class Run:
+    """Score files of one entry named `e`, and its settings."""
+
+    def __init__(self, folder, tasks, groups=(), models=("a", "b")):
+        self.folder = folder
+        self.scores, self.requests = {}, {"e": folder / "requests.parquet"}
+        self.settings = {
+            "seed": 1,
+            "models": list(models),
+            "entries": {"e": tasks},
+            "groups": {"e": list(groups)},
+        }
+        self.rows = {model: [] for model in models}
+        self.choices = []
+
+    def add(self, model, task, metric, values, filter_name="none", **columns):
+        """Scores of the documents 0, 1, …: numbers as values, lists as statistics; columns: one value per document."""
+        for doc_id, value in enumerate(values):
+            own = {key: column[doc_id] for key, column in columns.items()}
+            score = (
+                {"value": None, "statistics": value}
+                if isinstance(value, list)
+                else {"value": value}
+            )
+            self.rows[model].append(
+                SCORE
+                | {
+                    "model": model,
+                    "task": task,
+                    "metric": metric,
+                    "doc_id": doc_id,
+                    "filter": filter_name,
+                }
+                | score
+                | own
+            )
+
+    def build(self):
+        parquet.write(pa.Table.from_pylist(self.choices, REQUESTS), self.requests["e"], REQUESTS)
+        for model, rows in self.rows.items():
+            self.scores[model, "e"] = self.folder / f"{model}.parquet"
+            parquet.write(pa.Table.from_pylist(rows, SCORES), self.scores[model, "e"], SCORES)
+        scores, comparisons = leaderboard.build(self.scores, self.requests, self.settings)
+        parquet.write(scores, self.folder / "scores.parquet", SCORE_TABLE)
+        parquet.write(comparisons, self.folder / "comparisons.parquet", COMPARISONS)
+        return scores.to_pylist(), comparisons.to_pylist()
+
+
+def row(rows, **wanted):
+    (found,) = [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+    return found
+
+
+def answers(right, n):
+    return [1.0] * right + [0.0] * (n - right)
+
+
+TASKS = {"t": settings_of(["acc"])}
+
+
+def folder_of(path, models, documents=None, metric="acc"):
+    """A results folder with one entry `e`: `models` are name -> task -> values, or statistics as lists."""
+    tasks = next(iter(models.values()))
+    requests = [
+        EMPTY_REQUEST | {"task": task, "doc_id": i, "kind": "multiple_choice", "choices": ["a", "b"], "gold": [0]}
+        | {"document": json.dumps({"n": (documents or {}).get(i, i)})}
+        for task, values in tasks.items()
+        for i in range(len(values))
+    ]  # fmt: skip
+    parquet.write(pa.Table.from_pylist(requests, REQUESTS), path / "requests/e.parquet", REQUESTS)
+    for model, own in models.items():
+        rows = [
+            SCORE | {"model": model, "task": task, "metric": metric, "doc_id": i, "prediction": f"{model} {value}"}
+            | ({"statistics": value, "value": None} if isinstance(value, list) else {"value": float(value)})
+            for task, values in own.items()
+            for i, value in enumerate(values)
+        ]  # fmt: skip
+        made = lambda _, rows=rows: pa.Table.from_pylist(rows, SCORES)  # noqa: E731
+        benchmark_files.refresh(
+            path / f"index/scores/{model}.parquet",
+            path / "scores" / model,
+            {"e": model},
+            made,
+            SCORES,
+        )
+    return path
+
+
+def gate_settings(baseline, models=("m",), tasks=TASKS, groups=(), **more):
+    how = {
+        "seed": 1,
+        "models": list(models),
+        "entries": {"e": tasks},
+        "groups": {"e": list(groups)},
+        "baseline": str(baseline),
+    }
+    return how | {"margin": {}, "alpha": 0.05, "undecided": "fail"} | more

@@ -1,0 +1,125 @@
+"""Files of a job: what is still right is kept, what was finished is never lost, what was altered is noticed."""
+
+import os
+
+import pyarrow as pa
+import pytest
+
+from snakeval.errors import UserError
+from snakeval.files import benchmark_files, parquet
+
+SCHEMA = pa.schema([pa.field("name", pa.string(), nullable=False)])
+
+
+@pytest.fixture
+def job(tmp_path):
+    """A job that makes files of names, and a list of the entries it made."""
+    made = []
+
+    def run(**fingerprints):
+        def make(entry):
+            if fingerprints[entry] == "breaks":
+                raise RuntimeError("killed")
+            made.append(entry)
+            return pa.table({"name": [f"{entry} {fingerprints[entry]}"]})
+
+        made.clear()
+        benchmark_files.refresh(
+            tmp_path / "index/stage/model.parquet",
+            tmp_path / "stage/model",
+            fingerprints,
+            make,
+            SCHEMA,
+        )
+        return list(made)
+
+    return run
+
+
+def test_only_what_changed_is_made(job, tmp_path):
+    assert job(a="1", b="1") == ["a", "b"]
+    assert job(a="1", b="1") == []
+    assert job(a="1", b="2", c="1") == ["b", "c"]
+    index = tmp_path / "index/stage/model.parquet"
+    assert [benchmark_files.read(index, entry, SCHEMA)["name"][0].as_py() for entry in "abc"] == [
+        "a 1",
+        "b 2",
+        "c 1",
+    ]
+    assert list(benchmark_files.digests(index)) == ["a", "b", "c"]
+
+
+def test_a_failed_job_keeps_what_it_finished(job):
+    job(a="1", b="1")
+    with pytest.raises(RuntimeError):
+        job(a="2", b="breaks")
+    assert job(a="2", b="2") == ["b"]
+
+
+def test_an_altered_file_is_made_again(job, tmp_path):
+    job(a="1", b="1")
+    path = tmp_path / "stage/model/a.parquet"
+    content = bytearray(path.read_bytes())
+    content[10] ^= 1
+    path.write_bytes(content)
+    assert job(a="1", b="1") == ["a"]
+
+
+def test_a_folder_can_be_moved(job, tmp_path):
+    job(a="1")
+    (tmp_path / "moved").mkdir()
+    for part in ("index", "stage"):
+        (tmp_path / part).rename(tmp_path / "moved" / part)
+    assert (
+        benchmark_files.read(tmp_path / "moved/index/stage/model.parquet", "a", SCHEMA).num_rows
+        == 1
+    )
+
+
+def test_a_file_without_a_fingerprint_that_is_gone_is_told_with_its_index(tmp_path):
+    file, index = tmp_path / "requests/a.parquet", tmp_path / "index/requests.parquet"
+    parquet.write(pa.table({"name": ["a"]}), file, SCHEMA)
+    benchmark_files.write_list(index, {"a": file})
+    file.unlink()
+    with pytest.raises(
+        UserError,
+        match=f"^{file}: missing; delete {index} and run again, only what is not right is made anew$",
+    ):
+        benchmark_files.read(index, "a", SCHEMA)
+
+
+def test_an_entry_that_is_not_listed_is_told(job, tmp_path):
+    job(a="1")
+    index = tmp_path / "index/stage/model.parquet"
+    with pytest.raises(UserError, match=f"{index}: lists no b; delete it and run again"):
+        benchmark_files.path(index, "b")
+
+
+@pytest.mark.parametrize("harm", ["missing", "replaced", "damaged"])
+def test_a_reader_is_told_how_to_mend(job, tmp_path, harm):
+    job(a="1")
+    index, path = tmp_path / "index/stage/model.parquet", tmp_path / "stage/model/a.parquet"
+    if harm == "missing":
+        path.unlink()
+    elif harm == "replaced":
+        parquet.write(pa.table({"name": ["another"]}), path, SCHEMA, "2")
+    else:
+        content = bytearray(path.read_bytes())
+        content[10] ^= 1
+        path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        benchmark_files.read(index, "a", SCHEMA)
+    assert str(path) in str(caught.value)
+    assert f"delete {index}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_temporary_files_of_killed_writers_are_removed_once_they_are_old(job, tmp_path):
+    job(a="1")
+    folder = next(tmp_path.rglob("a.parquet")).parent
+    old, new = folder / ".b.parquet.x1.tmp", folder / ".b.parquet.x2.tmp"
+    old.touch()
+    new.touch()
+    os.utime(old, (0, 0))
+    job(a="1")
+    assert not old.exists() and new.exists()

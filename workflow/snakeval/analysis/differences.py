@@ -1,0 +1,216 @@
+"""The difference of two models on a task, or on the subtasks of a group: from series to p-value, interval and effect.
+
+A comparison is a list of strata: one for a task, one per subtask for a group, with the weights of the group's average.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import stats
+
+from snakeval.analysis.series import Series
+from snakeval.statistics import bootstrap, intervals
+from snakeval.statistics.comparisons import mcnemar, sign_flip, tango
+from snakeval.statistics.intervals import CONFIDENCE, critical, satterthwaite
+
+_CELLS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """Two models on the same documents of one task; `weight` of the task in the average."""
+
+    a: Series
+    b: Series
+    weight: float = 1.0
+
+
+Comparison = Sequence[Stratum]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Score of a minus score of b, or of their logarithms (see `Series.compared`); `nan` where something is undefined."""
+
+    value: float
+    stderr: float
+    low: float
+    high: float
+
+
+def matched(a: Series, b: Series, weight: float = 1.0) -> Stratum:
+    """The two series on the documents that both have, on the scale on which they are compared (`Series.compared`)."""
+    a, b = a.compared, b.compared
+    if a.documents is not b.documents and not np.array_equal(a.documents, b.documents):
+        common = np.intersect1d(a.documents, b.documents)
+        a, b = a.among(common), b.among(common)
+    if (
+        a.units != b.units
+    ):  # what few documents one model answered can hide that documents share a cluster
+        clusters = a.clusters if a.clusters is not None else b.clusters
+        a, b = replace(a, clusters=clusters), replace(b, clusters=clusters)
+    return Stratum(a, b, weight)
+
+
+def documents(comparison: Comparison) -> int:
+    """Documents that both models answered."""
+    return sum(stratum.a.n for stratum in comparison)
+
+
+def score_difference(comparison: Comparison) -> float:
+    """Weighted score of a minus that of b."""
+    return sum(stratum.weight * (stratum.a.score - stratum.b.score) for stratum in comparison)
+
+
+def is_binary(comparison: Comparison) -> bool:
+    """Every answer of both models is right or wrong."""
+    return all(stratum.a.is_binary and stratum.b.is_binary for stratum in comparison)
+
+
+def discordant(comparison: Comparison) -> tuple[int, int]:
+    """Documents right for a alone, and for b alone, of a binary comparison."""
+    only_a = sum(int(np.count_nonzero(stratum.a.data > stratum.b.data)) for stratum in comparison)
+    return only_a, sum(
+        int(np.count_nonzero(stratum.a.data < stratum.b.data)) for stratum in comparison
+    )
+
+
+def p_values(comparisons: Sequence[Comparison]) -> tuple[np.ndarray, list[str]]:
+    """Two-sided p-values of no difference, and the names of the tests; nan where a comparison has no documents or no score.
+
+    Right or wrong on one task of independent documents: McNemar's test. Otherwise the sign-flip permutation test of what each document
+    (or cluster) adds to the difference; of metrics whose documents add nothing that can be told, the normal test with the bootstrap's
+    standard error.
+    """
+    p, tests = np.full(len(comparisons), np.nan), ["none"] * len(comparisons)
+    counted: list[int] = []
+    flipped: list[int] = []
+    for index, comparison in enumerate(comparisons):
+        if not documents(comparison) or not np.isfinite(score_difference(comparison)):
+            continue
+        if len(comparison) == 1 and is_binary(comparison) and comparison[0].a.clusters is None:
+            counted.append(index)
+        elif any(stratum.a.kind == "items" for stratum in comparison):
+            difference = interval(comparison)
+            p[index], tests[index] = (
+                2 * stats.norm.sf(abs(difference.value) / difference.stderr),
+                "bootstrap",
+            )
+        else:
+            flipped.append(index)
+            tests[index] = "permutation"
+    if counted:
+        p[counted], names = mcnemar(
+            *np.array([discordant(comparisons[index]) for index in counted]).T
+        )
+        for index, name in zip(counted, names, strict=True):
+            tests[index] = str(name)
+    rows = max((sum(s.a.units for s in comparisons[index]) for index in flipped), default=1)
+    block = max(1, _CELLS // rows)
+    for start in range(0, len(flipped), block):
+        chosen = flipped[start : start + block]
+        columns = np.zeros((rows, len(chosen)))  # zeros below the shorter columns change nothing
+        for column, index in enumerate(chosen):
+            added = np.concatenate(
+                [s.weight * (s.a.contributions - s.b.contributions) for s in comparisons[index]]
+            )
+            columns[: len(added), column] = added
+        defined = np.isfinite(columns).all(axis=0)
+        p[np.array(chosen)[defined]] = sign_flip(columns[:, defined])
+    return p, tests
+
+
+def interval(comparison: Comparison, confidence: float = CONFIDENCE) -> Difference:
+    """The difference with its interval, paired by document.
+
+    Right or wrong: Tango's score interval, at the effective number of documents for clusters and groups. Means: Student's t.
+    Metrics of sums: BCa bootstrap; of items: percentile bootstrap. Groups of these: the delta method.
+    """
+    value = score_difference(comparison)
+    if not documents(comparison) or not np.isfinite(value):
+        return Difference(np.nan, np.nan, np.nan, np.nan)
+    if is_binary(comparison):
+        return _of_shares(comparison, value, confidence)
+    if len(comparison) == 1 and comparison[0].a.kind != "mean":
+        return _of_replicates(comparison[0], value, confidence)
+    variances, df = np.array([_variance(stratum) for stratum in comparison]).T
+    variances = variances * np.array([stratum.weight for stratum in comparison]) ** 2
+    total = float(variances.sum())
+    if not total > 0:
+        return Difference(value, np.nan, np.nan, np.nan)
+    half = float(critical(satterthwaite(variances, df), confidence)) * np.sqrt(total)
+    return Difference(value, float(np.sqrt(total)), value - half, value + half)
+
+
+def _variance(stratum: Stratum) -> tuple[float, float]:
+    """Estimated variance of a stratum's difference and its degrees of freedom."""
+    if stratum.a.kind == "mean":
+        return intervals.variance_of_mean(stratum.a.data - stratum.b.data, stratum.a.clusters)
+    return bootstrap.spread(stratum.a.replicates - stratum.b.replicates) ** 2, stratum.a.units - 1.0
+
+
+def _of_replicates(stratum: Stratum, value: float, confidence: float) -> Difference:
+    replicates = stratum.a.replicates - stratum.b.replicates
+    stderr = bootstrap.spread(replicates)
+    if np.isnan(stderr):
+        return Difference(value, stderr, np.nan, np.nan)
+    if stratum.a.kind == "items":
+        return Difference(
+            value, stderr, *bootstrap.percentile(replicates, stratum.a.units, confidence)
+        )
+    return Difference(
+        value,
+        stderr,
+        *bootstrap.bca(replicates, value, stratum.a.jackknife - stratum.b.jackknife, confidence),
+    )
+
+
+def _of_shares(comparison: Comparison, value: float, confidence: float) -> Difference:
+    """Tango's interval at the effective number of documents; see `intervals.stratum_variances` for that of several strata."""
+    weights = np.array([stratum.weight for stratum in comparison])
+    shares = np.array(
+        [[np.mean(s.a.data > s.b.data), np.mean(s.a.data < s.b.data)] for s in comparison]
+    )
+    numbers, df = np.array([_effective_number(stratum) for stratum in comparison]).T
+    # Where all documents differ alike the weighted sum of ones may end beside 1, where the number of documents has no limit.
+    alike = np.all(shares == shares[0]) and _share_variance(shares[0]) == 0
+    average = shares[0] if alike else weights @ shares
+    one_document = float(_share_variance(average))
+    if alike:
+        number, stderr, joint_df = (
+            1 / float(np.sum(weights**2 / numbers)),
+            np.nan,
+            float(np.min(df)),
+        )
+    elif len(comparison) == 1:
+        number, stderr, joint_df = numbers[0], float(np.sqrt(one_document / numbers[0])), df[0]
+    else:
+        variances, df = intervals.stratum_variances(weights, shares, numbers, df, _share_variance)
+        number, stderr, joint_df = (
+            one_document / variances.sum(),
+            float(np.sqrt(variances.sum())),
+            satterthwaite(variances, df),
+        )
+    low, high = tango(average[0], average[1], number, joint_df, confidence)
+    return Difference(value, stderr if stderr > 0 else np.nan, float(low), float(high))
+
+
+def _effective_number(stratum: Stratum) -> tuple[float, float]:
+    """Independent documents that tell as much of the difference, at most all, and degrees of freedom.
+
+    Where all documents differ alike, or none does, it is the number of clusters.
+    """
+    a, b = stratum.a, stratum.b
+    if a.clusters is None:
+        return float(a.n), np.inf
+    variance, df = intervals.variance_of_mean(a.data - b.data, a.clusters)
+    share_variance = _share_variance(np.array([np.mean(a.data > b.data), np.mean(a.data < b.data)]))
+    if not share_variance > 0:
+        return float(a.units), df
+    return min(float(share_variance) / variance, float(a.n)) if variance > 0 else float(a.n), df
+
+
+def _share_variance(shares: np.ndarray) -> np.ndarray:
+    """Variance of one document's difference, from the shares (..., 2) right for a alone and for b alone."""
+    return shares.sum(axis=-1) - (shares[..., 0] - shares[..., 1]) ** 2

@@ -1,0 +1,50 @@
+"""Answers batch by batch, each padded to its longest row: what the plain causal path, sequence-to-sequence models and encoders share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from snakeval.backends import calls
+from snakeval.backends.calls import Answer, Ask
+from snakeval.backends.local.memory import halving
+from snakeval.backends.protocol import Counters
+
+
+class Batched(ABC):
+    """A path whose batches depend on nothing outside of them, so that `answer` may plan again what is left of one."""
+
+    kinds: tuple[str, ...]
+    description = "padded"
+
+    def __init__(self, model: Any, counters: Counters, budget: int):
+        """`budget`: tokens of a batch, padding included."""
+        self.model = model
+        self.counters = counters
+        self._budget = budget
+
+    @abstractmethod
+    def plan(self, asks: list[Ask]) -> list[np.ndarray]:
+        """As `Path.plan`; no batch holds both texts to generate and others."""
+
+    @abstractmethod
+    def scores(self, asks: list[Ask]) -> list[Answer]:
+        """All in one forward pass; equal inputs once."""
+
+    def texts(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+        """Generated together, as they end; of models that generate."""
+        raise TypeError(f"{type(self).__name__} generates no text")
+
+    def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+        for batch in self.plan(asks):
+            chosen = [asks[row] for row in batch]
+            if chosen[0].kind == calls.GENERATE:
+                yield from self.counters.decoding(self.texts(chosen))
+            else:
+                yield from self.counters.prefilling(
+                    list(halving(self.scores, some)) for some in [chosen]
+                )
+
+    def alone(self, ask: Ask) -> Iterator[list[Answer]]:
+        return self.answer([ask])

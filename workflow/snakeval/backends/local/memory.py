@@ -1,0 +1,37 @@
+"""What to do when a device's memory does not suffice."""
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import torch
+import torch.distributed
+
+from snakeval.errors import UserError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def before_retry(error: torch.OutOfMemoryError) -> None:
+    """Give back what is cached. Raises UserError where other processes take part in the same batch: they wait for this one to go on."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        raise UserError(
+            "engine: out of memory on one GPU of several that compute together; lower tokens_per_batch"
+        ) from error
+    torch.cuda.empty_cache()
+
+
+def halving(run: Callable[[list[Item]], list[Result]], items: list[Item]) -> Iterator[Result]:
+    """Run all items at once, or, where memory does not suffice, in halves of halves. Raises UserError where one is too many."""
+    try:
+        yield from run(items)
+        return
+    except torch.OutOfMemoryError as error:
+        if len(items) == 1:
+            raise UserError(
+                "engine: out of memory for a single sequence; lower tokens_per_batch, or use more GPUs (tensor_parallel)"
+            ) from error
+        before_retry(error)
+    middle = len(items) // 2
+    yield from halving(run, items[:middle])
+    yield from halving(run, items[middle:])

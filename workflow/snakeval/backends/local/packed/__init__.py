@@ -1,0 +1,1 @@
+"""Packed passes of causal models: prefixes shared, no padding."""

@@ -1,0 +1,195 @@
+"""Whether the packed path is exact for a model, shown on some of a plan's own asks against the padded path.
+
+Architectures differ in what attention may see (windows, sinks, position biases, recurrent layers), and not all say so through the
+interface that the packed path uses. So it is proven, on two kinds of asks: short ones that share starts, with a budget so small that
+headers, trees and pieces all occur; and, where distance matters to the architecture, the longest one in two pieces, since windows and
+scaled positions show only there.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from snakeval.backends import calls
+from snakeval.backends.calls import Answer, Ask
+from snakeval.backends.local import sampling
+from snakeval.backends.local.packed import trie
+from snakeval.backends.local.packed.attention import Unsupported
+from snakeval.backends.local.packed.kv_cache import Room
+from snakeval.backends.local.packed.packed import Packed
+from snakeval.backends.local.padded import Padded, tolerance
+from snakeval.backends.local.patches.modes import Modes
+from snakeval.backends.protocol import Counters
+from snakeval.errors import UserError
+
+TOKENS = 64  # of a short ask
+SCORED = 12  # of them as continuation
+BUDGET = 48  # for the short asks
+DECODED = 6  # tokens generated to compare
+
+
+@dataclass
+class Check:
+    """What has been shown for a model so far, so that it is not shown again for every plan."""
+
+    model: Any
+    modes: Modes
+    packed: Packed
+    padded: Padded
+    exact_to: int = 0  # longest ask for which both paths agreed
+    decodes: bool = False  # texts agreed
+    distance_matters: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.distance_matters = _distance_matters(self.model)
+
+    def why_not_packed(self, asks: list[Ask]) -> str | None:
+        """None if the packed path agrees with the padded one, else the reason, for people."""
+        name = type(self.model).__name__
+        if not self.model._can_set_attn_implementation():
+            return f"{name} does not use the attention interface"
+        try:
+            return self._difference(asks)
+        except (UserError, torch.OutOfMemoryError):
+            raise
+        except Unsupported as reason:
+            return f"{name}: {reason}"
+        except Exception as error:  # remote code may fail in any way; the reason stands in the description of the engine
+            return f"{name} fails in packed passes: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+    def _difference(self, asks: list[Ask]) -> str | None:
+        unseen = Counters()  # what the check computes is no part of the run
+        small = Packed(self.model, self.packed.ending, unseen, BUDGET, Room(2))
+        length = max(ask.length for ask in asks)
+        halves = Packed(self.model, self.packed.ending, unseen, length // 2 + 1, Room(2))
+        generates = any(ask.kind == calls.GENERATE for ask in asks)
+        plain = Padded(self.model, self.padded.ending, unseen, BUDGET)
+        short = _short(asks)
+        far = length > self.exact_to and self.distance_matters
+        for engine, some, needed in (
+            (small, short, not self.exact_to),
+            (halves, _longest(asks), far),
+        ):
+            if needed:
+                difference = self._loglikelihood_difference(engine, plain, some)
+                if not difference <= tolerance(self.model):
+                    return f"{type(self.model).__name__} is not exact in packed passes: {difference:.2g} per token off"
+        self.exact_to = max(length, self.exact_to)
+        if generates and not self.decodes:
+            loss = self._decoding_loss(small, plain, short)
+            if not loss <= tolerance(self.model):
+                return f"{type(self.model).__name__} does not decode exactly in packed passes: {loss:.2g} per token off"
+            self.decodes = True
+        return None
+
+    def _loglikelihood_difference(self, packed: Packed, padded: Padded, asks: list[Ask]) -> float:
+        """Largest difference of the mean log-likelihood of a token; the padded path takes each ask alone."""
+        self.modes.packed()
+        found = {
+            answer.key: _per_token(answer) for answers in packed.answer(asks) for answer in answers
+        }
+        self.modes.plain()
+        expected = {
+            answer.key: _per_token(answer) for ask in asks for answer in padded.scores([ask])
+        }
+        return _largest([abs(found[key] - expected[key]) for key in expected])
+
+    def _decoding_loss(self, packed: Packed, padded: Padded, asks: list[Ask]) -> float:
+        """By how much less likely a text of the packed path is than that of the padded path, at most, over DECODED tokens; both greedy.
+
+        Texts may part where two tokens are about equally likely, and in lower precision they do. What follows depends on which was taken,
+        so they are compared up to there.
+        """
+        settings: dict[str, Any] = dict.fromkeys(
+            ("temperature", "top_p", "top_k", "repetition_penalty", "seed")
+        )
+        settings |= {"max_new_tokens": DECODED, "do_sample": False, "until": []}
+        prompts = [replace(ask, kind=calls.GENERATE, generation=settings) for ask in asks]
+        packed.plan(prompts)
+        written = []
+        for engine, mode in ((packed, self.modes.packed), (padded, self.modes.plain)):
+            mode()
+            rows = [sampling.start(ask, ask.context) for ask in prompts]
+            for _ in engine.continued(rows):
+                pass
+            written.append([np.array(row.tokens, np.int32) for row in rows])
+        self.modes.plain()
+        losses = [0.0]
+        for ask, *texts in zip(asks, *written, strict=True):
+            parted = trie.common_length(*texts) + 1
+            fast, plain = (
+                padded.scores([replace(ask, continuation=text[:parted])])[0].loglikelihood
+                for text in texts
+            )
+            assert fast is not None and plain is not None
+            losses.append((plain - fast) / DECODED)
+        return _largest(losses)
+
+
+def _distance_matters(model: Any) -> bool:
+    """Whether tokens far apart may meet by other rules than near ones, so that short asks prove nothing about long ones.
+
+    The architectures of transformers say so in their configuration; code that came with the weights may not.
+    """
+    config = model.config.get_text_config()
+    rope = getattr(config, "rope_parameters", None) or {}
+    kinds = {str(value) for name, value in _leaves(rope) if name == "rope_type"}
+    limits = any(
+        value
+        for name, value in _leaves(config.to_dict())
+        if any(word in name for word in ("window", "chunk", "alibi", "sparse"))
+        and name != "max_window_layers"  # Qwen: which layers, if any
+    )
+    layers = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
+    foreign = not type(model).__module__.startswith("transformers.")
+    return bool(foreign or limits or layers or kinds - {"default", "linear", "llama3", "yarn"})
+
+
+def _leaves(tree: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value)
+        else:
+            yield str(name), value
+
+
+def _largest(differences: list[float]) -> float:
+    """NaN if one of them is: what cannot be compared has not been shown to be exact. Python's `max` may pass over it."""
+    return float(np.max(differences))
+
+
+def _per_token(answer: Answer) -> float:
+    assert answer.loglikelihood is not None
+    return answer.loglikelihood / answer.n_tokens
+
+
+def _short(asks: list[Ask]) -> list[Ask]:
+    """From two asks, variants that part at their middle and near their end."""
+    made: dict[bytes, Ask] = {}
+    for number, ask in enumerate(sorted(asks, key=lambda ask: ask.key)[:2]):
+        tokens = np.concatenate([ask.context, ask.continuation])[:TOKENS]
+        half, late = len(tokens) // 2, max(len(tokens) - 4, len(tokens) // 2)
+        variants = (
+            tokens,
+            np.concatenate([tokens[:late], tokens[late:][::-1]]),
+            np.concatenate([tokens[:half], tokens[half:][::-1]]),
+        )
+        for variant in variants:
+            made.setdefault(variant.tobytes(), _scored(variant, f"check {number} {len(made)}"))
+    return list(made.values())
+
+
+def _longest(asks: list[Ask]) -> list[Ask]:
+    ask = max(asks, key=lambda ask: (ask.length, ask.key))
+    return [_scored(np.concatenate([ask.context, ask.continuation]), "check longest")]
+
+
+def _scored(tokens: np.ndarray, key: str) -> Ask:
+    """An ask for the last tokens."""
+    if len(tokens) == 1:
+        tokens = np.repeat(tokens, 2)
+    cut = max(1, len(tokens) - SCORED)
+    return Ask(key, calls.LOGLIKELIHOOD, tokens[:cut], tokens[cut:], None, None, None, None, 0)

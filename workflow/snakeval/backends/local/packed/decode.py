@@ -1,0 +1,275 @@
+"""Texts generated in one wide batch: whenever rows end, others take their place.
+
+A row's own keys and values lie in a slot; those of headers above it are met once for all rows below (`attention.Layout.pasts`). A step of
+256 rows takes less than twice as long as one of 64, so the batch is as wide as memory allows and is kept full: rows wait in line, and
+enter together when a quarter of the slots is free.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from snakeval.backends.calls import Answer, Ask
+from snakeval.backends.local import sampling
+from snakeval.backends.local.ending import Ending
+from snakeval.backends.local.memory import before_retry
+from snakeval.backends.local.packed import trie
+from snakeval.backends.local.packed.attention import (
+    Layout,
+    Part,
+    Past,
+    Score,
+    Window,
+    additive,
+    partial,
+)
+from snakeval.backends.local.packed.kv_cache import PRECISIONS, Room, States
+from snakeval.backends.local.packed.passes import Passes, Segment
+from snakeval.backends.local.sampling import Row
+from snakeval.errors import UserError
+
+GROWTH = 128  # tokens by which slots grow
+FEWEST = 32  # slots, whatever memory they take
+
+
+@dataclass
+class Slots:
+    """The rows being written, and per layer their keys and values. Row i lies in slot i."""
+
+    room: Room
+    most: int  # rows
+    longest: int  # tokens that a slot may come to hold
+    width: int = field(
+        init=False
+    )  # slots; once the first row shows what a token takes, as many as memory is meant for
+    rows: list[Row] = field(default_factory=list)
+    pasts: list[tuple[Past, ...]] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)  # position of a slot's first token
+    lengths: list[int] = field(default_factory=list)  # tokens in a slot
+    keys: list[States] = field(default_factory=list)
+    values: list[States] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.width = min(self.most, FEWEST)
+
+    def admit(self, rows: list[Row], segments: list[Segment], past: Past) -> None:
+        """Put rows into the next slots; `past` holds the keys and values of their own prompts, one after the other."""
+        lengths = [len(part.tokens) for part in segments]
+        self._reserve(past, max(lengths) + 1)
+        slots = torch.arange(len(self.rows), len(self.rows) + len(rows)).repeat_interleave(
+            torch.tensor(lengths)
+        )
+        tokens = torch.cat([torch.arange(length) for length in lengths])
+        for states, of_layer in zip(
+            (*self.keys, *self.values), (*past.keys, *past.values), strict=True
+        ):
+            states.write(
+                slots.to(states.device), tokens.to(states.device), of_layer[0].transpose(0, 1)
+            )
+        self.rows += rows
+        self.pasts += [part.pasts for part in segments]
+        self.starts += [int(part.positions[0]) for part in segments]
+        self.lengths += lengths
+
+    def drop(self, slots: Collection[int]) -> None:
+        """Free slots; the last rows move into them."""
+        left = len(self.rows) - len(slots)
+        holes = sorted(slot for slot in slots if slot < left)
+        sources = [slot for slot in range(left, len(self.rows)) if slot not in slots]
+        if holes:
+            longest = max(self.lengths[slot] for slot in sources)
+            for states in (*self.keys, *self.values):
+                states.move(
+                    torch.tensor(sources, device=states.device),
+                    torch.tensor(holes, device=states.device),
+                    longest,
+                )
+        columns: tuple[list, ...] = (self.rows, self.pasts, self.starts, self.lengths)
+        for column in columns:
+            for source, hole in zip(sources, holes, strict=True):
+                column[hole] = column[source]
+            del column[left:]
+
+    def halve(self) -> list[Row]:
+        """Half the slots. Gives the rows that lose theirs; those without a token were entering and are not among them."""
+        self.most = max(1, min(self.most, len(self.rows) or self.most) // 2)
+        self.width = min(self.most, max(1, self.width // 2))
+        dropped = {
+            slot for slot, row in enumerate(self.rows) if slot >= self.width or not row.tokens
+        }
+        lost = [self.rows[slot] for slot in sorted(dropped, reverse=True) if self.rows[slot].tokens]
+        self.drop(dropped)
+        with suppress(
+            torch.OutOfMemoryError
+        ):  # the wider ones serve as well, and take what memory there is until none is left for a row
+            for states in (*self.keys, *self.values):
+                states.narrow(self.width)
+        return lost
+
+    def reserve_step(self) -> None:
+        """Room for one more token in every slot."""
+        if self.keys:
+            self._grow(max(self.lengths, default=0) + 1)
+
+    def _reserve(self, past: Past, capacity: int) -> None:
+        if not self.keys:
+            states = PRECISIONS[self.room.dtype]
+            per_row = self.longest * sum(
+                states.token_bytes(state) for state in (*past.keys, *past.values)
+            )
+            fitting = self.most if self.room.memory is None else self.room.memory // per_row
+            self.width = min(self.most, max(self.width, fitting))
+            capacity = max(capacity, self.longest if self.room.static else 0)
+            self.keys, self.values = (
+                [states(state, self.width, capacity) for state in kept]
+                for kept in (past.keys, past.values)
+            )
+        self._grow(capacity)
+
+    def _grow(self, capacity: int) -> None:
+        room = max(capacity, min(-(-capacity // GROWTH) * GROWTH, self.longest))
+        for states in (
+            *self.keys,
+            *self.values,
+        ):  # each by itself: memory may have run out between two
+            if capacity > states.capacity:
+                states.grow(room)
+
+
+@dataclass
+class Step:
+    """One token of every slot attends to the tokens in its slot."""
+
+    slots: Slots
+    lengths: torch.Tensor  # [rows] tokens before this one
+    index: torch.Tensor  # [rows] 0, 1, …
+    masks: dict = field(default_factory=dict)
+
+    def part(
+        self,
+        layer: int,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        window: Window,
+        score: Score,
+    ) -> Part:
+        rows, longest = len(self.index), max(self.slots.lengths) + 1
+        keys, values = self.slots.keys[layer], self.slots.values[layer]
+        index, lengths = self.index.to(key.device), self.lengths.to(key.device)
+        keys.write(index, lengths, key[0].transpose(0, 1))
+        values.write(index, lengths, value[0].transpose(0, 1))
+        if (window, key.device) not in self.masks:
+            before = lengths[:, None] - torch.arange(longest, device=query.device)[None]
+            allowed = (before >= 0) if window is None else (before >= 0) & (before < window)
+            full = min(self.slots.lengths) + 1 == longest and (window is None or longest <= window)
+            self.masks[window, key.device] = (
+                None if full else additive(allowed[:, None, None], query.dtype)
+            )
+        one = query[0].transpose(0, 1)[:, :, None]
+        output, lse = partial(
+            one,
+            keys.read(rows, longest),
+            values.read(rows, longest),
+            score,
+            self.masks[window, key.device],
+        )
+        return output[:, 0], lse[:, 0]
+
+
+@torch.inference_mode()
+def generate(
+    rows: list[Row],
+    ending: Ending,
+    passes: Passes,
+    room: Room,
+    longest: int,
+    below_headers: Callable[[list[Ask]], list[Segment]],
+) -> Iterator[list[Answer]]:
+    """Answers as they end. Rows enter in their order; `below_headers` gives what their contexts add to what is shared, and `longest` is
+    how many tokens that and the text may become."""
+    if empty := ending.of(rows):  # no token was asked for
+        yield empty
+    waiting = [row for row in reversed(rows) if not row.ended]
+    slots = Slots(room, min(room.rows, len(waiting)), longest)
+    while waiting or slots.rows:
+        free = slots.width - len(slots.rows)
+        entering: list[Row] = []
+        lacking = False
+        try:
+            if waiting and (free >= max(1, slots.width // 4) or not slots.rows):
+                entering = [waiting.pop() for _ in range(min(free, len(waiting)))]
+                present = [row.ask for row in slots.rows]
+                segments = below_headers([*present, *(row.ask for row in entering)])[len(present) :]
+                for batch in trie.runs([len(part.tokens) for part in segments], passes.budget):
+                    _enter(
+                        slots,
+                        [entering[index] for index in batch],
+                        [segments[index] for index in batch],
+                        passes,
+                    )
+            else:
+                _advance(slots, passes)
+        except torch.OutOfMemoryError as error:
+            if slots.most == 1:
+                remedies = "lower tokens_per_batch, set kv_cache_dtype to int8, or use more GPUs (tensor_parallel)"
+                raise UserError(f"engine: out of memory for a single text; {remedies}") from error
+            before_retry(error)
+            lacking = True
+        if lacking:  # here the error no longer holds what the failed pass had made
+            back = [row for row in entering if not row.tokens] + slots.halve()
+            waiting += [sampling.start(row.ask, row.ask.context) for row in reversed(back)]
+        elif answers := ending.of(slots.rows):
+            slots.drop({slot for slot, row in enumerate(slots.rows) if row.ended})
+            yield answers
+
+
+def _enter(slots: Slots, rows: list[Row], segments: list[Segment], passes: Passes) -> None:
+    """Prefill, and the first token of each row."""
+    ends = np.cumsum([len(part.tokens) for part in segments])
+    hidden, kept = passes.run(segments, ends - 1, keep=True)
+    assert kept is not None
+    slots.admit(rows, segments, kept)
+    logits = passes.logits(hidden[torch.from_numpy(ends - 1).to(hidden.device)])
+    for row, token in zip(rows, sampling.choose(logits, rows), strict=True):
+        row.take(token)
+        passes.counters.prompt_tokens += len(row.ask.context)
+
+
+def _advance(slots: Slots, passes: Passes) -> None:
+    """The next token of every row."""
+    slots.reserve_step()
+    lengths = torch.tensor(slots.lengths, device=passes.device)
+    positions = lengths + torch.tensor(slots.starts, device=passes.device)
+    step = Step(slots, lengths, torch.arange(len(slots.rows), device=passes.device))
+    tokens = np.array([row.tokens[-1] for row in slots.rows])
+    hidden = passes.forward(
+        tokens, positions, Layout(step, positions, _pasts(slots.pasts, passes.device))
+    )
+    slots.lengths = [length + 1 for length in slots.lengths]
+    for row, token in zip(
+        slots.rows, sampling.choose(passes.logits(hidden), slots.rows), strict=True
+    ):
+        row.take(token)
+
+
+def _pasts(
+    pasts: list[tuple[Past, ...]], device: torch.device
+) -> list[tuple[slice | torch.Tensor, Past]]:
+    """Each past with the slots that see it."""
+    seen: dict[int, tuple[Past, list[int]]] = {}
+    for slot, its in enumerate(pasts):
+        for past in its:
+            seen.setdefault(id(past), (past, []))[1].append(slot)
+    return [
+        (
+            slice(0, len(pasts))
+            if len(slots) == len(pasts)
+            else torch.tensor(slots, device=device),
+            past,
+        )
+        for past, slots in seen.values()
+    ]

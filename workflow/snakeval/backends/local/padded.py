@@ -1,0 +1,247 @@
+"""Causal models the plain way: right-padded batches through the model as it is.
+
+The reference that `packed` is proven against, and what answers where packing is not exact.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from snakeval.backends import calls
+from snakeval.backends.calls import Answer, Ask
+from snakeval.backends.local import sampling, static
+from snakeval.backends.local.batched import Batched
+from snakeval.backends.local.ending import Ending
+from snakeval.backends.local.sampling import Row
+from snakeval.backends.protocol import Counters
+
+TRIED = 64  # tokens of a context
+# Largest difference allowed in the mean log-likelihood of a token. In float32 two exact paths agree to about 1e-6; in lower precision any
+# two batch shapes differ by hundredths, while a wrong mask or position shows as tenths or more.
+TOLERANCE = {torch.float32: 1e-4, torch.float16: 0.05, torch.bfloat16: 0.1}
+
+# Logits [texts, vocabulary] of the first new token, those after the newest tokens [texts, 1], and what narrows the batch to some texts.
+Growing = tuple[
+    torch.Tensor, Callable[[torch.Tensor], torch.Tensor], Callable[[torch.Tensor], None]
+]
+
+
+class Padded(Batched):
+    """Batches of sequences of about equal length."""
+
+    kinds = (calls.LOGLIKELIHOOD, calls.GENERATE)
+
+    def __init__(self, model: Any, ending: Ending, counters: Counters, budget: int):
+        """`budget`: tokens of a batch, padding included."""
+        super().__init__(model, counters, budget)
+        self.ending = ending
+        self._steps: bool | None = (
+            None  # whether texts grow by one token a pass; None: not tried yet
+        )
+        self._accepted = set(inspect.signature(model.forward).parameters)
+        self._spread = len(set((getattr(model, "hf_device_map", None) or {}).values())) > 1
+
+    def plan(self, asks: list[Ask]) -> list[np.ndarray]:
+        """Batches of log-likelihoods, longest first, then of texts."""
+        # Within a length, equal inputs lie together, so that the choices of a question share a row where they differ in the last token.
+        order = sorted(
+            range(len(asks)),
+            key=lambda row: (
+                -asks[row].length,
+                asks[row].inputs.tobytes(),
+                asks[row].key,
+                asks[row].sample,
+            ),
+        )
+        lengths = [ask.length for ask in asks]
+        scored, written = ([row for row in order if asks[row].kind == kind] for kind in self.kinds)
+        return calls.cut(lengths, scored, self._budget) + calls.cut(
+            lengths, written, 4 * self._budget
+        )
+
+    @torch.inference_mode()
+    def scores(self, asks: list[Ask]) -> list[Answer]:
+        distinct: dict[bytes, int] = {}
+        place = [distinct.setdefault(ask.inputs.tobytes(), len(distinct)) for ask in asks]
+        ids, mask = pad([np.frombuffer(tokens, np.int32) for tokens in distinct], self.model.device)
+        needed = torch.zeros(ids.shape, dtype=torch.bool)
+        for ask, row in zip(asks, place, strict=True):
+            needed[row, len(ask.context) - 1 : ask.length] = len(ask.continuation) > 0
+        logits = self._logits(ids, mask, needed)
+        index = torch.full(ids.shape, -1)
+        index[needed] = torch.arange(int(needed.sum()))
+        starts = [len(ask.context) - 1 for ask in asks]
+        spans = [
+            index[row, start : start + len(ask.continuation)]
+            for ask, row, start in zip(asks, place, starts, strict=True)
+        ]
+        at = torch.cat(spans).to(logits.device)
+        targets = torch.from_numpy(
+            np.concatenate([ask.continuation for ask in asks]).astype(np.int64)
+        ).to(logits.device)
+        found = (
+            (logits[at, targets] - logits.logsumexp(-1)[at])
+            .double()
+            .cpu()
+            .split([len(span) for span in spans])
+        )
+        greedy = (logits.argmax(-1)[at] == targets).cpu().split([len(span) for span in spans])
+        self.counters.prompt_tokens += sum(ask.length for ask in asks)
+        self.counters.computed_tokens += ids.numel()
+        return [
+            Answer(ask.key, len(its), its.sum().item(), bool(best.all()))
+            for ask, its, best in zip(asks, found, greedy, strict=True)
+        ]
+
+    def texts(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+        return self.continued([sampling.start(ask, ask.context) for ask in asks])
+
+    @torch.inference_mode()
+    def continued(self, rows: list[Row]) -> Iterator[list[Answer]]:
+        """All started at once; what was written stands in `rows`."""
+        if empty := self.ending.of(rows):  # no token was asked for
+            yield empty
+        rows = [row for row in rows if not row.ended]
+        if not rows:
+            return
+        contexts = [row.ask.context for row in rows]
+        self.counters.prompt_tokens += sum(map(len, contexts))
+        logits, step, keep = (
+            self._stepping(contexts) if self.steps(contexts) else self._rereading(contexts)
+        )
+        yield from static.generate(rows, self.ending, logits, step, keep)
+
+    @torch.inference_mode()
+    def steps(self, contexts: list[np.ndarray]) -> bool:
+        """Whether a text may grow by one token a pass behind padding, tried once, with starts of the longest context.
+
+        Some architectures have no cache, take it by another name, or count padding as positions, and not all end in an error.
+        """
+        if self._steps is None:
+            start = max(contexts, key=len)[:TRIED]
+            texts = [
+                np.append(start, start[:1]),
+                np.append(start[: (len(start) + 1) // 2], start[:1]),
+            ]
+            before = replace(self.counters)  # what is tried is no part of the run
+            try:
+                _, step, keep = self._stepping([text[:-1] for text in reversed(texts)])
+                keep(torch.tensor([1, 0]))
+                found = step(torch.tensor([[text[-1]] for text in texts])).log_softmax(-1)
+                expected = self._after(texts).log_softmax(-1)
+                difference = (
+                    (found - expected).masked_fill(found == expected, 0).abs().mean(-1).max().item()
+                )  # -inf is what it is
+                self._steps = difference <= tolerance(self.model)  # not if it is undefined
+            except torch.OutOfMemoryError:
+                raise
+            except Exception:  # models, those of remote code among them, fail in any way
+                self._steps = False
+            vars(self.counters).update(vars(before))
+        return self._steps
+
+    def _stepping(self, contexts: list[np.ndarray]) -> Growing:
+        """Left-padded, with a cache."""
+        from transformers import DynamicCache
+
+        ids, mask = pad(contexts, self.model.device, left=True)
+        cache = DynamicCache(config=self.model.config)
+
+        def step(ids: torch.Tensor) -> torch.Tensor:
+            nonlocal mask
+            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], 1)
+            return self._next(ids.to(mask.device), mask, cache)
+
+        def keep(rows: torch.Tensor) -> None:
+            nonlocal mask
+            mask = mask[rows]
+            # batch_select_indices would leave recurrent states out. Any integers do.
+            cache.reorder_cache(rows)  # type: ignore[arg-type]
+
+        self.counters.computed_tokens += ids.numel()
+        return self._next(ids, mask, cache), step, keep
+
+    def _rereading(self, texts: list[np.ndarray]) -> Growing:
+        """Right-padded, every text read from its start for every token."""
+
+        def step(ids: torch.Tensor) -> torch.Tensor:
+            nonlocal texts
+            texts = [
+                np.append(text, token)
+                for text, token in zip(texts, ids[:, 0].tolist(), strict=True)
+            ]
+            return self._after(texts)
+
+        def keep(rows: torch.Tensor) -> None:
+            nonlocal texts
+            texts = [texts[row] for row in rows.tolist()]
+
+        return self._after(texts), step, keep
+
+    def _after(self, texts: list[np.ndarray]) -> torch.Tensor:
+        """Logits [texts, vocabulary] float32 of what follows each."""
+        ids, mask = pad(texts, self.model.device)
+        last = torch.zeros(ids.shape, dtype=torch.bool)
+        last[range(len(texts)), [len(text) - 1 for text in texts]] = True
+        self.counters.computed_tokens += ids.numel()
+        return self._logits(ids, mask, last)
+
+    def _logits(self, ids: torch.Tensor, mask: torch.Tensor, needed: torch.Tensor) -> torch.Tensor:
+        """Logits [needed positions, vocabulary] float32, row by row. `needed` [rows, longest] bool on the CPU."""
+        arguments = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+        if "logits_to_keep" in self._accepted and not self._spread:
+            return (
+                self.model(**arguments, logits_to_keep=needed.to(ids.device))
+                .logits.float()
+                .flatten(0, -2)
+            )
+        if (
+            "logits_to_keep" in self._accepted
+        ):  # accelerate moves a mask to the first GPU, and what it would pick from ends on the last
+            last = needed.shape[1] - int(needed.any(0).long().argmax())
+            return self.model(**arguments, logits_to_keep=last).logits[needed[:, -last:]].float()
+        return self.model(**arguments).logits[needed].float()
+
+    def _next(self, ids: torch.Tensor, mask: torch.Tensor, cache: Any) -> torch.Tensor:
+        """Logits [rows, vocabulary] float32 of the last position."""
+        arguments = {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "past_key_values": cache,
+            "use_cache": True,
+        }
+        if (
+            "cache_params" in self._accepted
+        ):  # Mamba's name for it; it masks the tokens that it reads, not those in the cache
+            arguments |= {
+                "cache_params": arguments.pop("past_key_values"),
+                "attention_mask": mask[:, -ids.shape[1] :],
+            }
+        if "position_ids" in self._accepted:
+            arguments["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        if "logits_to_keep" in self._accepted:
+            arguments["logits_to_keep"] = 1
+        return self.model(**arguments).logits[:, -1].float()
+
+
+def tolerance(model: Any) -> float:
+    """Of the model's precision, in mean log-likelihood of a token."""
+    return TOLERANCE.get(model.dtype, TOLERANCE[torch.bfloat16])
+
+
+def pad(
+    sequences: list[np.ndarray], device: torch.device, left: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and attention mask, [rows, longest] int64; the padding's id is 0 and never attended to."""
+    longest = max(map(len, sequences))
+    ids = np.zeros((len(sequences), longest), np.int64)
+    mask = np.zeros_like(ids)
+    for row, tokens in enumerate(sequences):
+        place = slice(longest - len(tokens), None) if left else slice(len(tokens))
+        ids[row, place] = tokens
+        mask[row, place] = 1
+    return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)

@@ -1,0 +1,307 @@
+"""The response store: what a model has answered before, known by content and never asked again.
+
+A request's key is the sha256 of everything that determines its answer and of nothing else:
+
+    the model's identity (snakeval.models.identity), the kind, the token ids of context and continuation, segment ids, and
+    generate: the tokenizer's files, stop strings (their order does not matter), length limit, repetition penalty,
+              and if it samples: temperature, top-p, top-k, seed and the index of the sample
+    extract:  the passage and where its tokens lie
+
+Model, task and document names are no part of it: equal content under other names is known.
+
+The answers lie in `{root}/{identity[:16]}/*.parquet`, parts that are written once, under a temporary name that is then renamed, and never
+changed. Hence the invariants, also for many writers on a shared file system and without any lock:
+
+- a part is whole or absent; a process killed at any moment loses at most SECONDS_AT_RISK seconds or ROWS_AT_RISK answers;
+- an answer that was in the store stays in the store: compaction renames the merged part into place before it removes what it merged;
+- a reader that finds a listed part gone lists again: its rows are in the merged part;
+- rows that arrived together are in one part together, so a batch is known whole or not at all;
+- a part that fails its checksum is named in a warning and left alone, its answers are computed again;
+- failures are not answers and are never stored.
+"""
+
+import hashlib
+import logging
+import os
+import struct
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from snakeval.errors import UserError
+from snakeval.files import parquet
+from snakeval.schemas.model import ANSWERS
+
+ROWS_AT_RISK = 1000
+SECONDS_AT_RISK = 30.0
+PARTS_TO_COMPACT = 16
+ROWS_OF_A_LARGE_PART = 65536  # merging these again would cost more than it saves
+_FORMAT = b"snakeval request 1"  # changes when the meaning of a key does
+_ASKS_AT_ONCE = 10_000  # bounds what a key is made of in memory
+
+logger = logging.getLogger(__name__)
+
+
+def keys(asks: pa.Table, identity: str, tokenizer: str) -> pa.Array:
+    """Content addresses (64 hex digits) of ASKS rows; their own `key` column, if any, is not looked at.
+
+    `identity` and `tokenizer` are those of snakeval.models.identity.
+    """
+    start = _field(_FORMAT) + _field(identity.encode())
+    some = (asks.slice(row, _ASKS_AT_ONCE) for row in range(0, asks.num_rows, _ASKS_AT_ONCE))
+    return pa.concat_arrays(
+        [
+            pa.array([], pa.string()),
+            *(pa.array(_digests(part, start, tokenizer), pa.string()) for part in some),
+        ]
+    )
+
+
+def _digests(asks: pa.Table, start: bytes, tokenizer: str) -> list[str]:
+    columns = [_strings(asks["kind"])]
+    columns += [
+        _int_lists(asks[name]) for name in ("context", "continuation", "token_types", "offsets")
+    ]
+    columns += [_strings(asks["passage"]), _settings(asks, tokenizer)]
+    return [
+        hashlib.sha256(start + b"".join(parts)).hexdigest() for parts in zip(*columns, strict=True)
+    ]
+
+
+def _field(value: bytes | None) -> bytes:
+    """A value with its length before it, so that no two sequences of values spell the same bytes."""
+    return b"-" if value is None else b"%d:" % len(value) + value
+
+
+def _strings(column: pa.ChunkedArray) -> list[bytes]:
+    return [_field(None if value is None else value.encode()) for value in column.to_pylist()]
+
+
+def _int_lists(column: pa.ChunkedArray) -> list[bytes]:
+    """Each list as bytes, four per number: cut from the column's one buffer, as lists of Python integers would take minutes."""
+    if column.null_count == len(column):
+        return [_field(None)] * len(column)
+    array = column.combine_chunks()
+    values = array.flatten().to_numpy().astype("<i4").tobytes()  # without what may lie under nulls
+    ends = np.cumsum(array.value_lengths().fill_null(0).to_numpy()) * 4
+    spans = zip([0, *ends[:-1].tolist()], ends.tolist(), array.is_valid().to_pylist(), strict=True)
+    return [_field(values[start:end] if valid else None) for start, end, valid in spans]
+
+
+def _settings(asks: pa.Table, tokenizer: str) -> list[bytes]:
+    """What of a row's generation settings determines its answer."""
+    if asks["generation"].null_count == asks.num_rows:
+        return [_field(None)] * asks.num_rows
+    return [
+        _field(None if settings is None else _generation(settings, sample, tokenizer))
+        for settings, sample in zip(
+            asks["generation"].to_pylist(), asks["sample"].to_pylist(), strict=True
+        )
+    ]
+
+
+def _generation(settings: dict, sample: int, tokenizer: str) -> bytes:
+    parts = [
+        _field(tokenizer.encode()),
+        struct.pack("<id", settings["max_new_tokens"], settings["repetition_penalty"]),
+    ]
+    if settings["do_sample"]:
+        parts.append(
+            struct.pack(
+                "<ddiqi",
+                *(settings[name] for name in ("temperature", "top_p", "top_k", "seed")),
+                sample,
+            )
+        )
+    parts += [_field(text.encode()) for text in sorted(set(settings["until"]))]
+    return b"".join(parts)
+
+
+class Store:
+    """The answers of one model. A context manager: leaving it writes what is held back and merges small parts.
+
+    Safe to use from several processes at once; one object belongs to one thread.
+    """
+
+    def __init__(self, root: Path | str, identity: str, tokenizer: str = ""):
+        self.folder = Path(root) / identity[:16]
+        self.identity = identity
+        self.tokenizer = tokenizer
+        self._parts: dict[str, pa.Array] = {}  # keys of each part, in its order
+        self._damaged: set[str] = set()
+        self._held: list[pa.Table] = []
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._failure: Exception | None = None
+
+    def keys(self, asks: pa.Table) -> pa.Array:
+        """Content addresses of ASKS rows for this model."""
+        return keys(asks, self.identity, self.tokenizer)
+
+    def lookup(self, wanted: pa.Array | pa.ChunkedArray) -> pa.Table:
+        """The ANSWERS known for `wanted` keys, one row per known key, in no particular order."""
+        while True:
+            self._refresh()
+            try:
+                return self._read(pc.unique(wanted))
+            except FileNotFoundError:  # merged by another process since the folder was listed
+                continue
+
+    def known(self, keys: pa.Array | pa.ChunkedArray) -> np.ndarray:
+        """Which of `keys` have an answer, without reading it."""
+        self._refresh()
+        return np.asarray(pc.is_in(keys, value_set=self._every_key()))
+
+    def append(self, answers: pa.Table) -> None:
+        """Take ANSWERS rows to keep; rows of one call stay together.
+
+        They are on disk when ROWS_AT_RISK are held or after SECONDS_AT_RISK. Raises UserError when they cannot be written.
+        """
+        with self._lock:
+            if self._failure:
+                raise self._failure
+            self._held.append(answers.select(ANSWERS.names).cast(ANSWERS))
+            if sum(table.num_rows for table in self._held) >= ROWS_AT_RISK:
+                self._write()
+            elif self._timer is None:
+                self._timer = threading.Timer(SECONDS_AT_RISK, self._write_late)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def flush(self) -> None:
+        """Write what is held back. Raises UserError when it cannot be written."""
+        with self._lock:
+            if self._failure:
+                raise self._failure
+            self._write()
+
+    def compact(self) -> None:
+        """Merge small parts into one when there are PARTS_TO_COMPACT of them; equal keys once, the oldest answer stays."""
+        parquet.remove_abandoned(self.folder)
+        self._refresh()
+        names = [
+            name for name, part in sorted(self._parts.items()) if len(part) < ROWS_OF_A_LARGE_PART
+        ]
+        if len(names) < PARTS_TO_COMPACT:
+            return
+        # The merged part takes the first one's time, so that the oldest answer to a key stays the first.
+        merged = self.folder / f"{names[0].partition('-')[0]}-{uuid.uuid4().hex[:16]}.parquet"
+        try:
+            parquet.write(self._merged(names), merged, ANSWERS)
+        except FileNotFoundError:  # another process is merging the same parts
+            return
+        with merged.open("rb") as file:
+            os.fsync(file.fileno())
+        for name in names:
+            (self.folder / name).unlink(missing_ok=True)
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, error_type: type | None, *_: object) -> None:
+        self.flush()
+        if error_type is None:
+            self.compact()
+
+    def _write(self) -> None:
+        """Write what is held as a part of its own. The lock is held."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if self._held:
+            name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:16]}.parquet"
+            parquet.write(
+                pa.concat_tables(self._held).combine_chunks(), self.folder / name, ANSWERS
+            )
+            self._held = []
+
+    def _write_late(self) -> None:
+        """Run by the timer: an error waits for the next call of the store's owner."""
+        with self._lock:
+            try:
+                self._write()
+            except Exception as error:
+                self._failure = error
+
+    def _refresh(self) -> None:
+        """List the folder and learn the keys of parts not seen before."""
+        present = {path.name for path in self.folder.glob("[!.]*.parquet")} - self._damaged
+        self._parts = {name: part for name, part in self._parts.items() if name in present}
+        for name in sorted(present - self._parts.keys()):
+            try:
+                keys = parquet.read(self.folder / name, ANSWERS, ["key"])[
+                    "key"
+                ].combine_chunks()  # every byte of the part is checked first
+                if pq.read_schema(self.folder / name).names == ANSWERS.names:
+                    self._parts[name] = keys
+                    continue
+            except (UserError, OSError):
+                logger.debug("%s: cannot be read", name, exc_info=True)
+            if (self.folder / name).exists():  # else merged by another process in this moment
+                self._damaged.add(name)
+                logger.warning(
+                    "%s: damaged; its answers are computed again. Delete it to be rid of this message",
+                    self.folder / name,
+                )
+
+    def _read(self, wanted: pa.Array) -> pa.Table:
+        """Rows of the parts listed last with distinct `wanted` keys, the oldest of each. Raises FileNotFoundError when a part is gone."""
+        names = sorted(self._parts)
+        starts = np.cumsum([0, *(len(self._parts[name]) for name in names)])
+        which = pc.index_in(self._every_key(), value_set=wanted).fill_null(-1).to_numpy()
+        rows = np.flatnonzero(which >= 0)
+        rows = np.sort(
+            rows[np.unique(which[rows], return_index=True)[1]]
+        )  # of several equal keys the first
+        cuts = np.searchsorted(rows, starts)
+        spans = zip(names, starts, cuts, cuts[1:], strict=False)
+        found = [
+            _rows(self.folder / name, rows[low:high] - start)
+            for name, start, low, high in spans
+            if low < high
+        ]
+        return pa.concat_tables([ANSWERS.empty_table(), *found])
+
+    def _every_key(self) -> pa.Array:
+        """The keys of all parts, the oldest part first."""
+        return pa.concat_arrays(
+            [pa.array([], pa.string()), *(self._parts[name] for name in sorted(self._parts))]
+        )
+
+    def _merged(self, names: list[str]) -> Iterator[pa.Table]:
+        """The rows of parts, each key once, one part at a time."""
+        every = np.concatenate([self._parts[name].to_numpy(zero_copy_only=False) for name in names])
+        first = np.zeros(len(every), bool)
+        first[np.unique(every.astype("S64"), return_index=True)[1]] = True
+        start = 0
+        for name in names:
+            yield _rows(
+                self.folder / name, np.flatnonzero(first[start : start + len(self._parts[name])])
+            )
+            start += len(self._parts[name])
+
+
+def _rows(path: Path, rows: np.ndarray) -> pa.Table:
+    """Rows of a part by ascending index, one row group after the other, only those they lie in.
+
+    Raises FileNotFoundError when the part is gone.
+    """
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        groups, starts = np.unique(rows // parquet.ROWS_PER_GROUP, return_index=True)
+        spans = zip(groups.tolist(), np.split(rows, starts[1:]), strict=True) if len(rows) else []
+        found = [
+            file.read_row_group(group, use_threads=False).take(
+                inside - group * parquet.ROWS_PER_GROUP
+            )
+            for group, inside in spans
+        ]
+    return pa.concat_tables(
+        [ANSWERS.empty_table(), *(table.select(ANSWERS.names).cast(ANSWERS) for table in found)]
+    )

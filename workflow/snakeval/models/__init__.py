@@ -1,0 +1,1 @@
+"""What is true of a model before it runs. Never runs inference."""

@@ -1,0 +1,1 @@
+"""What is said to a model, as text or as chat turns. Never token ids."""

@@ -1,0 +1,1 @@
+"""The columns of every table. Never code that reads or writes."""

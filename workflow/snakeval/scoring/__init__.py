@@ -1,0 +1,1 @@
+"""Answers become scores. Never a formula: those are metrics."""

@@ -1,0 +1,1 @@
+"""Where models and documents come from. Never renders a prompt."""

@@ -1,0 +1,1 @@
+"""Take a run elsewhere, and check what arrived."""
