@@ -183,7 +183,7 @@ def _engine(family: str, model: Any, path: str) -> TableEngine:
 
 @torch.inference_mode()
 def _expected(family: str, model: Any, row: dict) -> dict[str, Any]:
-    """The answer of the plain model to one ask by itself, with how near to a tie it is."""
+    """The answer of the plain model to one call by itself, with how near to a tie it is."""
     context = torch.tensor([row["context"]])
     if row["kind"] == "generate":
         written = model.generate(

@@ -27,7 +27,7 @@ from workload import LENGTH, NEW_TOKENS, SIZES, STOPS, Work, make_model, works
 
 from snakeval.backends import protocol
 from snakeval.backends.local import build
-from snakeval.schemas.model import ASKS
+from snakeval.schemas.model import CALLS
 
 
 def theirs(lm: Any, work: Work) -> list:
@@ -49,10 +49,10 @@ def theirs(lm: Any, work: Work) -> list:
 
 def ours(loaded: protocol.Engine, tokenizer: Any, work: Work) -> list:
     """Our answers, in the order of the requests."""
-    asks, owners = tokenise(tokenizer, work)
+    calls, owners = tokenise(tokenizer, work)
     found: dict[str, dict] = {}
-    for rows in loaded.plan(asks):
-        for table in loaded.answer(asks.take(rows)):
+    for rows in loaded.plan(calls):
+        for table in loaded.answer(calls.take(rows)):
             found |= {answer["key"]: answer for answer in table.to_pylist()}
     if work.kind == "generation":
         return [found[f"{index}"]["text"] for index in range(len(work.requests))]
@@ -68,7 +68,7 @@ def ours(loaded: protocol.Engine, tokenizer: Any, work: Work) -> list:
 
 
 def tokenise(tokenizer: Any, work: Work) -> tuple[pa.Table, list[int]]:
-    """Asks, and for each the request it belongs to; each distinct text is encoded once."""
+    """Calls, and for each the request it belongs to; each distinct text is encoded once."""
     from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
     texts = list(
@@ -101,13 +101,13 @@ def tokenise(tokenizer: Any, work: Work) -> tuple[pa.Table, list[int]]:
         "samples": 1,
         "seed": 0,
     }
-    columns: dict[str, Any] = {name: [None] * len(pairs) for name in ASKS.names}
+    columns: dict[str, Any] = {name: [None] * len(pairs) for name in CALLS.names}
     columns["key"] = [f"{index}" for index in range(len(pairs))]
     columns["kind"] = ["generate" if work.kind == "generation" else "loglikelihood"] * len(pairs)
     columns["context"], columns["continuation"] = zip(*pairs, strict=True)
     columns["generation"] = [generation if work.kind == "generation" else None] * len(pairs)
     columns["sample"] = [0] * len(pairs)
-    return pa.table(columns, schema=ASKS), owners
+    return pa.table(columns, schema=CALLS), owners
 
 
 def agreement(work: Work, reference: list, found: list) -> str:

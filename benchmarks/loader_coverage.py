@@ -194,8 +194,8 @@ def _compare(names: index.Index) -> int:
     real = TaskIndex.build([loader.package_folder()])
     print(f"\nindex of the package itself: {time.perf_counter() - began:.1f} s")
     by_kind: dict[str, set[str]] = {"tasks": set(), "groups": set(), "tags": set()}
-    for name, entry in real.items():
-        by_kind[{Kind.GROUP: "groups", Kind.TAG: "tags"}.get(entry.kind, "tasks")].add(name)
+    for name, benchmark in real.items():
+        by_kind[{Kind.GROUP: "groups", Kind.TAG: "tags"}.get(benchmark.kind, "tasks")].add(name)
     differences = 0
     for kind, found in (("tasks", names.tasks), ("groups", names.groups), ("tags", names.tags)):
         ours, theirs = set(found), by_kind[kind]

@@ -390,10 +390,10 @@ def numbers(rng: random.Random) -> Iterator[Row]:
         generated([solution["solution"]], [truth.rpartition("A:")[2].strip()])
         for solution, truth in solved
     ]
-    entry = {"metric": "exact_match", "regexes_to_ignore": [",", r"\.$"]}
+    benchmark = {"metric": "exact_match", "regexes_to_ignore": [",", r"\.$"]}
     scores = score_task(
         *tables("generate_until", documents),
-        settings("generate_until", [entry], filter_list=pipeline),
+        settings("generate_until", [benchmark], filter_list=pipeline),
     )
     published = [float(solution["is_correct"]) for solution, _ in solved]
     yield (
@@ -508,11 +508,13 @@ def contrasts(rng: random.Random) -> Iterator[Row]:
         documents.append(generated([answer], sides[1], document=json.dumps(document)))
         expected.append(process_results_gen(document, [answer]))
     names = list(expected[0])
-    entries = [
+    benchmarks = [
         {"metric": name} | ({} if name.endswith("_max") else {"wrong": "incorrect_answers"})
         for name in names
     ]
-    scores = score_task(*tables("generate_until", documents), settings("generate_until", entries))
+    scores = score_task(
+        *tables("generate_until", documents), settings("generate_until", benchmarks)
+    )
     for name in names:
         yield (
             name,
@@ -769,10 +771,10 @@ def embeddings(rng: random.Random) -> Iterator[Row]:
             Path(folder), [*letters, *(f"##{letter}" for letter in letters)], longest=512
         )
         for part, name in enumerate(("precision", "recall", "f1")):
-            entry = {"metric": "bertscore", "encoder": folder, "layer": 2, "score": name}
+            benchmark = {"metric": "bertscore", "encoder": folder, "layer": 2, "score": name}
             scores = score_task(
                 *tables("generate_until", [generated([s], r) for s, r in pairs]),
-                settings("generate_until", [entry]),
+                settings("generate_until", [benchmark]),
             )
             theirs = bert_score.score(
                 [s for s, _ in pairs],
@@ -838,7 +840,7 @@ PARTS: dict[str, Callable[[random.Random], Iterator[Row]]] = {
 def _lm_eval_filter(
     name: str, options: dict, answers: list[list[str]], documents: list[dict]
 ) -> list[list]:
-    import lm_eval.filters  # noqa: F401  (registers the filters)
+    import lm_eval.filters  # noqa: F401
     from lm_eval.api.registry import get_filter
 
     return [list(result) for result in get_filter(name)(**options).apply(answers, documents)]

@@ -184,7 +184,7 @@ def compare(case: Case, theirs: dict, folder: Path) -> Row:
         identity.identity(files, {"dtype": "float32"}),
         identity.tokenizer_identity(files),
     ) as store:
-        ask.ask(encoded, lambda: engine, store, model="tiny", entry="entry")
+        ask.ask(encoded, lambda: engine, store, model="tiny", benchmark="benchmark")
         answered = ask.assemble(encoded, store, asked="")
     settings = task.scoring_settings()
     scores = score_task(asked, answered, settings)
@@ -233,8 +233,13 @@ def _table(
     paths = folder / "requests.parquet", folder / "scores.parquet"
     parquet.write(asked, paths[0], REQUESTS)
     parquet.write(scores, paths[1], SCORES)
-    how = {"seed": SEED, "models": ["tiny"], "entries": {"entry": {task: settings}}, "groups": {}}
-    table, _ = leaderboard.build({("tiny", "entry"): paths[1]}, {"entry": paths[0]}, how)
+    how = {
+        "seed": SEED,
+        "models": ["tiny"],
+        "benchmarks": {"benchmark": {task: settings}},
+        "groups": {},
+    }
+    table, _ = leaderboard.build({("tiny", "benchmark"): paths[1]}, {"benchmark": paths[0]}, how)
     return {(row["filter"], row["metric"]): row for row in table.to_pylist()}
 
 

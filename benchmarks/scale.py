@@ -26,13 +26,13 @@ from snakeval.files import parquet  # noqa: E402
 from snakeval.inference import ask  # noqa: E402
 from snakeval.inference.store import Store  # noqa: E402
 from snakeval.models import identity  # noqa: E402
-from snakeval.schemas.model import ANSWERS, MODEL_FILES, TOKENS  # noqa: E402
+from snakeval.schemas.model import MODEL_FILES, OUTPUTS, TOKENS  # noqa: E402
 
 STAGES = {
     "documents": "results/index/datasets/{dataset}.parquet",
     "requests": "results/requests/choices.parquet",
     "tokens": "results/index/tokens/tiny.parquet",
-    "infer (all known)": "results/index/asked/tiny/1-of-1.parquet",
+    "infer (all known)": "results/index/calls/tiny/1-of-1.parquet",
     "responses": "results/index/responses/tiny.parquet",
     "scores": "results/index/scores/tiny.parquet",
     "tables": "results/tables/scores.parquet",
@@ -111,7 +111,7 @@ def answer(folder: Path) -> None:
             "finish_reason": pa.nulls(n, pa.string()),
             "n_tokens": pa.array(np.full(n, 6, np.int32)),
         }
-        store.append(pa.table(columns).select(ANSWERS.names))
+        store.append(pa.table(columns).select(OUTPUTS.names))
 
 
 def measure(folder: Path, target: str) -> tuple[float, float, float]:

@@ -45,7 +45,7 @@ EXAMPLES = {
 
 
 def files(results: Path) -> dict[str, list[Path]]:
-    """Name in SQL -> Parquet files: the tables of the run, and the stages of all models and entries."""
+    """Name in SQL -> Parquet files: the tables of the run, and the stages of all models and benchmarks."""
     tables = {path.stem: [path] for path in sorted(results.glob("tables/*.parquet"))}
     stages = {
         name: sorted(results.glob(f"{folder}/**/[!.]*.parquet")) for name, folder in STAGES.items()

@@ -65,7 +65,9 @@ def page(browser, address) -> Iterator:
 
 def _empty_logs(browser) -> tuple[list, list[str]]:
     """Console messages and requested addresses since the last call, less what the browser's own first tab loads."""
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    messages = [
+        json.loads(benchmark["message"])["message"] for benchmark in browser.get_log("performance")
+    ]
     sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
     asked = [
         each["request"]["url"] for each in sent if not each["documentURL"].startswith("chrome://")

@@ -1,4 +1,4 @@
-"""Tiny models of many architectures with random weights, and asks for them."""
+"""Tiny models of many architectures with random weights, and calls for them."""
 
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from snakeval.backends.local.ending import Ending
 from snakeval.backends.local.packed.kv_cache import Room
 from snakeval.backends.local.patches.modes import Modes
 from snakeval.backends.protocol import Counters, TableEngine
-from snakeval.schemas.model import ASKS
+from snakeval.schemas.model import CALLS
 
 VOCABULARY = 320
 LENGTH = 512
@@ -126,26 +126,26 @@ def modes_of(name: str) -> Modes:
     )
 
 
-def engine(name: str, path: str = "auto", budget: int = 1024, rows: int = 4, **room) -> TableEngine:
+def engine(name: str, strategy: str = "auto", budget: int = 1024, rows: int = 4, **room) -> TableEngine:
     """An engine of a tiny causal model, without a folder."""
-    return engine_of(causal(name), path, budget, rows, **room)
+    return engine_of(causal(name), strategy, budget, rows, **room)
 
 
 def engine_of(
     model: transformers.PreTrainedModel,
-    path: str = "auto",
+    strategy: str = "auto",
     budget: int = 1024,
     rows: int = 4,
     **room,
 ) -> TableEngine:
     built = Causal(
-        model, Ending.of_model(model, tokenizer()), Counters(), budget, Room(rows, **room), path
+        model, Ending.of_model(model, tokenizer()), Counters(), budget, Room(rows, **room), strategy
     )
     return TableEngine("causal", built, model, LENGTH)
 
 
-def ask(key: str, context: list[int], continuation: list[int] | None = None, **settings) -> dict:
-    """A row of ASKS; without a continuation a generate ask with the given settings."""
+def call(key: str, context: list[int], continuation: list[int] | None = None, **settings) -> dict:
+    """A row of CALLS; without a continuation a generate ask with the given settings."""
     generation = None
     if continuation is None and settings.get("kind", "generate") == "generate":
         generation = {
@@ -177,24 +177,24 @@ def ask(key: str, context: list[int], continuation: list[int] | None = None, **s
 
 
 def table(rows: list[dict]) -> pa.Table:
-    return pa.Table.from_pylist(rows, schema=ASKS)
+    return pa.Table.from_pylist(rows, schema=CALLS)
 
 
-def answers(engine, asks: pa.Table) -> dict[str, dict]:
+def answers(engine, calls: pa.Table) -> dict[str, dict]:
     """Answers by key, asked batch by batch as the workflow does."""
     found = [
         row
-        for batch in engine.plan(asks)
-        for part in engine.answer(asks.take(batch))
+        for batch in engine.plan(calls)
+        for part in engine.answer(calls.take(batch))
         for row in part.to_pylist()
     ]
-    assert len(found) == len(asks)
+    assert len(found) == len(calls)
     return {row["key"]: row for row in found}
 
 
 @torch.inference_mode()
 def plain(model, row: dict) -> tuple[float, bool]:
-    """Log-likelihood and greedy flag of one ask by itself, the obvious way."""
+    """Log-likelihood and greedy flag of one call by itself, the obvious way."""
     ids = row["context"] + row["continuation"]
     scores = model(torch.tensor([ids])).logits[0].double().log_softmax(-1)
     at = range(len(row["context"]) - 1, len(ids) - 1)
@@ -212,7 +212,7 @@ def tokens(rng: np.random.Generator, count: int) -> list[int]:
 
 
 def mixture(seed: int = 0) -> list[dict]:
-    """Log-likelihood asks of every shape: shared headers, choices, prefixes of others, rolling, duplicates, nothing to score."""
+    """Log-likelihood calls of every shape: shared headers, choices, prefixes of others, rolling, duplicates, nothing to score."""
     rng = np.random.default_rng(seed)
     header, other = tokens(rng, 90), tokens(rng, 70)
     rows = []
@@ -221,26 +221,26 @@ def mixture(seed: int = 0) -> list[dict]:
         context = (header if document < 4 else other) + question
         for choice in range(4):
             continuation = tokens(rng, 1 if document % 2 else int(rng.integers(1, 9)))
-            rows.append(ask(f"choice-{document}-{choice}", context, continuation))
-        rows.append(ask(f"longer-{document}", context, rows[-1]["continuation"] + tokens(rng, 3)))
+            rows.append(call(f"choice-{document}-{choice}", context, continuation))
+        rows.append(call(f"longer-{document}", context, rows[-1]["continuation"] + tokens(rng, 3)))
     long = tokens(rng, 230)
     rows += [
-        ask("rolling-1", long[:1], long[1:]),
-        ask("rolling-2", [0], tokens(rng, 150)),
-        ask("prefix", header[:40], header[40:60]),
-        ask("whole header", header[:-1], header[-1:]),
-        ask("short", [5], [6]),
-        ask("empty", header, []),
-        ask("again", header[:40], header[40:60]),
+        call("rolling-1", long[:1], long[1:]),
+        call("rolling-2", [0], tokens(rng, 150)),
+        call("prefix", header[:40], header[40:60]),
+        call("whole header", header[:-1], header[-1:]),
+        call("short", [5], [6]),
+        call("empty", header, []),
+        call("again", header[:40], header[40:60]),
     ]
     return rows
 
 
-def mixed_asks():
+def mixed_calls():
     """Continuations to score and texts to write that share a header."""
     rng = np.random.default_rng(3)
     header = tokens(rng, 60)
-    scored = [ask(f"s{i}", [*header, *tokens(rng, 9 + i)], tokens(rng, 3)) for i in range(5)]
-    written = [ask(f"w{i}", [*header, *tokens(rng, 4 + i)], max_new_tokens=12) for i in range(5)]
-    drawn = [ask("d", [*header, 7], max_new_tokens=12, do_sample=True, temperature=1.0, seed=4)]
+    scored = [call(f"s{i}", [*header, *tokens(rng, 9 + i)], tokens(rng, 3)) for i in range(5)]
+    written = [call(f"w{i}", [*header, *tokens(rng, 4 + i)], max_new_tokens=12) for i in range(5)]
+    drawn = [call("d", [*header, 7], max_new_tokens=12, do_sample=True, temperature=1.0, seed=4)]
     return table(scored + written + drawn)

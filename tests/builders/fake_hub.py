@@ -103,26 +103,31 @@ class FakeHub:
                 if not folder.is_dir():
                     return missing("EntryNotFound")
                 return plain_json(
-                    [self.entry(file, repository) for file in sorted(folder.rglob("*"))]
+                    [self.benchmark(file, repository) for file in sorted(folder.rglob("*"))]
                 )
             case ["paths-info", _]:
                 asked = json.loads(body)["paths"]
                 return plain_json(
                     [
-                        self.entry(repository / name, repository)
+                        self.benchmark(repository / name, repository)
                         for name in asked
                         if (repository / name).exists()
                     ]
                 )
         return missing("EntryNotFound")
 
-    def entry(self, file: Path, repository: Path) -> dict:
+    def benchmark(self, file: Path, repository: Path) -> dict:
         name = file.relative_to(repository).as_posix()
         if file.is_dir():
             return {"type": "directory", "path": name, "oid": "0" * 40, "size": 0}
-        entry = {"type": "file", "path": name, "size": file.stat().st_size, "oid": etag(file)[:40]}
-        return entry | (
-            {"lfs": {"oid": etag(file), "size": entry["size"], "pointerSize": 130}}
+        benchmark = {
+            "type": "file",
+            "path": name,
+            "size": file.stat().st_size,
+            "oid": etag(file)[:40],
+        }
+        return benchmark | (
+            {"lfs": {"oid": etag(file), "size": benchmark["size"], "pointerSize": 130}}
             if file.suffix in LARGE
             else {}
         )

@@ -20,7 +20,7 @@ HARM = Path(__file__).parents[1] / "harm"
 SCRIPTS = {  # and a file that is there when they have run
     "build_requests": "requests/arithmetic.parquet",
     "encode_tokens": "index/tokens/tiny.parquet",
-    "infer": "index/asked/tiny/1-of-1.parquet",
+    "infer": "index/calls/tiny/1-of-1.parquet",
     "assemble_responses": "index/responses/tiny.parquet",
     "score": "index/scores/tiny.parquet",
     "make_tables": "tables/scores.parquet",

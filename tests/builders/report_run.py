@@ -73,37 +73,45 @@ def make(
     names = ["small", "large"] if models == 2 else [f"model-{i:02d}" for i in range(models)]
     ability = dict(zip(names, np.linspace(-0.4, 0.9, models) if models > 1 else [0.3], strict=True))
     scores, health, timings, values = [], [], [], {}
-    for entry, leaves in _entries(tasks).items():
+    for benchmark, leaves in _benchmarks(tasks).items():
         requests = pa.concat_tables(
             [_requests(task, kind, documents, rng, hostile) for task, kind, _ in leaves]
         )
-        parquet.write(requests, folder / "requests" / f"{entry}.parquet", REQUESTS)
+        parquet.write(requests, folder / "requests" / f"{benchmark}.parquet", REQUESTS)
         difficulty = rng.normal(size=requests.num_rows)
         for model in names:
             tokens, responses, table = _answers(
                 model, requests, leaves, ability[model], difficulty, rng, hostile
             )
-            parquet.write(tokens, folder / "tokens" / model / f"{entry}.parquet", TOKENS)
-            parquet.write(responses, folder / "responses" / model / f"{entry}.parquet", RESPONSES)
-            parquet.write(table, folder / "scores" / model / f"{entry}.parquet", SCORES)
-            health += _health(model, entry, tokens, responses, table)
+            parquet.write(tokens, folder / "tokens" / model / f"{benchmark}.parquet", TOKENS)
+            parquet.write(
+                responses, folder / "responses" / model / f"{benchmark}.parquet", RESPONSES
+            )
+            parquet.write(table, folder / "scores" / model / f"{benchmark}.parquet", SCORES)
+            health += _health(model, benchmark, tokens, responses, table)
             timings.append(
-                _timing(model, entry, tokens, responses, first=entry == next(iter(_entries(tasks))))
+                _timing(
+                    model,
+                    benchmark,
+                    tokens,
+                    responses,
+                    first=benchmark == next(iter(_benchmarks(tasks))),
+                )
             )
             for row in table.select(
                 ["task", "filter", "metric", "value", "statistics"]
             ).to_pylist():
                 point = row["value"] if row["value"] is not None else row["statistics"][0]
                 values.setdefault(
-                    (entry, row["task"], row["filter"], row["metric"]), {}
+                    (benchmark, row["task"], row["filter"], row["metric"]), {}
                 ).setdefault(model, []).append(point)
-        scores += _score_rows(entry, leaves, names, values)
+        scores += _score_rows(benchmark, leaves, names, values)
     _write(scores, folder / "tables/scores.parquet", SCORE_TABLE)
     _write(_comparisons(values), folder / "tables/comparisons.parquet", COMPARISONS)
     _write(health, folder / "tables/health.parquet", HEALTH)
     _write(timings, folder / "tables/efficiency.parquet", TIMINGS)
     _write(
-        _findings(names, list(_entries(tasks).items())),
+        _findings(names, list(_benchmarks(tasks).items())),
         folder / "tables/preflight.parquet",
         PREFLIGHT,
     )
@@ -116,19 +124,21 @@ def make(
     _write(_published(scores), folder / "tables/targets.parquet", TARGETS)
     scoring = {
         "seed": seed,
-        "entries": {entry: _scoring(leaves) for entry, leaves in _entries(tasks).items()},
+        "benchmarks": {
+            benchmark: _scoring(leaves) for benchmark, leaves in _benchmarks(tasks).items()
+        },
         "groups": _groups(tasks),
     }
     return scoring | {
         "title": "A synthetic run",
         "models": names,
-        "tasks": list(_entries(tasks)),
+        "tasks": list(_benchmarks(tasks)),
         "provenance": _provenance(names),
     }
 
 
-def _entries(tasks: int) -> dict[str, list[tuple[str, str, str | None]]]:
-    """Entry -> its leaves (task, kind, parent group); from seven tasks on, one entry is a group, and a nested one from forty on."""
+def _benchmarks(tasks: int) -> dict[str, list[tuple[str, str, str | None]]]:
+    """Benchmark -> its leaves (task, kind, parent group); from seven tasks on, one benchmark is a group, and a nested one from forty on."""
     plan: dict[str, list[tuple[str, str, str | None]]] = {}
     subjects = 0 if tasks < 7 else 2 if tasks < 40 else 20
     for i in range(tasks - subjects):
@@ -173,19 +183,19 @@ def _scoring(leaves: list[tuple[str, str, str | None]]) -> dict[str, dict]:
 
 
 def _groups(tasks: int) -> dict[str, list[dict]]:
-    """Entry -> its groups, outer before inner."""
+    """Benchmark -> its groups, outer before inner."""
     metrics = [
         {"metric": "acc", "filter_list": None, "aggregation": "mean", "weight_by_size": True}
     ]
     groups = {}
-    for entry, leaves in _entries(tasks).items():
+    for benchmark, leaves in _benchmarks(tasks).items():
         members: dict[str, list[str]] = {}
         for task, _, parent in leaves:
             if parent is not None:
                 members.setdefault(parent, []).append(task)
         if len(members) > 1:
-            members = {entry: list(members), **members}
-        groups[entry] = [
+            members = {benchmark: list(members), **members}
+        groups[benchmark] = [
             {"name": name, "members": inside, "metrics": metrics}
             for name, inside in members.items()
         ]
@@ -412,15 +422,15 @@ def _prompt(request: dict, chat: bool) -> str:
 
 
 def _health(
-    model: str, entry: str, tokens: pa.Table, responses: pa.Table, scores: pa.Table
+    model: str, benchmark: str, tokens: pa.Table, responses: pa.Table, scores: pa.Table
 ) -> list[dict]:
     counts: dict[str, dict] = {}
     for token, response in zip(tokens.to_pylist(), responses.to_pylist(), strict=True):
         empty = dict.fromkeys(
-            [name for name in HEALTH.names if name not in ("model", "entry", "task")], 0
+            [name for name in HEALTH.names if name not in ("model", "benchmark", "task")], 0
         )
         row = counts.setdefault(
-            token["task"], {"model": model, "entry": entry, "task": token["task"]} | empty
+            token["task"], {"model": model, "benchmark": benchmark, "task": token["task"]} | empty
         )
         row["n"] += 1
         row["truncated"] += token["truncated_tokens"] > 0
@@ -438,7 +448,7 @@ def _health(
     return list(counts.values())
 
 
-def _timing(model: str, entry: str, tokens: pa.Table, responses: pa.Table, first: bool) -> dict:
+def _timing(model: str, benchmark: str, tokens: pa.Table, responses: pa.Table, first: bool) -> dict:
     prompt = sum(len(ids) for contexts in tokens["contexts"].to_pylist() for ids in contexts)
     generated = sum(
         sum(n)
@@ -450,7 +460,7 @@ def _timing(model: str, entry: str, tokens: pa.Table, responses: pa.Table, first
     speed = 9_000 if model in ("small", "model-00") else 2_500
     return {
         "model": model,
-        "entry": entry,
+        "benchmark": benchmark,
         "identity": f"identity of {model}",
         "engine": "causal/packed"
         if speed > 5_000
@@ -476,13 +486,13 @@ def _timing(model: str, entry: str, tokens: pa.Table, responses: pa.Table, first
     }
 
 
-def _findings(models: list[str], entries: list[tuple[str, list]]) -> list[dict]:
-    """One of a single model, and one that holds for all and for two tasks of an entry."""
-    (entry, leaves), (name, inside) = entries[0], entries[-1]
+def _findings(models: list[str], benchmarks: list[tuple[str, list]]) -> list[dict]:
+    """One of a single model, and one that holds for all and for two tasks of a benchmark."""
+    (benchmark, leaves), (name, inside) = benchmarks[0], benchmarks[-1]
     shared = {"severity": "warning", "of": 40}
     own = {
         "model": models[-1],
-        "entry": entry,
+        "benchmark": benchmark,
         "task": leaves[0][0],
         "check": "special tokens",
         "documents": 2,
@@ -495,7 +505,7 @@ def _findings(models: list[str], entries: list[tuple[str, list]]) -> list[dict]:
     ]
     both = {
         "model": None,
-        "entry": name,
+        "benchmark": name,
         "check": "duplicate documents",
         "documents": 3,
         "example": None,
@@ -514,7 +524,7 @@ def _numerics(timing: dict) -> dict:
         "changed_texts": 0,
     }
     changes = {"largest_change": 0.03125, "largest_change_per_token": 0.015625}
-    return {"model": timing["model"], "entry": timing["entry"]} | counts | changes
+    return {"model": timing["model"], "benchmark": timing["benchmark"]} | counts | changes
 
 
 def _forecast(timing: dict) -> dict:
@@ -541,18 +551,23 @@ def _forecast(timing: dict) -> dict:
             "seconds": 2 * timing["seconds"],
         }
     return (
-        {"model": timing["model"], "entry": timing["entry"], "generated_tokens": 640, "longest": 90}
+        {
+            "model": timing["model"],
+            "benchmark": timing["benchmark"],
+            "generated_tokens": 640,
+            "longest": 90,
+        }
         | known
         | sizes
     )
 
 
-def _score_rows(entry, leaves, models, values) -> list[dict]:
+def _score_rows(benchmark, leaves, models, values) -> list[dict]:
     rows, members = [], {}
     for task, kind, parent in leaves:
         for name, metric, higher, chance, primary in METRICS[kind]:
             base = {
-                "entry": entry,
+                "benchmark": benchmark,
                 "task": task,
                 "parent": parent,
                 "is_group": False,
@@ -567,25 +582,25 @@ def _score_rows(entry, leaves, models, values) -> list[dict]:
                 "primary": primary,
             }
             for model in models:
-                points = np.array(values[entry, task, name, metric][model])
+                points = np.array(values[benchmark, task, name, metric][model])
                 rows.append(base | {"model": model} | _estimate(points, metric))
         members.setdefault(parent, []).append((task, kind))
     if len(members) > 1:
-        members = {**members, entry: [leaf[:2] for leaf in leaves]}
+        members = {**members, benchmark: [leaf[:2] for leaf in leaves]}
     for group, inside in members.items():
         if group is None:
             continue
         for model in models:
             points = np.concatenate(
-                [values[entry, task, "none", "acc"][model] for task, _ in inside]
+                [values[benchmark, task, "none", "acc"][model] for task, _ in inside]
             )
-            values[entry, group, "none", "acc"] = values.get((entry, group, "none", "acc"), {}) | {
-                model: list(points)
-            }
+            values[benchmark, group, "none", "acc"] = values.get(
+                (benchmark, group, "none", "acc"), {}
+            ) | {model: list(points)}
             row = {
-                "entry": entry,
+                "benchmark": benchmark,
                 "task": group,
-                "parent": entry if group != entry else None,
+                "parent": benchmark if group != benchmark else None,
                 "is_group": True,
                 "filter": "none",
             }
@@ -657,7 +672,7 @@ def _published(scores: list[dict]) -> list[dict]:
         name: line[name]
         for name in (
             "model",
-            "entry",
+            "benchmark",
             "task",
             "filter",
             "metric",
@@ -693,7 +708,7 @@ def _published(scores: list[dict]) -> list[dict]:
 
 def _comparisons(values: dict) -> list[dict]:
     rows = []
-    for (entry, task, name, metric), by_model in values.items():
+    for (benchmark, task, name, metric), by_model in values.items():
         for a, b in itertools.combinations(by_model, 2):
             gap = np.array(by_model[a]) - np.array(by_model[b])
             log = metric.endswith("perplexity")
@@ -704,7 +719,7 @@ def _comparisons(values: dict) -> list[dict]:
             p = math.erfc(abs(difference) / (spread or 1e9) / math.sqrt(2))
             rows.append(
                 {
-                    "entry": entry,
+                    "benchmark": benchmark,
                     "task": task,
                     "filter": name,
                     "metric": metric,

@@ -60,7 +60,7 @@ def request(task, doc_id, choices, gold):
 
 
 class Run:
-    """Score files of one entry named `e`, and its settings."""
+    """Score files of one benchmark named `e`, and its settings."""
 
     def __init__(self, folder, tasks, groups=(), models=("a", "b")):
         self.folder = folder
@@ -68,7 +68,7 @@ class Run:
         self.settings = {
             "seed": 1,
             "models": list(models),
-            "entries": {"e": tasks},
+            "benchmarks": {"e": tasks},
             "groups": {"e": list(groups)},
         }
         self.rows = {model: [] for model in models}
@@ -120,7 +120,7 @@ TASKS = {"t": settings_of(["acc"])}
 
 
 def folder_of(path, models, documents=None, metric="acc"):
-    """A results folder with one entry `e`: `models` are name -> task -> values, or statistics as lists."""
+    """A results folder with one benchmark `e`: `models` are name -> task -> values, or statistics as lists."""
     tasks = next(iter(models.values()))
     requests = [
         EMPTY_REQUEST | {"task": task, "doc_id": i, "kind": "multiple_choice", "choices": ["a", "b"], "gold": [0]}
@@ -151,7 +151,7 @@ def gate_settings(baseline, models=("m",), tasks=TASKS, groups=(), **more):
     how = {
         "seed": 1,
         "models": list(models),
-        "entries": {"e": tasks},
+        "benchmarks": {"e": tasks},
         "groups": {"e": list(groups)},
         "baseline": str(baseline),
     }

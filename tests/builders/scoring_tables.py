@@ -52,11 +52,11 @@ def tables(kind, documents):
 
 
 def settings(kind, names, **more):
-    entries = [{"metric": name} if isinstance(name, str) else name for name in names]
+    benchmarks = [{"metric": name} if isinstance(name, str) else name for name in names]
     return {
         "task": "t",
         "output_type": kind,
-        "metric_list": entries,
+        "metric_list": benchmarks,
         "filter_list": None,
         "process_results": None,
     } | more

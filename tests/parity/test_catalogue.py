@@ -24,7 +24,7 @@ from builders.real_data import (
 from snakeval.requests.build import build_requests
 from snakeval.tasks import definition, loader, resolution
 
-ENTRIES = [
+BENCHMARKS = [
     "arc_easy", "arc_challenge", "bbh", "bbh_cot", "boolq", "ceval", "cnn_dailymail", "gsm8k", "hellaswag", "humaneval", "lambada", "math",
     "mmlu", "mrpc", "open_llm_leaderboard_v1", "openbookqa", "piqa", "race", "squad", "squad_v2", "sst2", "triviaqa", "truthfulqa_gen",
     "truthfulqa_mc1", "truthfulqa_mc2", "wikitext", "winogrande", "wmt",
@@ -77,7 +77,10 @@ PRESET = {  # the same for the first leaderboard's numbers of examples
 @pytest.fixture(scope="module")
 def leaves(repository):
     folder = repository / "config" / "tasks"
-    return {entry: resolution.resolve({"name": entry}, [folder]).tasks for entry in ENTRIES}
+    return {
+        benchmark: resolution.resolve({"name": benchmark}, [folder]).tasks
+        for benchmark in BENCHMARKS
+    }
 
 
 def documents(task: definition.Task, size: int = 9) -> dict[str, list[dict]]:
@@ -96,10 +99,10 @@ def build(task: definition.Task, rows: dict[str, list[dict]], limit: int | None 
     ).to_pylist()
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
-def test_every_task_builds_requests_without_python_of_its_own(leaves, entry):
-    assert len(leaves[entry]) == SIZES.get(entry, 1)
-    for task in leaves[entry]:
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_every_task_builds_requests_without_python_of_its_own(leaves, benchmark):
+    assert len(leaves[benchmark]) == SIZES.get(benchmark, 1)
+    for task in leaves[benchmark]:
         assert task.scoring_settings()["version"] is not None
         rows = build(task, documents(task), limit=2)
         assert len(rows) == 2
@@ -123,13 +126,13 @@ def test_the_leaderboards_requests_are_those_of_the_harness(repository, name, fi
     compare(repository, "open_llm_leaderboard_v1", name, file, num_fewshot)
 
 
-def compare(repository, entry: str, name: str, file: str, num_fewshot: int | None) -> None:
+def compare(repository, benchmark: str, name: str, file: str, num_fewshot: int | None) -> None:
     if file.startswith("humaneval/"):
         theirs = yaml.load(
             loader.read(f"lm_eval/{file}"), Loader=_NoFunctions
         )  # its Python needs the network to be imported
     found = resolution.resolve(
-        {"name": entry, "num_fewshot": num_fewshot if entry == name else None},
+        {"name": benchmark, "num_fewshot": num_fewshot if benchmark == name else None},
         [repository / "config/tasks"],
     ).tasks
     (task,) = [task for task in found if task.name == name]
@@ -147,7 +150,7 @@ def compare(repository, entry: str, name: str, file: str, num_fewshot: int | Non
     if "train" not in rows and not file.startswith(("bbh", "ceval", "mmlu")):
         rows |= {split: rows[next(iter(rows))] for split in ("train", "validation")}
     keys = (
-        {"fewshot_split": "train"} if entry != name and num_fewshot and "::" not in name else {}
+        {"fewshot_split": "train"} if benchmark != name and num_fewshot and "::" not in name else {}
     )  # as lm-eval's openllm.yaml has it
     theirs = reference(loader.locate(f"lm_eval/{file}"), rows, num_fewshot, **keys)
     theirs.set_fewshot_seed(SEED)
@@ -166,7 +169,7 @@ _NoFunctions.add_constructor("!function", lambda loader, node: node.value)
 
 @pytest.mark.skipif(not DATA, reason="SNAKEVAL_DATA does not name the folder of real data sets")
 @pytest.mark.parametrize(
-    ("entry", "leaf", "splits"),
+    ("benchmark", "leaf", "splits"),
     [
         (
             "mmlu",
@@ -200,8 +203,8 @@ _NoFunctions.add_constructor("!function", lambda loader, node: node.value)
         ("sst2", None, lambda: {"validation": sst2()}),
     ],
 )
-def test_real_documents(leaves, entry, leaf, splits):
-    task = next(task for task in leaves[entry] if task.name == (leaf or entry))
+def test_real_documents(leaves, benchmark, leaf, splits):
+    task = next(task for task in leaves[benchmark] if task.name == (leaf or benchmark))
     rows = splits()
     assert len(build(task, rows, limit=None)) == len(rows[task.dataset["splits"][0]])
 
@@ -228,7 +231,7 @@ def test_every_file_tells_protocol_source_and_version_and_the_table_lists_them(r
         for file in (repository / "config" / "tasks").rglob("*.yaml")
         if "demo" not in file.parts
     ]
-    assert len(files) == len(ENTRIES) + 1
+    assert len(files) == len(BENCHMARKS) + 1
     for file in files:
         keys = yaml.safe_load(file.read_text(encoding="utf-8"))
         name, metadata = keys.get("group") or keys["task"], keys["metadata"]

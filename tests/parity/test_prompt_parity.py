@@ -218,7 +218,7 @@ def test_a_limit(folder, name, limit):
 
 
 @pytest.mark.parametrize(
-    ("name", "asked"),
+    ("name", "calls"),
     [("choice", 2), ("choice_3shot", 1), ("rolling_page", 3), ("generation_5shot", 0)],
 )
 def test_the_number_of_examples_asked_for(folder, name, asked):

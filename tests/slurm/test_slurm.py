@@ -40,13 +40,13 @@ def inferring(project):
     """A finished run on GPUs, in three shards, that lost all answers."""
     project.configure(models=ON_GPU)
     for part in (
-        "asked",
+        "calls",
         "responses",
         "scores",
         "store",
         "tables",
         "report",
-        "index/asked",
+        "index/calls",
         "index/responses",
         "index/scores",
     ):

@@ -36,9 +36,13 @@ def test_preflight_asks_nothing_and_forecasts(unstarted):
     shown = unstarted.snakemake("preflight").stderr
     assert unstarted.answers() == 0
     assert "warning: tiny, boolean_expressions: truncated: " in shown
-    assert "| model | entry " in shown and "| 1 CPU |" in shown
+    assert "| model | benchmark " in shown and "| 1 CPU |" in shown
     forecast = pq.read_table(unstarted.results / "tables/forecast.parquet")
-    assert sorted(forecast["entry"].to_pylist()) == ["arithmetic", "boolean_expressions", "stories"]
+    assert sorted(forecast["benchmark"].to_pylist()) == [
+        "arithmetic",
+        "boolean_expressions",
+        "stories",
+    ]
 
 
 def test_models_on_the_cpu_share_the_cores_unless_told(unstarted):

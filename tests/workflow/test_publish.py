@@ -31,8 +31,8 @@ def test_published_fetched_verified_and_continued(finished, unstarted, storage, 
     project.configure(publish="s3://runs/first")
     said = project.snakemake("publish")
     stored = {
-        entry["Key"].removeprefix("first/")
-        for entry in storage.list_objects_v2(Bucket="runs")["Contents"]
+        benchmark["Key"].removeprefix("first/")
+        for benchmark in storage.list_objects_v2(Bucket="runs")["Contents"]
     }
     assert stored > {
         "report/index.html",

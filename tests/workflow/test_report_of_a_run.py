@@ -10,14 +10,14 @@ import pytest
 import yaml
 from builders.project import SMALL
 
-ANSWERS = {"source": "recorded:answers/{task}.jsonl", "answers": {"answer": "text"}}
+OUTPUTS = {"source": "recorded:answers/{task}.jsonl", "answers": {"answer": "text"}}
 ASKED = SMALL["models"]
 
 
 @pytest.mark.parametrize(
     "models",
-    [ASKED, {"written": ANSWERS}, ASKED | {"written": ANSWERS}],
-    ids=["asked", "recorded", "both"],
+    [ASKED, {"written": OUTPUTS}, ASKED | {"written": OUTPUTS}],
+    ids=["calls", "recorded", "both"],
 )
 def test_the_graph_of_rules_is_that_of_the_workflow(unstarted, repository, models):
     (unstarted.folder / "answers").mkdir()

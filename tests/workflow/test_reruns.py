@@ -145,7 +145,7 @@ def test_a_raised_limit_infers_only_the_new_documents(project):
     project.configure(limit=12)
     jobs = project.run()
     assert jobs == Counter(
-        [f"requests {entry}" for entry in ("boolean_expressions", "arithmetic", "stories")]
+        [f"requests {benchmark}" for benchmark in ("boolean_expressions", "arithmetic", "stories")]
         + OTHER_REQUESTS
     )
     added = project.answers() - before
@@ -190,8 +190,8 @@ def test_shards_give_the_same_bytes(finished, unstarted):
     assert unstarted.tables() == finished.tables()
     # as of a shard that died, before anything that follows it
     for lost in (
-        "asked/tiny/2-of-3/arithmetic.parquet",
-        "index/asked/tiny/2-of-3.parquet",
+        "calls/tiny/2-of-3/arithmetic.parquet",
+        "index/calls/tiny/2-of-3.parquet",
         "tables/scores.parquet",
     ):
         (unstarted.results / lost).unlink()

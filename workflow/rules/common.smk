@@ -2,7 +2,7 @@
 #
 # Settings that determine a result are a small JSON file per job and an input of its rule: rewritten when, and only when, their content
 # changes, they make Snakemake's own time stamps see every change of configuration, task file or code, with or without its metadata.
-# What only says how to run (GPUs, threads, batch size) is a `params` entry and never makes anything run again.
+# What only says how to run (GPUs, threads, batch size) is a `params` benchmark and never makes anything run again.
 
 import gc
 import os
@@ -34,7 +34,7 @@ from snakeval.planning import plan, timestamps
 
 wildcard_constraints:
     model=r"[^/]+",
-    entry=r"[^/]+",
+    benchmark=r"[^/]+",
     dataset=r"[^/]+",
     shard=r"\d+-of-\d+",
 
@@ -79,7 +79,7 @@ RECORDED = [
     model for model in MODELS if plan.is_recorded(RUN.config, model)
 ]  # whose answers exist already
 ASKED = [model for model in MODELS if model not in RECORDED]
-ENTRIES = sorted(RUN.entries)
+BENCHMARKS = sorted(RUN.benchmarks)
 COMMAND = shlex.join(["snakemake", *sys.argv[1:]])
 RULE_GRAPH = [  # what `snakemake --rulegraph` draws, for the report
     ["download_dataset", "requests"],
@@ -129,7 +129,7 @@ def shards_of(model):
     """What each shard of a model has asked."""
     shards = RUN.config.models[model].shards
     return [
-        f"{RESULTS}/index/asked/{model}/{number}-of-{shards}.parquet"
+        f"{RESULTS}/index/calls/{model}/{number}-of-{shards}.parquet"
         for number in range(1, shards + 1)
     ]
 
@@ -140,7 +140,7 @@ def checks_before_asking(wildcards):
     Else none: it also looks at scoring, and whatever runs makes all behind it run, so a changed metric would ask again. `ancient` would
     hide other changes from the jobs behind it.
     """
-    asked = Path(f"{RESULTS}/index/asked/{wildcards.model}/{wildcards.shard}.parquet")
+    asked = Path(f"{RESULTS}/index/calls/{wildcards.model}/{wildcards.shard}.parquet")
     jobs = [("requests", RUN.settings["requests"]), ("datasets", RUN.settings["datasets"])]
     jobs += [(rule, [wildcards.model]) for rule in ("models", "tokens", "responses")]
     settings = [
@@ -157,15 +157,15 @@ def baseline_files():
     if baseline is None or baseline in MODELS:
         return []
     files = [f"{baseline}/index/scores/{model}.parquet" for model in MODELS] + [
-        f"{baseline}/requests/{entry}.parquet" for entry in ENTRIES
+        f"{baseline}/requests/{benchmark}.parquet" for benchmark in BENCHMARKS
     ]
     return [file for file in files if Path(file).exists()]
 
 
-def datasets_of_entry(wildcards):
+def datasets_of_benchmark(wildcards):
     return [
         f"{RESULTS}/index/datasets/{dataset}.parquet"
-        for dataset in RUN.datasets_of(wildcards.entry)
+        for dataset in RUN.datasets_of(wildcards.benchmark)
     ]
 
 

@@ -1,4 +1,4 @@
-# One job per model and stage answers every task: the model is loaded once. Each writes a file per entry, keeps those that are still right,
+# One job per model and stage answers every task: the model is loaded once. Each writes a file per benchmark, keeps those that are still right,
 # and declares the list of them (see workflow/snakeval/files/benchmark_files.py), so a new task or a changed metric costs only itself.
 
 
@@ -51,7 +51,7 @@ rule infer:
         preflight=f"{RESULTS}/index/preflight/{{model}}.parquet",
         tasks=checks_before_asking,
     output:
-        f"{RESULTS}/index/asked/{{model}}/{{shard}}.parquet",
+        f"{RESULTS}/index/calls/{{model}}/{{shard}}.parquet",
     log:
         f"{RESULTS}/logs/infer/{{model}}/{{shard}}.log",
     wildcard_constraints:

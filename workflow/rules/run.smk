@@ -72,7 +72,7 @@ rule tables:
     conda:
         "../../envs/score.yaml"
     params:
-        entries=ENTRIES,
+        benchmarks=BENCHMARKS,
     message:
         "Tables of the run"
     script:
@@ -123,7 +123,7 @@ rule compare_with_baseline:
         "../../envs/score.yaml"
     params:
         results=results_folder,
-        entries=ENTRIES,
+        benchmarks=BENCHMARKS,
     message:
         "Comparison with the baseline"
     script:
@@ -192,7 +192,7 @@ rule verify:
         "../../envs/data.yaml"
     params:
         results=results_folder,
-        configured=[*MODELS, *ENTRIES, *sorted(RUN.settings["datasets"])],
+        configured=[*MODELS, *BENCHMARKS, *sorted(RUN.settings["datasets"])],
     message:
         "Files of the results"
     script:

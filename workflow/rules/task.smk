@@ -22,28 +22,28 @@ rule download_dataset:
 rule requests:
     """Documents rendered for a task: prompts, continuations, references; the same for every model."""
     input:
-        settings=settings_of("requests", "entry"),
-        datasets=datasets_of_entry,
+        settings=settings_of("requests", "benchmark"),
+        datasets=datasets_of_benchmark,
     output:
-        f"{RESULTS}/requests/{{entry}}.parquet",
+        f"{RESULTS}/requests/{{benchmark}}.parquet",
     log:
-        f"{RESULTS}/logs/requests/{{entry}}.log",
+        f"{RESULTS}/logs/requests/{{benchmark}}.log",
     conda:
         "../../envs/data.yaml"
     params:
         results=results_folder,
     message:
-        "Requests of {wildcards.entry}"
+        "Requests of {wildcards.benchmark}"
     script:
         "../scripts/build_requests.py"
 
 
 rule list_requests:
-    """The list of all entries' requests, which every model's jobs depend on in place of the files: a plan has models + entries edges, not
-    models × entries."""
+    """The list of all benchmarks' requests, which every model's jobs depend on in place of the files: a plan has models + benchmarks edges, not
+    models × benchmarks."""
     input:
         settings=settings_of("list_requests"),
-        requests=expand(f"{RESULTS}/requests/{{entry}}.parquet", entry=ENTRIES),
+        requests=expand(f"{RESULTS}/requests/{{benchmark}}.parquet", benchmark=BENCHMARKS),
     output:
         f"{RESULTS}/index/requests.parquet",
     log:
@@ -68,7 +68,7 @@ rule check_tasks:
     conda:
         "../../envs/score.yaml"
     params:
-        entries=ENTRIES,
+        benchmarks=BENCHMARKS,
     message:
         "Checking tasks"
     script:

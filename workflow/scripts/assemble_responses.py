@@ -1,4 +1,4 @@
-"""Gather one model's answers to every entry from the store; files that are still right are kept."""
+"""Gather one model's answers to every benchmark from the store; files that are still right are kept."""
 
 from functools import cache
 from pathlib import Path
@@ -23,9 +23,9 @@ files = parquet.read(snakemake.input.model, MODEL_FILES)
 of_model = [settings, identity.content(files)]
 
 
-def timings(entry):
+def timings(benchmark):
     return pa.concat_tables(
-        benchmark_files.read(shard, entry, TIMINGS) for shard in snakemake.input.asked
+        benchmark_files.read(shard, benchmark, TIMINGS) for shard in snakemake.input.asked
     )
 
 
@@ -34,30 +34,30 @@ def store_of(who):  # a store reads every part whole, so there is one
     return Store(results / "store", who, identity.tokenizer_identity(files))
 
 
-def assemble(entry):
+def assemble(benchmark):
     store, where = (
-        store_of(ask.who_answered(timings(entry))),
-        f"{results}/asked/{model} and {results}/index/asked/{model}",
+        store_of(ask.who_answered(timings(benchmark))),
+        f"{results}/calls/{model} and {results}/index/calls/{model}",
     )
-    return (ask.assemble(part, store, asked=where) for part in ask.scan(index, entry))
+    return (ask.assemble(part, store, asked=where) for part in ask.scan(index, benchmark))
 
 
 fingerprints = {
-    entry: parquet.fingerprint_of(of_model, digest)
-    for entry, digest in benchmark_files.digests(index).items()
+    benchmark: parquet.fingerprint_of(of_model, digest)
+    for benchmark, digest in benchmark_files.digests(index).items()
 }
 benchmark_files.refresh(
     snakemake.output.responses, results / "responses" / model, fingerprints, assemble, RESPONSES
 )
 
 compared = []
-for entry in fingerprints:
-    if pc.sum(timings(entry)["asked_alone"]).as_py():
+for benchmark in fingerprints:
+    if pc.sum(timings(benchmark)["asked_alone"]).as_py():
         tokens, store = (
-            benchmark_files.read(index, entry, TOKENS, ask.ASKED),
-            store_of(ask.who_answered(timings(entry))),
+            benchmark_files.read(index, benchmark, TOKENS, ask.ASKED),
+            store_of(ask.who_answered(timings(benchmark))),
         )
         compared += ask.batches_against_alone(
-            tokens, store, documents=settings["numerics"], model=model, entry=entry
+            tokens, store, documents=settings["numerics"], model=model, benchmark=benchmark
         )
 parquet.write(pa.Table.from_pylist(compared, NUMERICS), snakemake.output.numerics, NUMERICS)

@@ -1,4 +1,4 @@
-"""Render the documents of an entry's tasks."""
+"""Render the documents of a benchmark's tasks."""
 
 from contextlib import nullcontext
 from itertools import chain

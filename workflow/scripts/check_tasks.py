@@ -1,4 +1,4 @@
-"""Look at every entry's documents and rehearse their scoring, before a model is asked."""
+"""Look at every benchmark's documents and rehearse their scoring, before a model is asked."""
 
 from snakeval.files import benchmark_files, parquet
 from snakeval.jobs import job
@@ -11,16 +11,16 @@ settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 runner = execution.Runner(settings["allow_code"]) if settings["allow_code"] else None
 
 
-def check(entry):
+def check(benchmark):
     requests, scoring = (
-        benchmark_files.read(snakemake.input.requests, entry, REQUESTS),
-        settings["entries"][entry],
+        benchmark_files.read(snakemake.input.requests, benchmark, REQUESTS),
+        settings["benchmarks"][benchmark],
     )
-    yield from documents.check(requests, entry, scoring)
+    yield from documents.check(requests, benchmark, scoring)
     yield from rehearsal.check(
-        requests, entry, scoring, allow_functions=settings["allow_functions"], runner=runner
+        requests, benchmark, scoring, allow_functions=settings["allow_functions"], runner=runner
     )
 
 
-found = [finding for entry in snakemake.params.entries for finding in check(entry)]
+found = [finding for benchmark in snakemake.params.benchmarks for finding in check(benchmark)]
 parquet.write(findings.table(found), snakemake.output[0], PREFLIGHT)

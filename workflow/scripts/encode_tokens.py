@@ -1,4 +1,4 @@
-"""Encode every entry's requests for one model; files that are still right are kept. Then look at what the model would read."""
+"""Encode every benchmark's requests for one model; files that are still right are kept. Then look at what the model would read."""
 
 from functools import cache
 from pathlib import Path
@@ -29,14 +29,14 @@ def encoder():
     return load_encoder(files, settings)
 
 
-def encode(entry):
-    parts = benchmark_files.scan(requests, entry, REQUESTS, COLUMNS)
+def encode(benchmark):
+    parts = benchmark_files.scan(requests, benchmark, REQUESTS, COLUMNS)
     return (encode_requests(part, encoder(), model=model) for part in parts)
 
 
 fingerprints = {
-    entry: parquet.fingerprint_of(of_model, digest)
-    for entry, digest in benchmark_files.digests(requests).items()
+    benchmark: parquet.fingerprint_of(of_model, digest)
+    for benchmark, digest in benchmark_files.digests(requests).items()
 }
 benchmark_files.refresh(
     snakemake.output.tokens,
@@ -47,18 +47,23 @@ benchmark_files.refresh(
 )
 
 found, loads = [], []
-for entry in fingerprints:
-    asked = benchmark_files.scan(requests, entry, REQUESTS, prompts.REQUEST_COLUMNS)
-    encoded = benchmark_files.scan(snakemake.output.tokens, entry, TOKENS, prompts.TOKEN_COLUMNS)
+for benchmark in fingerprints:
+    asked = benchmark_files.scan(requests, benchmark, REQUESTS, prompts.REQUEST_COLUMNS)
+    encoded = benchmark_files.scan(
+        snakemake.output.tokens, benchmark, TOKENS, prompts.TOKEN_COLUMNS
+    )
     parts = [
         (prompts.observe(part, its, encoder()), forecast.count(its))
         for part, its in zip(asked, encoded, strict=True)
     ]
     seen, counts = zip(*parts, strict=True)
-    found += prompts.check(pa.concat_tables(seen), encoder(), model=model, entry=entry)
+    found += prompts.check(pa.concat_tables(seen), encoder(), model=model, benchmark=benchmark)
     loads.append(
         forecast.load(
-            counts, Path(identity.folder(files, snakemake.input.model)), model=model, entry=entry
+            counts,
+            Path(identity.folder(files, snakemake.input.model)),
+            model=model,
+            benchmark=benchmark,
         )
     )
 parquet.write(findings.table(found), snakemake.output.preflight, PREFLIGHT)

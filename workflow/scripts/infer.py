@@ -1,4 +1,4 @@
-"""Ask one model a shard of every entry's requests; files that are still right are kept, known answers are not asked again."""
+"""Ask one model a shard of every benchmark's requests; files that are still right are kept, known answers are not asked again."""
 
 from functools import cache
 from pathlib import Path
@@ -50,8 +50,8 @@ with Store(
     identity.identity(files, settings),
     identity.tokenizer_identity(files),
 ) as store:
-    output = (snakemake.output[0], Path(params.results, "asked", model, shard))
-    ask.ask_entries(
+    output = (snakemake.output[0], Path(params.results, "calls", model, shard))
+    ask.ask_benchmarks(
         snakemake.input.tokens,
         *output,
         [settings, identity.content(files)],

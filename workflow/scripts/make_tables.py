@@ -13,19 +13,19 @@ from snakeval.schemas.model import NUMERICS, TIMINGS
 from snakeval.schemas.run import COMPARISONS, HEALTH, SCORE_TABLE, TARGETS
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-inputs, output, entries = snakemake.input, snakemake.output, snakemake.params.entries
-asked = settings["asked"]
+inputs, output, benchmarks = snakemake.input, snakemake.output, snakemake.params.benchmarks
+asked = settings["calls"]
 recorded = [model for model in settings["models"] if model not in asked]
-requests = {entry: benchmark_files.path(inputs.requests, entry) for entry in entries}
+requests = {benchmark: benchmark_files.path(inputs.requests, benchmark) for benchmark in benchmarks}
 shards = {
     model: [index for index in inputs.asked if Path(index).parent.name == model] for model in asked
 }
 timings = [
-    ask.summed([benchmark_files.read(index, entry, TIMINGS) for index in shards[model]])
-    for model, entry in product(asked, entries)
+    ask.summed([benchmark_files.read(index, benchmark, TIMINGS) for index in shards[model]])
+    for model, benchmark in product(asked, benchmarks)
 ]
-scored = benchmark_files.paths(settings["models"], inputs.scores, entries)
-matched = benchmark_files.paths(recorded, inputs.recorded, entries)
+scored = benchmark_files.paths(settings["models"], inputs.scores, benchmarks)
+matched = benchmark_files.paths(recorded, inputs.recorded, benchmarks)
 scores, comparisons = leaderboard.build(scored, requests, settings)
 figures = targets.compare(
     settings["targets"], scores.to_pylist(), settings["models"], answer_health.reasons(matched)
@@ -35,8 +35,8 @@ published = pa.Table.from_pylist(figures, TARGETS)
 parquet.write(scores, output.scores, SCORE_TABLE)
 parquet.write(comparisons, output.comparisons, COMPARISONS)
 parquet.write(published, output.targets, TARGETS)
-answered = benchmark_files.paths(settings["models"], inputs.responses, entries)
-encoded = benchmark_files.paths(asked, inputs.tokens, entries)
+answered = benchmark_files.paths(settings["models"], inputs.responses, benchmarks)
+encoded = benchmark_files.paths(asked, inputs.tokens, benchmarks)
 parquet.write(answer_health.build(encoded, answered, scored, matched), output.health, HEALTH)
 numerics = [NUMERICS.empty_table(), *(parquet.read(file, NUMERICS) for file in inputs.numerics)]
 parquet.write(pa.concat_tables(numerics), output.numerics, NUMERICS)

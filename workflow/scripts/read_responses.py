@@ -1,4 +1,4 @@
-"""Match one recorded model's answers to the documents of every entry; files that are still right are kept."""
+"""Match one recorded model's answers to the documents of every benchmark; files that are still right are kept."""
 
 from functools import cache
 from pathlib import Path
@@ -14,15 +14,18 @@ model, results, output = snakemake.wildcards.model, Path(snakemake.params.result
 requests = snakemake.input.requests
 of_model = [settings, parquet.digest(snakemake.input.model)]
 fingerprints = {
-    entry: parquet.fingerprint_of(of_model, digest)
-    for entry, digest in benchmark_files.digests(requests).items()
+    benchmark: parquet.fingerprint_of(of_model, digest)
+    for benchmark, digest in benchmark_files.digests(requests).items()
 }
 
 
 @cache
-def match(entry):
+def match(benchmark):
     return recorded.responses(
-        benchmark_files.read(requests, entry, REQUESTS), settings, model=model, entry=entry
+        benchmark_files.read(requests, benchmark, REQUESTS),
+        settings,
+        model=model,
+        benchmark=benchmark,
     )
 
 
@@ -30,13 +33,13 @@ benchmark_files.refresh(
     output.responses,
     results / "responses" / model,
     fingerprints,
-    lambda entry: match(entry)[0],
+    lambda benchmark: match(benchmark)[0],
     RESPONSES,
 )
 benchmark_files.refresh(
     output.recorded,
     results / "recorded" / model,
     fingerprints,
-    lambda entry: match(entry)[1],
+    lambda benchmark: match(benchmark)[1],
     RECORDED,
 )

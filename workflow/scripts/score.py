@@ -1,4 +1,4 @@
-"""Score one model's responses to every entry; files that are still right are kept."""
+"""Score one model's responses to every benchmark; files that are still right are kept."""
 
 from pathlib import Path
 
@@ -12,29 +12,35 @@ from snakeval.schemas.task import REQUESTS
 from snakeval.scoring.score import REQUEST_COLUMNS, answered, score_task
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-requests, index, entries = snakemake.input.requests, snakemake.input.responses, settings["entries"]
+requests, index, benchmarks = (
+    snakemake.input.requests,
+    snakemake.input.responses,
+    settings["benchmarks"],
+)
 digests = benchmark_files.digests(index)
 runner = (
     execution.Runner(settings["allow_code"], snakemake.threads) if settings["allow_code"] else None
 )
 
 
-def score(entry):
-    asked = benchmark_files.read(requests, entry, REQUESTS, REQUEST_COLUMNS)
-    answers = benchmark_files.read(index, entry, RESPONSES)
+def score(benchmark):
+    asked = benchmark_files.read(requests, benchmark, REQUESTS, REQUEST_COLUMNS)
+    answers = benchmark_files.read(index, benchmark, RESPONSES)
     if (
         snakemake.params.recorded
     ):  # documents without a recorded answer are counted elsewhere, and not scored
         asked = answered(asked, answers)
-    for task, how in entries[entry].items():
+    for task, how in benchmarks[benchmark].items():
         of_task = pc.field("task") == task
         allowed = {"allow_functions": settings["allow_functions"], "runner": runner}
         yield score_task(asked.filter(of_task), answers.filter(of_task), how, **allowed)
 
 
 fingerprints = {
-    entry: parquet.fingerprint_of(settings["code"], entries[entry], digest, digests[entry])
-    for entry, digest in benchmark_files.digests(requests).items()
+    benchmark: parquet.fingerprint_of(
+        settings["code"], benchmarks[benchmark], digest, digests[benchmark]
+    )
+    for benchmark, digest in benchmark_files.digests(requests).items()
 }
 folder = Path(snakemake.params.results, "scores", snakemake.wildcards.model)
 benchmark_files.refresh(snakemake.output[0], folder, fingerprints, score, SCORES)

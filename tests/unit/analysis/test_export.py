@@ -44,7 +44,7 @@ def three_models(folder):
 def test_one_file_per_table_and_format(tmp_path, written):
     folder = written(three_models(tmp_path))
     stems = {path.stem for path in folder.iterdir()}
-    assert stems == {"main", "entry-e", "comparisons"}
+    assert stems == {"main", "benchmark-e", "comparisons"}
     assert {path.name for path in folder.glob("main.*")} == {
         "main.parquet",
         "main.csv",
@@ -68,17 +68,17 @@ def test_latex_marks_the_best_and_what_cannot_be_told_from_it(tmp_path, written)
 
 def test_markdown_and_csv_say_the_same(tmp_path, written):
     folder = written(three_models(tmp_path))
-    text = (folder / "entry-e.md").read_text()
+    text = (folder / "benchmark-e.md").read_text()
     assert "| x_1, acc_norm ↑ | **0.800** (0.670 – 0.888) |" in text
-    rows = list(csv.DictReader((folder / "entry-e.csv").open()))
-    table = pq.read_table(folder / "entry-e.parquet").to_pylist()
+    rows = list(csv.DictReader((folder / "benchmark-e.csv").open()))
+    table = pq.read_table(folder / "benchmark-e.parquet").to_pylist()
     assert len(rows) == len(table) == 4 * 3
     assert [float(row["value"]) for row in rows] == [row["value"] for row in table]
 
 
 def test_whichever_is_fewer_are_the_columns(tmp_path, written):
     folder = written(three_models(tmp_path))
-    assert (folder / "entry-e.md").read_text().startswith("| task ")
+    assert (folder / "benchmark-e.md").read_text().startswith("| task ")
     assert (folder / "main.md").read_text().startswith("| model ")
 
 
@@ -106,7 +106,7 @@ def test_a_run_without_scores(tmp_path, written):
 def test_figures_are_exported_where_there_are_some(tmp_path, written):
     row = {
         "model": "a",
-        "entry": "e",
+        "benchmark": "e",
         "task": "x_1",
         "filter": "none",
         "metric": "acc",
@@ -126,7 +126,7 @@ def test_figures_are_exported_where_there_are_some(tmp_path, written):
     folder = written(
         three_models(tmp_path), [row | {"reason": "within 0.5", "source": "p. 3 & 4", "note": None}]
     )
-    assert "| a     | e     | x_1  |" in (folder / "targets.md").read_text()
+    assert "| a     | e         | x_1  |" in (folder / "targets.md").read_text()
     assert r"p. 3 \& 4" in (folder / "targets.tex").read_text()
     assert "note" not in (folder / "targets.md").read_text()
 

@@ -33,7 +33,7 @@ def written(tmp_path):
 def line(**more):
     row = {
         "model": "a",
-        "entry": "e",
+        "benchmark": "e",
         "task": "t",
         "parent": None,
         "is_group": False,
@@ -153,7 +153,7 @@ def test_a_figure_without_a_score_says_why(written):
     assert absent["reason"] == "the run has no such model"
 
 
-def test_a_figure_is_of_a_task_or_an_entry_by_its_leading_or_the_named_metric(written):
+def test_a_figure_is_of_a_task_or_an_benchmark_by_its_leading_or_the_named_metric(written):
     lines = [
         line(),
         line(metric="f1", value=0.2, primary=False),

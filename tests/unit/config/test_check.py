@@ -9,7 +9,7 @@ from snakeval.config.check import check
 from snakeval.config.dataset import DataSource
 from snakeval.config.model import Answers, Model
 from snakeval.config.run import Config
-from snakeval.config.task import TaskEntry
+from snakeval.config.task import Benchmark
 from snakeval.errors import UserError
 from snakeval.files.yaml_file import read_yaml
 
@@ -24,7 +24,7 @@ def problems(values, where="config.yaml"):
 
 def test_short_forms_stand_for_mappings():
     checked = check(GOOD | {"datasets": {"org/data": "path:data"}}, "config.yaml")
-    assert checked.tasks == [TaskEntry(name="arithmetic")]
+    assert checked.tasks == [Benchmark(name="arithmetic")]
     assert checked.datasets == {"org/data": DataSource(source="path:data")}
 
 
@@ -57,7 +57,7 @@ def test_every_mistake_is_told_in_a_line_of_its_own():
         ({"models": {"a/b": {"source": "demo:small"}}, "tasks": ["x"]}, "names a folder"),
         (
             GOOD | {"tasks": ["x", {"name": "x", "num_fewshot": 5}]},
-            "two entries are called x; give one of them an `id`",
+            "two benchmarks are called x; give one of them an `id`",
         ),
         (GOOD | {"tasks": [{"name": "x", "id": "../x"}]}, "names a folder"),
         (GOOD | {"limit": 0}, "limit: input should be greater than or equal to 1"),
@@ -118,7 +118,7 @@ def test_a_task_may_stand_twice_under_two_ids():
     checked = check(
         GOOD | {"tasks": ["x", {"name": "x", "id": "x5", "num_fewshot": 5}]}, "config.yaml"
     )
-    assert list(checked.entries()) == ["x", "x5"]
+    assert list(checked.benchmarks()) == ["x", "x5"]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_anchors_and_merges_are_no_duplicates(tmp_path):
 
 
 def test_every_key_is_explained():
-    for section in (Config, Model, TaskEntry, DataSource):
+    for section in (Config, Model, Benchmark, DataSource):
         for name, field in section.model_fields.items():
             assert field.description, f"{section.__name__}.{name}"
 
@@ -233,7 +233,7 @@ def test_mistakes_about_recorded_answers(model, expected):
             "models.a.device_map: lays whole layers over GPUs",
         ),
         (
-            {"kv_cache_dtype": "int8", "path": "padded"},
+            {"kv_cache_dtype": "int8", "strategy": "padded"},
             "models.a.kv_cache_dtype: int8 is for the packed path",
         ),
         (

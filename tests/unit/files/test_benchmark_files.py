@@ -13,15 +13,15 @@ SCHEMA = pa.schema([pa.field("name", pa.string(), nullable=False)])
 
 @pytest.fixture
 def job(tmp_path):
-    """A job that makes files of names, and a list of the entries it made."""
+    """A job that makes files of names, and a list of the benchmarks it made."""
     made = []
 
     def run(**fingerprints):
-        def make(entry):
-            if fingerprints[entry] == "breaks":
+        def make(benchmark):
+            if fingerprints[benchmark] == "breaks":
                 raise RuntimeError("killed")
-            made.append(entry)
-            return pa.table({"name": [f"{entry} {fingerprints[entry]}"]})
+            made.append(benchmark)
+            return pa.table({"name": [f"{benchmark} {fingerprints[benchmark]}"]})
 
         made.clear()
         benchmark_files.refresh(
@@ -41,7 +41,9 @@ def test_only_what_changed_is_made(job, tmp_path):
     assert job(a="1", b="1") == []
     assert job(a="1", b="2", c="1") == ["b", "c"]
     index = tmp_path / "index/stage/model.parquet"
-    assert [benchmark_files.read(index, entry, SCHEMA)["name"][0].as_py() for entry in "abc"] == [
+    assert [
+        benchmark_files.read(index, benchmark, SCHEMA)["name"][0].as_py() for benchmark in "abc"
+    ] == [
         "a 1",
         "b 2",
         "c 1",
@@ -88,7 +90,7 @@ def test_a_file_without_a_fingerprint_that_is_gone_is_told_with_its_index(tmp_pa
         benchmark_files.read(index, "a", SCHEMA)
 
 
-def test_an_entry_that_is_not_listed_is_told(job, tmp_path):
+def test_an_benchmark_that_is_not_listed_is_told(job, tmp_path):
     job(a="1")
     index = tmp_path / "index/stage/model.parquet"
     with pytest.raises(UserError, match=f"{index}: lists no b; delete it and run again"):

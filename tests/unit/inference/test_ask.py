@@ -15,14 +15,14 @@ import pytest
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
-from snakeval.backends.calls import read as read_asks
+from snakeval.backends.calls import read_calls
 from snakeval.backends.protocol import Counters
 from snakeval.errors import UserError
 from snakeval.files import parquet
 from snakeval.inference import energy
 from snakeval.inference.ask import _share, ask, assemble, explode, keys, summed
 from snakeval.inference.store import Store
-from snakeval.schemas.model import ANSWERS, RESPONSES, TIMINGS, TOKENS
+from snakeval.schemas.model import OUTPUTS, RESPONSES, TIMINGS, TOKENS
 
 GREEDY = {
     "until": ["\n"], "max_new_tokens": 8, "do_sample": False, "temperature": 0.0, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0,
@@ -39,12 +39,12 @@ class Fake:
     def __init__(self, stop_after=None, batch=4):
         self.counters, self.asked, self.batch, self.stop_after = Counters(), [], batch, stop_after
 
-    def plan(self, asks):
-        order = np.argsort(asks["key"].to_numpy(zero_copy_only=False).astype(str))
+    def plan(self, calls):
+        order = np.argsort(calls["key"].to_numpy(zero_copy_only=False).astype(str))
         return [order[start : start + self.batch] for start in range(0, len(order), self.batch)]
 
-    def answer(self, asks):
-        rows = read_asks(asks, ("loglikelihood", "generate", "extract"), self.max_length)
+    def answer(self, calls):
+        rows = read_calls(calls, ("loglikelihood", "generate", "extract"), self.max_length)
         scored = [ask for ask in rows if ask.kind == "loglikelihood"]
         together = sum(int(ask.context.sum()) for ask in scored)
         parts = [[self._loglikelihood(ask, together) for ask in scored]] if scored else []
@@ -54,11 +54,11 @@ class Fake:
                 raise KeyboardInterrupt
             self.asked += [answer["key"] for answer in part]
             self.counters.prompt_tokens += len(part)
-            yield pa.Table.from_pylist(part, ANSWERS)
+            yield pa.Table.from_pylist(part, OUTPUTS)
 
-    def alone(self, asks):
-        for row in range(len(asks)):
-            yield from self.answer(asks.slice(row, 1))
+    def alone(self, calls):
+        for row in range(len(calls)):
+            yield from self.answer(calls.slice(row, 1))
 
     def _loglikelihood(self, ask, together):
         value = (
@@ -145,14 +145,14 @@ def _mixed():
 def _infer(folder, tokens, engine, **how):
     """Responses and timings of one job."""
     with Store(folder, "model") as store:
-        timings = ask(tokens, lambda: engine, store, **{"model": "m", "entry": "e"} | how)
+        timings = ask(tokens, lambda: engine, store, **{"model": "m", "benchmark": "e"} | how)
         return assemble(tokens, store, asked="shards/m"), timings
 
 
 def test_requests_of_every_kind():
-    asks, documents = explode(_mixed())
+    calls, documents = explode(_mixed())
     assert documents.tolist() == [0, 0, 0, 1, 1, 2, 2, 2, 4, 5, 5, 5, 6, 6, 7, 7, 7, 8]
-    rows = asks.to_pylist()
+    rows = calls.to_pylist()
     assert [row["kind"] for row in rows] == ["loglikelihood"] * 8 + ["generate"] * 6 + [
         "extract"
     ] * 3 + ["loglikelihood"]
@@ -262,7 +262,7 @@ def test_no_engine_is_loaded_when_nothing_is_missing(tmp_path):
     def never():
         raise AssertionError("loaded")
 
-    timings = ask(_mixed(), never, Store(tmp_path, "model"), model="m", entry="e")
+    timings = ask(_mixed(), never, Store(tmp_path, "model"), model="m", benchmark="e")
     assert timings["engine"].to_pylist() == [None]
 
 
@@ -318,15 +318,15 @@ def test_what_is_not_a_number_is_an_error_and_is_not_stored(tmp_path):
 
 def test_an_engine_that_leaves_requests_out_is_a_defect(tmp_path):
     class Lazy(Fake):
-        def plan(self, asks):
-            return super().plan(asks)[1:]
+        def plan(self, calls):
+            return super().plan(calls)[1:]
 
     with pytest.raises(RuntimeError, match="does not hold each of 16 requests once"):
         _infer(tmp_path, _mixed(), Lazy())
 
     class Silent(Fake):
-        def answer(self, asks):
-            return (table for n, table in enumerate(super().answer(asks)) if n)
+        def answer(self, calls):
+            return (table for n, table in enumerate(super().answer(calls)) if n)
 
     with pytest.raises(RuntimeError, match="m, e: 16 requests, but"):
         _infer(tmp_path, _mixed(), Silent())
@@ -341,7 +341,7 @@ def test_what_the_store_lost_is_missed(tmp_path):
 
 
 def _many():
-    """Two entries that share requests; of several prompts each, asked with several continuations."""
+    """Two benchmarks that share requests; of several prompts each, asked with several continuations."""
     rng = np.random.default_rng(3)
     contexts = [rng.integers(1, 9, 4 + doc % 5).tolist() for doc in range(30)]
     rows = [
@@ -355,18 +355,24 @@ def _many():
 @pytest.mark.parametrize("shards", [2, 3, 7, 50])
 @pytest.mark.parametrize("order", ["forwards", "backwards"])
 def test_any_number_of_shards_gives_the_same_bytes(tmp_path, shards, order):
-    entries = _many()
+    benchmarks = _many()
     alone, engine = tmp_path / "alone", Fake()
     expected = {
-        entry: _infer(alone, tokens, engine, entry=entry) for entry, tokens in entries.items()
+        benchmark: _infer(alone, tokens, engine, benchmark=benchmark)
+        for benchmark, tokens in benchmarks.items()
     }
-    engines, timings = {}, {entry: [] for entry in entries}
+    engines, timings = {}, {benchmark: [] for benchmark in benchmarks}
     for number in sorted(range(1, shards + 1), reverse=order == "backwards"):
         engines[number], earlier = Fake(), None
-        for entry, tokens in entries.items():
+        for benchmark, tokens in benchmarks.items():
             with Store(tmp_path / "parts", "model") as store:
-                how = {"model": "m", "entry": entry, "shard": (number, shards), "earlier": earlier}
-                timings[entry].append(
+                how = {
+                    "model": "m",
+                    "benchmark": benchmark,
+                    "shard": (number, shards),
+                    "earlier": earlier,
+                }
+                timings[benchmark].append(
                     ask(tokens, lambda number=number: engines[number], store, **how)
                 )
                 earlier = keys(tokens, store)
@@ -374,25 +380,26 @@ def test_any_number_of_shards_gives_the_same_bytes(tmp_path, shards, order):
     assert sorted(asked) == sorted(engine.asked)
     if shards < 7:
         assert all(each.asked for each in engines.values())
-    for entry, tokens in entries.items():
+    for benchmark, tokens in benchmarks.items():
         assert assemble(tokens, Store(tmp_path / "parts", "model"), asked="").equals(
-            expected[entry][0]
+            expected[benchmark][0]
         )
-        assert summed(timings[entry]).schema.equals(TIMINGS)
+        assert summed(timings[benchmark]).schema.equals(TIMINGS)
         for column in ("requests", "duplicates", "prompt_tokens", "engine", "peak_bytes"):
             assert (
-                summed(timings[entry])[column].to_pylist() == expected[entry][1][column].to_pylist()
+                summed(timings[benchmark])[column].to_pylist()
+                == expected[benchmark][1][column].to_pylist()
             )
 
 
 def test_shards_are_balanced_by_tokens_and_take_neighbours():
-    asks = pa.table({
+    calls = pa.table({
         "context": pa.array([[1] * (1 + row % 90) for row in range(900)], pa.list_(pa.int32())),
         "continuation": pa.array([[1]] * 900, pa.list_(pa.int32())),
         "generation": pa.nulls(900, TOKENS.field("generation").type),
     })  # fmt: skip
     batches = [np.arange(start, min(start + 7, 900)) for start in range(0, 900, 7)]
-    parts = [_share(batches, asks, number, 4, "e") for number in (1, 2, 3, 4)]
+    parts = [_share(batches, calls, number, 4, "e") for number in (1, 2, 3, 4)]
     assert sorted(np.concatenate([row for part in parts for row in part]).tolist()) == list(
         range(900)
     )
@@ -401,9 +408,9 @@ def test_shards_are_balanced_by_tokens_and_take_neighbours():
     assert all(after[0] == before[-1] + 1 for part in parts for before, after in pairwise(part))
     single = [
         number
-        for entry in range(100)
+        for benchmark in range(100)
         for number in range(1, 5)
-        if _share([np.arange(900)], asks, number, 4, f"e{entry}")
+        if _share([np.arange(900)], calls, number, 4, f"e{benchmark}")
     ]
     assert len(single) == 100 and min(map(single.count, range(1, 5))) > 10
 
@@ -421,7 +428,7 @@ def test_progress_goes_to_the_terminal(tmp_path, monkeypatch):
     monkeypatch.setattr("snakeval.jobs.progress.SILENT_SECONDS", 0.0)
     terminal = io.StringIO()
     with Store(tmp_path, "model") as store:
-        ask(_mixed(), Fake, store, model="small", entry="mmlu", terminal=terminal)
+        ask(_mixed(), Fake, store, model="small", benchmark="mmlu", terminal=terminal)
     assert terminal.getvalue().startswith("small mmlu: 16 of 16 requests (100 %)")
 
 
@@ -439,7 +446,7 @@ def run_tiny(folder, results):
     tokens = parquet.read(folder / "tokens.parquet", TOKENS)
     settings = {"device": "cpu", "tokens_per_batch": 64}
     with Told(results / "store", "model") as kept:
-        ask(tokens, lambda: load(folder / "model", settings), kept, model="m", entry="e")
+        ask(tokens, lambda: load(folder / "model", settings), kept, model="m", benchmark="e")
         parquet.write(assemble(tokens, kept, asked=""), results / "responses.parquet", RESPONSES)
 
 

@@ -75,7 +75,7 @@ def test_what_was_used_before_and_turns_of_the_register(monkeypatch):
 
 
 def test_turns_between_two_looks_are_seen(monkeypatch):
-    """The register turns over three times while nobody asks: the watch reads it in between."""
+    """The register turns over three times while nobody calls: the watch reads it in between."""
     readings, done = iter([0, 600, 200, 800, 400, 0, 600]), threading.Event()
 
     def read():

@@ -19,7 +19,7 @@ GREEDY = {
     "until": [], "max_new_tokens": 12, "do_sample": False, "temperature": 0.0, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0,
     "samples": 1, "seed": 1,
 }  # fmt: skip
-WHO = {"model": "m", "entry": "e"}
+WHO = {"model": "m", "benchmark": "e"}
 
 
 def _llama(dtype):
@@ -107,13 +107,13 @@ def test_a_sample_of_whole_documents_whatever_their_order_and_the_shards(tmp_pat
         )
 
 
-def test_the_sample_of_a_large_entry_is_found_in_parts(tmp_path, monkeypatch):
+def test_the_sample_of_a_large_benchmark_is_found_in_parts(tmp_path, monkeypatch):
     tokens, store = _tokens(), Store(tmp_path, "model")
     whole = ask._sampled(tokens, store, 8)[1]
     monkeypatch.setattr(benchmark_files, "DOCUMENTS_AT_ONCE", 40)
-    asks, parts = ask._sampled(tokens, store, 8)
+    calls, parts = ask._sampled(tokens, store, 8)
     assert parts["key"].equals(whole["key"]) and parts["decides"].equals(whole["decides"])
-    assert len(asks) < len(tokens)
+    assert len(calls) < len(tokens)
     assert ask._sampled(tokens, store, 0)[1].num_rows == 0
 
 
@@ -147,8 +147,8 @@ class _Altered:
     def __getattr__(self, name):
         return getattr(self.engine, name)
 
-    def answer(self, asks):
-        for answers in self.engine.answer(asks):
+    def answer(self, calls):
+        for answers in self.engine.answer(calls):
             columns = {name: answers[name] for name in answers.column_names}
             columns["loglikelihood"] = pc.subtract(
                 -100.0, pc.multiply(10.0, answers["loglikelihood"])

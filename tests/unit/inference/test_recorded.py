@@ -47,7 +47,7 @@ def match(requests, file, limit=None, files=None, **answers):
     how = Answers(**answers).model_dump(exclude={"files"})
     tasks = dict.fromkeys(requests["task"].unique().to_pylist(), str(file)) | (files or {})
     given, matched = recorded.responses(
-        requests, {"answers": how, "files": tasks, "limits": {"e": limit}}, model="m", entry="e"
+        requests, {"answers": how, "files": tasks, "limits": {"e": limit}}, model="m", benchmark="e"
     )
     assert given.schema.equals(RESPONSES) and matched.schema.equals(RECORDED)
     return given, matched.to_pylist()

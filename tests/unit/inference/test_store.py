@@ -15,7 +15,7 @@ from snakeval.errors import UserError
 from snakeval.files import parquet
 from snakeval.inference import store
 from snakeval.inference.store import Store
-from snakeval.schemas.model import ANSWERS, ASKS
+from snakeval.schemas.model import CALLS, OUTPUTS
 
 SETTINGS = {
     "until": ["\n", "Q:"], "max_new_tokens": 8, "do_sample": True, "temperature": 0.7, "top_p": 0.9, "top_k": 5,
@@ -29,7 +29,7 @@ ASK = {
 
 def _key(identity="model", tokenizer="tokenizer", **changes):
     table = pa.Table.from_pylist(
-        [{**ASK, **changes}], pa.schema([field for field in ASKS if field.name != "key"])
+        [{**ASK, **changes}], pa.schema([field for field in CALLS if field.name != "key"])
     )
     return store.keys(table, identity, tokenizer)[0].as_py()
 
@@ -39,7 +39,7 @@ def _answers(names, value=0.0, text=None):
         {"key": f"{name:064}", "loglikelihood": value, "greedy": False, "text": text, "n_tokens": 1}
         for name in names
     ]
-    return pa.Table.from_pylist(rows, ANSWERS)
+    return pa.Table.from_pylist(rows, OUTPUTS)
 
 
 def _keys(names):
@@ -99,7 +99,7 @@ def test_no_two_requests_share_a_key_by_where_a_row_stands():
         for ids in ([1], [], [1, 2])
         for types in (None, [], [0], [1, 2])
     ]
-    schema = pa.schema([field for field in ASKS if field.name != "key"])
+    schema = pa.schema([field for field in CALLS if field.name != "key"])
     table = pa.Table.from_pylist(rows, schema)
     together = store.keys(table, "m", "t").to_pylist()
     assert together == [_key("m", "t", **row) for row in rows]
@@ -114,7 +114,7 @@ def test_many_keys_are_fast():
         pa.array(np.arange(n + 1) * length, pa.int32()), pa.array(np.arange(n * length), pa.int32())
     )
     nulls = {
-        name: pa.nulls(n, ASKS.field(name).type)
+        name: pa.nulls(n, CALLS.field(name).type)
         for name in ("token_types", "offsets", "passage", "generation")
     }
     table = pa.table(
@@ -165,7 +165,7 @@ def test_every_column_comes_back(tmp_path):
         },
     ]
     with Store(tmp_path, "m") as writer:
-        writer.append(pa.Table.from_pylist(rows, ANSWERS))
+        writer.append(pa.Table.from_pylist(rows, OUTPUTS))
     found = Store(tmp_path, "m").lookup(pa.array(["b", "a"])).sort_by("key").to_pylist()
     assert found == rows
 
@@ -319,12 +319,12 @@ def test_rows_are_found_in_every_row_group(tmp_path):
 WRITER = """
 import sys, pyarrow as pa
 from snakeval.inference import store
-from snakeval.schemas.model import ANSWERS
+from snakeval.schemas.model import OUTPUTS
 first, count, root = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 writer = store.Store(root, "m")
 for n in range(first, first + count):
     rows = [{"key": f"{n:064}", "loglikelihood": float(n), "greedy": False, "text": "x" * 20000, "n_tokens": 1}]
-    writer.append(pa.Table.from_pylist(rows, ANSWERS))
+    writer.append(pa.Table.from_pylist(rows, OUTPUTS))
     writer.flush()
     if n % 20 == 19:
         writer.compact()

@@ -123,7 +123,7 @@ def test_a_machine_without_a_driver_has_none(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("asked", "placed"),
+    ("calls", "placed"),
     [
         ((0, "auto", None, 1), ("cpu", None, 1)),
         ((1, "auto", None, 1), ("cuda", None, 1)),

@@ -102,7 +102,7 @@ def test_the_item_of_metric_list_decides_over_the_metrics_own():
 
 
 def test_names_a_function_gives_take_its_aggregation():
-    entry = {
+    benchmark = {
         "metric": {"!function": "code.pass_at_k", "file": "t.yaml", "digest": None},
         "aggregation": "nanmean",
         "higher_is_better": True,
@@ -110,7 +110,7 @@ def test_names_a_function_gives_take_its_aggregation():
     settings = {
         "task": "t",
         "output_type": "generate_until",
-        "metric_list": [{"metric": "bleu"}, entry],
+        "metric_list": [{"metric": "bleu"}, benchmark],
     }
     assert registry.aggregation_of("pass@1", settings).name == "nanmean"
     assert (

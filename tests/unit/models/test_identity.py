@@ -11,7 +11,7 @@ FILES = {
     "model.safetensors": "w", "config.json": "c", "generation_config.json": "g", "modeling_own.py": "p", "sub/adapter.bin": "a",
     "tokenizer.json": "t", "tokenizer_config.json": "u", "chat_template.jinja": "j", "README.md": "r", "LICENSE": "l",
 }  # fmt: skip
-SETTINGS = {"dtype": "float32", "trust_remote_code": False, "family": "causal", "path": "auto"}
+SETTINGS = {"dtype": "float32", "trust_remote_code": False, "family": "causal", "strategy": "auto"}
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ def test_a_removed_or_renamed_file_counts():
         {"dtype": "bfloat16"},
         {"trust_remote_code": True},
         {"kv_cache_dtype": "int8"},
-        {"path": "padded"},
+        {"strategy": "padded"},
     ],
 )
 def test_how_it_is_computed_counts(change):

@@ -7,7 +7,7 @@ from snakeval.backends.local import build
 from snakeval.files import parquet
 from snakeval.planning import resources
 from snakeval.schemas.model import MODEL_FILES
-from snakeval.schemas.run import ENTRY_FILES
+from snakeval.schemas.run import BENCHMARK_FILES
 
 
 @pytest.fixture
@@ -24,16 +24,21 @@ def made(tmp_path):
         tmp_path / "model.parquet",
         MODEL_FILES,
     )
-    for entry, documents in (("a", 20_000), ("b", 40_000)):
+    for benchmark, documents in (("a", 20_000), ("b", 40_000)):
         parquet.write(
-            pa.table({"doc": range(documents)}), tmp_path / f"tokens/{entry}.parquet", None
+            pa.table({"doc": range(documents)}), tmp_path / f"tokens/{benchmark}.parquet", None
         )
     rows = [
-        {"entry": entry, "file": f"../tokens/{entry}.parquet", "digest": "", "fingerprint": ""}
-        for entry in "ab"
+        {
+            "benchmark": benchmark,
+            "file": f"../tokens/{benchmark}.parquet",
+            "digest": "",
+            "fingerprint": "",
+        }
+        for benchmark in "ab"
     ]
     parquet.write(
-        pa.Table.from_pylist(rows, ENTRY_FILES), tmp_path / "index/m.parquet", ENTRY_FILES
+        pa.Table.from_pylist(rows, BENCHMARK_FILES), tmp_path / "index/m.parquet", BENCHMARK_FILES
     )
     return tmp_path / "model.parquet", tmp_path / "index/m.parquet"
 

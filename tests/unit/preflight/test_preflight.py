@@ -282,11 +282,11 @@ def look(requests, tokenizer, *, begin=True, **settings):
     )
     encoder = Encoder(tokenizer, "causal", **({"max_length": 512} | settings))
     encoded = encode_requests(requests, encoder, model="m")
-    cuts = [(0, 1), (1, len(requests))]  # as the workflow looks at a large entry, part by part
+    cuts = [(0, 1), (1, len(requests))]  # as the workflow looks at a large benchmark, part by part
     seen = [prompts.observe(requests.slice(*cut), encoded.slice(*cut), encoder) for cut in cuts]
-    found = prompts.check(pa.concat_tables(seen), encoder, model="m", entry="e")
+    found = prompts.check(pa.concat_tables(seen), encoder, model="m", benchmark="e")
     assert found == prompts.check(
-        prompts.observe(requests, encoded, encoder), encoder, model="m", entry="e"
+        prompts.observe(requests, encoded, encoder), encoder, model="m", benchmark="e"
     )
     return found
 
@@ -356,7 +356,7 @@ def test_no_model_reads_nothing(tokenizer):
 def finding(**changes):
     values = {
         "model": "m",
-        "entry": "e",
+        "benchmark": "e",
         "task": "e",
         "check": "c",
         "severity": "warning",
@@ -404,7 +404,7 @@ def test_tokens_are_counted_as_they_are(tokenizer, repository):
     encoded = encode_requests(CLEAN, encoder, model="m")
     folder = repository / "resources" / "demo" / "tiny"
     counts = [forecast.count(encoded.slice(0, 1)), forecast.count(encoded.slice(1))]
-    load = forecast.load(counts, folder, model="m", entry="e")
+    load = forecast.load(counts, folder, model="m", benchmark="e")
     rows = encoded.to_pylist()
     assert load["documents"] == 4 and load["requests"] == 2 + 2 + 1 + 1
     assert load["prompt_tokens"] == sum(len(context) for row in rows for context in row["contexts"])
@@ -436,7 +436,7 @@ def shapes_in(folder: Path):
 def test_time_and_memory_follow_from_the_devices():
     row = {
         "model": "m",
-        "entry": "e",
+        "benchmark": "e",
         "documents": 1,
         "requests": 1,
         "prompt_tokens": 900,

@@ -216,21 +216,21 @@ def test_of_many_models_those_not_compared_are_told_apart_from_those_undecided(
     assert "Of more than 20 models each is compared with the best one of a task alone" in page
 
 
-def test_a_model_without_an_entry_is_left_out_of_it(tmp_path):
+def test_a_model_without_an_benchmark_is_left_out_of_it(tmp_path):
     settings = report_run.make(tmp_path, models=3, tasks=2, documents=4)
-    entry = settings["tasks"][0]
+    benchmark = settings["tasks"][0]
     for kind in ("tokens", "responses", "scores"):
-        (tmp_path / kind / "model-01" / f"{entry}.parquet").unlink()
+        (tmp_path / kind / "model-01" / f"{benchmark}.parquet").unlink()
     for name, schema in (("scores", SCORE_TABLE), ("health", HEALTH), ("efficiency", TIMINGS)):
         path = tmp_path / f"tables/{name}.parquet"
         kept = [
             line
             for line in parquet.read(path, schema).to_pylist()
-            if (line["model"], line["entry"]) != ("model-01", entry)
+            if (line["model"], line["benchmark"]) != ("model-01", benchmark)
         ]
         parquet.write(pa.Table.from_pylist(kept, schema=schema), path, schema)
     write_page(tmp_path, settings, tmp_path / "report/index.html")
-    _, index = _unpack(tmp_path / f"report/samples/{entry}/index.js")
+    _, index = _unpack(tmp_path / f"report/samples/{benchmark}/index.js")
     assert sorted(index["models"]) == ["model-00", "model-02"]
 
 
@@ -305,11 +305,11 @@ def test_tokens_of_other_documents_are_refused(tmp_path):
 
 def test_samples_hold_every_document_whole(run):
     folder, settings = run
-    for entry in settings["tasks"]:
-        name, index = _unpack(folder / f"report/samples/{entry}/index.js")
-        assert name == f"{entry}/index"
-        requests = parquet.read(folder / f"requests/{entry}.parquet", REQUESTS).to_pylist()
-        held = _rows_of(folder, entry, "q", index)
+    for benchmark in settings["tasks"]:
+        name, index = _unpack(folder / f"report/samples/{benchmark}/index.js")
+        assert name == f"{benchmark}/index"
+        requests = parquet.read(folder / f"requests/{benchmark}.parquet", REQUESTS).to_pylist()
+        held = _rows_of(folder, benchmark, "q", index)
         assert [
             (r["task"], r["doc_id"], r["questions"], r["choices"], r["references"]) for r in held
         ] == [
@@ -320,10 +320,12 @@ def test_samples_hold_every_document_whole(run):
             sorted(index["models"])
         ):  # the best model, which is "large", comes first
             responses = parquet.read(
-                folder / f"responses/{model}/{entry}.parquet", RESPONSES
+                folder / f"responses/{model}/{benchmark}.parquet", RESPONSES
             ).to_pylist()
-            tokens = parquet.read(folder / f"tokens/{model}/{entry}.parquet", TOKENS).to_pylist()
-            held = _rows_of(folder, entry, f"m{i}", index)
+            tokens = parquet.read(
+                folder / f"tokens/{model}/{benchmark}.parquet", TOKENS
+            ).to_pylist()
+            held = _rows_of(folder, benchmark, f"m{i}", index)
             assert [row["texts"] for row in held] == [row["texts"] for row in responses]
             assert [row["prompts"] for row in held] == [row["prompts"] for row in tokens]
             assert [row["prompt_tokens"] for row in held] == [
@@ -336,11 +338,11 @@ def test_samples_hold_every_document_whole(run):
             )
 
 
-def _rows_of(folder: Path, entry: str, stem: str, index: dict) -> list[dict]:
+def _rows_of(folder: Path, benchmark: str, stem: str, index: dict) -> list[dict]:
     rows = []
     for k, start in enumerate(index["files"][stem]):
         assert start == len(rows)
-        rows += _unpack(folder / f"report/samples/{entry}/{stem}-{k}.js")[1]
+        rows += _unpack(folder / f"report/samples/{benchmark}/{stem}-{k}.js")[1]
     return rows
 
 
@@ -356,7 +358,7 @@ def test_flags_agree_with_the_health_table(run):
         "repeating": "repeating",
     }
     for line in parquet.read(folder / "tables/health.parquet", HEALTH).to_pylist():
-        _, index = _unpack(folder / f"report/samples/{line['entry']}/index.js")
+        _, index = _unpack(folder / f"report/samples/{line['benchmark']}/index.js")
         task = index["tasks"].index(line["task"])
         flags = [
             flag

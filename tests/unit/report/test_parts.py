@@ -181,7 +181,7 @@ def _line(
     empty = dict.fromkeys(SCORE_TABLE.names)
     known = {
         "model": model,
-        "entry": "e",
+        "benchmark": "e",
         "task": task,
         "parent": parent,
         "is_group": group,
@@ -203,7 +203,7 @@ def _line(
 
 def _comparison(task, difference, half) -> dict:
     known = {
-        "entry": "e",
+        "benchmark": "e",
         "task": task,
         "filter": "none",
         "metric": "acc",

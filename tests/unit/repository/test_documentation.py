@@ -7,9 +7,9 @@ import pytest
 from snakeval.config.dataset import DataSource
 from snakeval.config.model import Answers, Model
 from snakeval.config.run import Config, Gate, Power
-from snakeval.config.task import TaskEntry
+from snakeval.config.task import Benchmark
 
-SECTIONS = [Config, Model, Answers, TaskEntry, DataSource, Gate, Power]
+SECTIONS = [Config, Model, Answers, Benchmark, DataSource, Gate, Power]
 
 
 @pytest.mark.parametrize("section", SECTIONS)

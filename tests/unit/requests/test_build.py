@@ -48,8 +48,8 @@ def build(tmp_path):
     def _build(text, *, splits=None, module="", overrides=None, num_fewshot=None, **options):
         (tmp_path / "t.yaml").write_text(text, encoding="utf-8")
         (tmp_path / "own.py").write_text(module, encoding="utf-8")
-        entry = {"name": "t", "num_fewshot": num_fewshot, "overrides": overrides or {}}
-        (task,) = resolution.resolve(entry, [tmp_path]).tasks
+        benchmark = {"name": "t", "num_fewshot": num_fewshot, "overrides": overrides or {}}
+        (task,) = resolution.resolve(benchmark, [tmp_path]).tasks
         splits = splits or {"train": documents(12, 100), "test": documents(6)}
         table = build_requests(task.request_settings(), splits, **options)
         assert table.schema == REQUESTS

@@ -180,13 +180,13 @@ def test_a_daemon_does_not_stay():
 
 def processes_with(text):
     found = []
-    for entry in Path("/proc").glob("[0-9]*"):
+    for benchmark in Path("/proc").glob("[0-9]*"):
         try:
             if (
-                text in (entry / "cmdline").read_text()
-                and int((entry / "stat").read_text().rsplit(")")[1].split()[1]) == os.getpid()
+                text in (benchmark / "cmdline").read_text()
+                and int((benchmark / "stat").read_text().rsplit(")")[1].split()[1]) == os.getpid()
             ):
-                found.append(entry.name)
+                found.append(benchmark.name)
         except OSError:  # it ended meanwhile
             continue
     return found

@@ -226,7 +226,7 @@ def test_classification_of_choices_against_scikit_learn():
         choice_document(["no", "yes"], ll.tolist(), [int(g)])
         for ll, g in zip(loglikelihoods, gold, strict=True)
     ]
-    entries = [
+    benchmarks = [
         "f1",
         "mcc",
         "balanced_accuracy",
@@ -242,14 +242,14 @@ def test_classification_of_choices_against_scikit_learn():
         "precision": sklearn.precision_score(gold, predicted),
         "recall": sklearn.recall_score(gold, predicted),
     }
-    scoring = settings("multiple_choice", entries[:-1])
+    scoring = settings("multiple_choice", benchmarks[:-1])
     scores = score_task(*tables("multiple_choice", documents), scoring)
     for name, value in wanted.items():
         assert aggregation.score(
             registry.aggregation_of(name, scoring), rows(scores, name)
         ) == pytest.approx(value, abs=1e-12)
         assert values(scores, name) == [None] * 300
-    scoring = settings("multiple_choice", entries[-1:])
+    scoring = settings("multiple_choice", benchmarks[-1:])
     scores = score_task(*tables("multiple_choice", documents), scoring)
     macro = aggregation.score(registry.aggregation_of("f1", scoring), rows(scores, "f1"))
     assert macro == pytest.approx(sklearn.f1_score(gold, predicted, average="macro"), abs=1e-12)

@@ -16,7 +16,7 @@ def applied(steps, texts, documents=None):
 
 def of_lm_eval(function, texts, documents, options):
     """What lm-eval's own filter gives."""
-    import lm_eval.filters  # noqa: F401  (registers the filters)
+    import lm_eval.filters  # noqa: F401
     from lm_eval.api.registry import get_filter
 
     return [
@@ -25,7 +25,7 @@ def of_lm_eval(function, texts, documents, options):
     ]
 
 
-ANSWERS = [
+OUTPUTS = [
     ["The answer is #### 1,234 or #### -5.6"],
     ["#### x"],
     [""],
@@ -36,7 +36,7 @@ ANSWERS = [
     ["ÉTÉ 漢字 ß\u00a0"],
     ["answer: B", "the RED one", "Guilty of Romance!"],
 ]
-DOCUMENTS = [{"choices": ["Guilty", "Guilty of Romance", "the red one", "漢字"]} for _ in ANSWERS]
+DOCUMENTS = [{"choices": ["Guilty", "Guilty of Romance", "the red one", "漢字"]} for _ in OUTPUTS]
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ DOCUMENTS = [{"choices": ["Guilty", "Guilty of Romance", "the red one", "漢字"
     ],
 )
 def test_filters_give_what_lm_evals_give(function, options):
-    found = applied([{"function": function, **options}], ANSWERS, DOCUMENTS)
-    wanted = of_lm_eval(function, ANSWERS, DOCUMENTS, options)
+    found = applied([{"function": function, **options}], OUTPUTS, DOCUMENTS)
+    wanted = of_lm_eval(function, OUTPUTS, DOCUMENTS, options)
     assert [values[0] if found.single else values for values in found.values] == wanted
 
 

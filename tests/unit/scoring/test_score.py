@@ -155,10 +155,10 @@ def test_exact_match_is_lm_evals(documents, options):
         (answer.replace("\0", ""), [reference.replace("\0", "") for reference in references])
         for answer, references in documents
     ]
-    entry = {"metric": "exact_match", **options}
+    benchmark = {"metric": "exact_match", **options}
     scores = score_task(
         *tables("generate_until", [generated([a], r) for a, r in documents]),
-        settings("generate_until", [entry]),
+        settings("generate_until", [benchmark]),
     )
     wanted = [
         float(
@@ -297,7 +297,7 @@ def test_no_documents_give_no_rows():
 
 
 @pytest.mark.parametrize(
-    ("asked", "answered", "message"),
+    ("calls", "answered", "message"),
     [
         ([0, 1, 2], [0, 2], r"t: no answer to 1 document \(1\)"),
         ([0], [0, 4, 5], r"t: answers to 2 documents \(4, 5\) that the requests do not hold"),
@@ -427,11 +427,13 @@ def test_a_hostile_answer_of_a_megabyte():
 
 def test_a_runaway_expression_in_exact_match_is_stopped(monkeypatch):
     monkeypatch.setattr(answers, "REGEX_SECONDS", 0.2)
-    entry = {"metric": "exact_match", "regexes_to_ignore": ["(?s).*#### "]}
+    benchmark = {"metric": "exact_match", "regexes_to_ignore": ["(?s).*#### "]}
     documents = [generated(["so #### 7"], ["7"]), generated(["x" * 1_000_000], ["7"])]
     with pytest.raises(UserError, match=r"^t: document 1: regexes_to_ignore took over 0.2 s"):
-        score_task(*tables("generate_until", documents), settings("generate_until", [entry]))
+        score_task(*tables("generate_until", documents), settings("generate_until", [benchmark]))
     assert values(
-        score_task(*tables("generate_until", documents[:1]), settings("generate_until", [entry])),
+        score_task(
+            *tables("generate_until", documents[:1]), settings("generate_until", [benchmark])
+        ),
         "exact_match",
     ) == [1]

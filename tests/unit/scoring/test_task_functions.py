@@ -62,11 +62,11 @@ def documents_of(answers):
 
 
 def test_process_results_and_an_own_aggregation(own):
-    entries = [
+    benchmarks = [
         {"metric": "own", "aggregation": "mean"},
         {"metric": "pair", "aggregation": own("share")},
     ]
-    scoring = settings("generate_until", entries, process_results=own("process"))
+    scoring = settings("generate_until", benchmarks, process_results=own("process"))
     scores = score_task(
         *tables("generate_until", documents_of([("b", "b"), ("x", "b"), ("c", "c")])), scoring
     )
@@ -90,24 +90,24 @@ def test_process_results_of_choices_gets_pairs(own):
 
 def test_scores_of_one_name_from_two_functions_are_an_error(own):
     """They would count every document twice."""
-    entries = [{"metric": own("several")}, {"metric": own("first")}]
+    benchmarks = [{"metric": own("several")}, {"metric": own("first")}]
     with pytest.raises(
         UserError,
         match=r"metric first: two items of metric_list give scores of this name \(filter none\); rename one",
     ):
         score_task(
             *tables("generate_until", [generated(["a"], ["a"])]),
-            settings("generate_until", entries),
+            settings("generate_until", benchmarks),
         )
 
 
 def test_own_metrics_of_all_shapes(own):
-    entries = [
+    benchmarks = [
         {"metric": own("same"), "scale": 3, "aggregation": "mean", "higher_is_better": False},
         {"metric": own("several"), "aggregation": "mean"},
         {"metric": own("passthrough"), "aggregation": own("share")},
     ]
-    scoring = settings("generate_until", entries)
+    scoring = settings("generate_until", benchmarks)
     scores = score_task(*tables("generate_until", documents_of([("b", "b"), ("xx", "b")])), scoring)
     assert values(scores, "same") == [3, 0] and values(scores, "sized") == [1, 2]
     assert not registry.aggregation_of("same", scoring).higher_is_better
@@ -120,11 +120,11 @@ def test_own_metrics_of_all_shapes(own):
 
 
 def test_several_values_of_a_function_take_its_aggregation_and_direction(own):
-    entries = [
+    benchmarks = [
         {"metric": own("same"), "aggregation": "mean", "higher_is_better": False},
         {"metric": own("several"), "aggregation": "median"},
     ]
-    scoring = settings("generate_until", entries)
+    scoring = settings("generate_until", benchmarks)
     scores = score_task(
         *tables("generate_until", documents_of([("b", "b"), ("xx", "b"), ("xxxxxx", "b")])), scoring
     )
@@ -137,7 +137,7 @@ def test_several_values_of_a_function_take_its_aggregation_and_direction(own):
 
 
 def test_values_of_other_names_from_two_functions_must_be_aggregated_alike(own):
-    entries = [
+    benchmarks = [
         {"metric": own("several"), "aggregation": "median"},
         {"metric": own("more"), "aggregation": "mean"},
     ]
@@ -147,11 +147,11 @@ def test_values_of_other_names_from_two_functions_must_be_aggregated_alike(own):
     ):
         score_task(
             *tables("generate_until", [generated(["a"], ["a"])]),
-            settings("generate_until", entries),
+            settings("generate_until", benchmarks),
         )
-    entries[1]["aggregation"] = "median"
+    benchmarks[1]["aggregation"] = "median"
     scores = score_task(
-        *tables("generate_until", [generated(["a"], ["a"])]), settings("generate_until", entries)
+        *tables("generate_until", [generated(["a"], ["a"])]), settings("generate_until", benchmarks)
     )
     assert set(scores["metric"].to_pylist()) == {"first", "sized", "third"}
 

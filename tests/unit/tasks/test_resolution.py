@@ -34,13 +34,13 @@ def folder(tmp_path):
     return write
 
 
-def resolve(folder, name="t", **entry):
-    return resolution.resolve({"name": name, **entry}, [folder])
+def resolve(folder, name="t", **benchmark):
+    return resolution.resolve({"name": name, **benchmark}, [folder])
 
 
-def error(folder, name="t", **entry):
+def error(folder, name="t", **benchmark):
     with pytest.raises(UserError) as caught:
-        resolve(folder, name, **entry)
+        resolve(folder, name, **benchmark)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -370,7 +370,7 @@ def test_a_group_of_another_aggregation_than_the_mean_is_an_error(folder, writte
     )
 
 
-def test_overrides_of_groups_members_and_entries(folder):
+def test_overrides_of_groups_members_and_benchmarks(folder):
     found = {
         task.name: task
         for task in resolve(members(folder), "all", overrides={"gen_prefix": "A:"}).tasks
@@ -383,7 +383,7 @@ def test_overrides_of_groups_members_and_entries(folder):
     assert {task.settings["gen_prefix"] for task in found.values()} == {"A:"}
 
 
-def test_a_mistake_in_an_override_is_laid_to_the_entry(folder):
+def test_a_mistake_in_an_override_is_laid_to_the_benchmark(folder):
     message = error(folder(a=CHOICE.format(name="t")), overrides={"repeat": 2})
     assert message == "tasks: t: overrides: repeat: unknown key; did you mean repeats?"
 
@@ -398,7 +398,7 @@ def test_group_cycles_and_unknown_members(folder):
 
 def test_a_task_twice_with_different_settings(folder):
     here = folder(a=CHOICE.format(name="t"), g="group: g\ntask: [t, {task: t, repeats: 2}]\n")
-    assert "t appears twice in one entry" in error(here, "g")
+    assert "t appears twice in one benchmark" in error(here, "g")
 
 
 def test_a_tag_gives_its_tasks_by_name(folder):
@@ -416,7 +416,7 @@ def test_a_tag_gives_its_tasks_by_name(folder):
 
 
 @pytest.mark.parametrize(
-    ("own", "asked", "expected"),
+    ("own", "calls", "expected"),
     [(None, None, 0), (None, 3, 3), (2, None, 2), (2, 3, 3), (0, 3, 0), (2, 0, 0)],
 )
 def test_number_of_examples(folder, own, asked, expected):
@@ -626,7 +626,7 @@ def test_tasks_of_the_package_use_its_own_sampler_and_short_names():
     }
 
 
-def test_many_entries_of_a_large_folder_look_through_it_once(monkeypatch):
+def test_many_benchmarks_of_a_large_folder_look_through_it_once(monkeypatch):
     resolution.resolve({"name": "mmlu"}, ["lm_eval"])
     monkeypatch.setattr(index, "_files", lambda root: pytest.fail("looked through again"))
     for name in (

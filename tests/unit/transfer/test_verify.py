@@ -18,14 +18,14 @@ def results(tmp_path):
         tmp_path / "index/scores/m.parquet",
         tmp_path / "scores/m",
         {"a": "1", "b": "2"},
-        lambda entry: table,
+        lambda benchmark: table,
         None,
     )
     benchmark_files.refresh(
-        tmp_path / "index/asked/m/1-of-2.parquet",
-        tmp_path / "asked/m/1-of-2",
+        tmp_path / "index/calls/m/1-of-2.parquet",
+        tmp_path / "calls/m/1-of-2",
         {"a": "1"},
-        lambda entry: table,
+        lambda benchmark: table,
         None,
     )
     documents = tmp_path / "datasets/d/s/test.parquet"
@@ -68,7 +68,7 @@ def test_as_written(results):
     ("file", "index"),
     [
         ("scores/m/b.parquet", "index/scores/m.parquet"),
-        ("asked/m/1-of-2/a.parquet", "index/asked/m/1-of-2.parquet"),
+        ("calls/m/1-of-2/a.parquet", "index/calls/m/1-of-2.parquet"),
         ("datasets/d/s/test.parquet", "index/datasets/d.parquet"),
         ("index/scores/m.parquet", None),
         ("report/index.html", None),
@@ -127,7 +127,7 @@ def test_recorded_answers_are_made_anew_by_their_list(results):
         results / "index/recorded/m.parquet",
         results / "recorded/m",
         {"a": "1"},
-        lambda entry: table,
+        lambda benchmark: table,
         None,
     )
     (results / "recorded/m/a.parquet").write_bytes(b"")
@@ -185,18 +185,18 @@ def test_what_is_missing_needs_no_removing(results):
         (
             {"m", "d"},
             [
-                "index/asked/m/1-of-2.parquet",
+                "index/calls/m/1-of-2.parquet",
                 "index/check.parquet",
                 "index/datasets/d.parquet",
                 "index/scores/m.parquet",
             ],
         ),
         ({"d"}, ["index/check.parquet", "index/datasets/d.parquet"]),
-        ({"m"}, ["index/asked/m/1-of-2.parquet", "index/check.parquet", "index/scores/m.parquet"]),
+        ({"m"}, ["index/calls/m/1-of-2.parquet", "index/check.parquet", "index/scores/m.parquet"]),
     ],
 )
 def test_what_is_not_configured_any_more_is_removed_and_not_asked_for(results, configured, again):
-    for file in ("scores/m/a.parquet", "asked/m/1-of-2/a.parquet", "datasets/d/s/test.parquet"):
+    for file in ("scores/m/a.parquet", "calls/m/1-of-2/a.parquet", "datasets/d/s/test.parquet"):
         (results / file).unlink()
     (results / "index/check.parquet").write_bytes(b"")
     with pytest.raises(UserError) as caught:

@@ -29,26 +29,26 @@ _COPIES, _REPEATED = (
 
 
 def build(tokens: Files, responses: Files, scores: Files, recorded: Files) -> pa.Table:
-    """HEALTH: one row per model, entry and task. Each argument maps (model, entry) to the file of that stage.
+    """HEALTH: one row per model, benchmark and task. Each argument maps (model, benchmark) to the file of that stage.
 
     `responses` and `scores` have all of them, `tokens` those of models that were asked, `recorded` those of the others.
     """
     rows = []
-    for model, entry in responses:
+    for model, benchmark in responses:
         cut = TOKENS.empty_table()
-        if (model, entry) in tokens:
+        if (model, benchmark) in tokens:
             cut = parquet.read(
-                tokens[model, entry], TOKENS, ["task", "truncated_tokens", "dropped_shots"]
+                tokens[model, benchmark], TOKENS, ["task", "truncated_tokens", "dropped_shots"]
             )
         matched = (
-            parquet.read(recorded[model, entry], RECORDED).to_pylist()
-            if (model, entry) in recorded
+            parquet.read(recorded[model, benchmark], RECORDED).to_pylist()
+            if (model, benchmark) in recorded
             else []
         )
         answers = parquet.read(
-            responses[model, entry], RESPONSES, ["task", "texts", "finish_reasons"]
+            responses[model, benchmark], RESPONSES, ["task", "texts", "finish_reasons"]
         )
-        scored = parquet.read(scores[model, entry], SCORES, ["task", "doc_id", "extracted"])
+        scored = parquet.read(scores[model, benchmark], SCORES, ["task", "doc_id", "extracted"])
         failed = (
             scored.filter(pc.invert(scored["extracted"])).group_by(["task", "doc_id"]).aggregate([])
         )
@@ -74,7 +74,7 @@ def build(tokens: Files, responses: Files, scores: Files, recorded: Files) -> pa
         }
         for task in sorted(counts["n"].keys() | counts["missing"].keys()):
             numbers = {column: count.get(task, 0) for column, count in counts.items()}
-            rows.append({"model": model, "entry": entry, "task": task} | numbers)
+            rows.append({"model": model, "benchmark": benchmark, "task": task} | numbers)
     return pa.Table.from_pylist(rows, HEALTH)
 
 

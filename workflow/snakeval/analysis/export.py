@@ -1,6 +1,6 @@
 """Tables as papers print them: Parquet and CSV with every number, Markdown and LaTeX as they are read.
 
-One table over all tasks (`main`), one per entry that has subtasks or several metrics, `comparisons`, and `targets` where figures are
+One table over all tasks (`main`), one per benchmark that has subtasks or several metrics, `comparisons`, and `targets` where figures are
 published. In print, scores have three or four digits, the best of each line is bold, and † marks those that cannot be told from the best.
 """
 
@@ -16,7 +16,7 @@ from snakeval.analysis import markdown
 from snakeval.files import parquet
 
 Lines = Sequence[Mapping]
-Key = tuple[str, str, str, str]  # entry, task, filter, metric
+Key = tuple[str, str, str, str]  # benchmark, task, filter, metric
 Cell = tuple[str, str, str, bool, bool]  # value, low, high, best, tied
 
 _LATEX = str.maketrans(
@@ -41,10 +41,10 @@ def write(scores: pa.Table, comparisons: pa.Table, targets: pa.Table, folder: Pa
         scores.schema,
         folder / "main",
     )
-    for entry in dict.fromkeys(line["entry"] for line in lines):
-        own = [line for line in lines if line["entry"] == entry]
+    for benchmark in dict.fromkeys(line["benchmark"] for line in lines):
+        own = [line for line in lines if line["benchmark"] == benchmark]
         if len({_key(line) for line in own}) > 1:
-            _scores(own, scores.schema, folder / f"entry-{entry}")
+            _scores(own, scores.schema, folder / f"benchmark-{benchmark}")
     _rows(comparisons, folder / "comparisons")
     if targets.num_rows:
         _rows(targets, folder / "targets")
@@ -95,20 +95,22 @@ def _rows(table: pa.Table, stem: Path) -> None:
 
 
 def _names(lines: Lines) -> dict[Key, str]:
-    """What a table calls a line: its task, the entry where tasks of this name are in several, and the metric."""
+    """What a table calls a line: its task, the benchmark where tasks of this name are in several, and the metric."""
     by_key = {_key(line): line for line in lines}
-    entries = {task: len({key[0] for key in by_key if key[1] == task}) for _, task, _, _ in by_key}
+    benchmarks = {
+        task: len({key[0] for key in by_key if key[1] == task}) for _, task, _, _ in by_key
+    }
     names = {}
     for key, line in by_key.items():
-        entry, task, *_ = key
-        label = task if entries[task] == 1 else f"{entry}: {task}"
+        benchmark, task, *_ = key
+        label = task if benchmarks[task] == 1 else f"{benchmark}: {task}"
         arrow = "↑" if line["higher_is_better"] else "↓"
         names[key] = f"{label}, {markdown.measured(line)} {arrow}"
     return names
 
 
 def _key(line: Mapping) -> Key:
-    return line["entry"], line["task"], line["filter"], line["metric"]
+    return line["benchmark"], line["task"], line["filter"], line["metric"]
 
 
 def _cells(lines: Lines) -> dict[tuple[Key, str], Cell]:

@@ -52,10 +52,10 @@ def build(results: Path, settings: Settings) -> tuple[pa.Table, pa.Table]:
         )
     rows: list[dict[str, Any]] = []
     flips: list[dict[str, Any]] = []
-    for entry in settings["entries"]:
-        requests = results / "requests" / f"{entry}.parquet"
+    for benchmark in settings["benchmarks"]:
+        requests = results / "requests" / f"{benchmark}.parquet"
         kept, changed = unchanged(
-            requests, requests if earlier is None else earlier / "requests" / f"{entry}.parquet"
+            requests, requests if earlier is None else earlier / "requests" / f"{benchmark}.parquet"
         )
         for model in settings["models"]:
             if model == baseline:
@@ -63,32 +63,36 @@ def build(results: Path, settings: Settings) -> tuple[pa.Table, pa.Table]:
             before = _scores(
                 results if earlier is None else earlier,
                 baseline if earlier is None else model,
-                entry,
+                benchmark,
             )
-            now = _scores(results, model, entry)
+            now = _scores(results, model, benchmark)
             if now is None:
-                raise UserError(f"{results}: no scores of {model}, {entry}; run snakemake first")
+                raise UserError(
+                    f"{results}: no scores of {model}, {benchmark}; run snakemake first"
+                )
             if before is None or kept is None:
                 rows.append(
-                    _row(model, entry, entry, None, None, settings)
+                    _row(model, benchmark, benchmark, None, None, settings)
                     | {"verdict": NEW, "reason": f"{baseline} has no scores of it"}
                 )
                 continue
             found = list(
-                leaderboard.lines(entry, {"now": now, "before": before}, requests, settings, kept)
+                leaderboard.lines(
+                    benchmark, {"now": now, "before": before}, requests, settings, kept
+                )
             )
             primary = {line.task: line for line in found if line.primary}
             for line in primary.values():
                 if line.constants["parent"] is None or line.task in settings["margin"]:
                     own = {"changed": sum(changed.get(task, 0) for task in line.members)}
-                    rows.append(_compared(model, entry, line, settings) | own)
+                    rows.append(_compared(model, benchmark, line, settings) | own)
             leaves = {
                 (line.task, *line.key): line.higher_is_better
                 for line in primary.values()
                 if not line.is_group
             }
             flips += [
-                {"model": model, "entry": entry, **flip}
+                {"model": model, "benchmark": benchmark, **flip}
                 for flip in _flips(now, before, leaves, kept)
             ]
     return pa.Table.from_pylist(rows, GATE), pa.Table.from_pylist(flips, FLIPS)
@@ -186,12 +190,12 @@ def unchanged(now: Path, before: Path) -> tuple[dict[str, np.ndarray] | None, di
     return {task: np.array(numbers, dtype=np.int64) for task, numbers in kept.items()}, changed
 
 
-def _scores(results: Path, model: str, entry: str) -> Path | None:
-    """The score file of a model and entry; None where the run has none."""
+def _scores(results: Path, model: str, benchmark: str) -> Path | None:
+    """The score file of a model and benchmark; None where the run has none."""
     index = results / "index" / "scores" / f"{model}.parquet"
-    if not index.exists() or entry not in benchmark_files.digests(index):
+    if not index.exists() or benchmark not in benchmark_files.digests(index):
         return None
-    return benchmark_files.path(index, entry)
+    return benchmark_files.path(index, benchmark)
 
 
 def _documents(path: Path) -> list[dict[str, Any]]:
@@ -199,13 +203,13 @@ def _documents(path: Path) -> list[dict[str, Any]]:
 
 
 def _row(
-    model: str, entry: str, task: str, name: str | None, metric: str | None, settings: Settings
+    model: str, benchmark: str, task: str, name: str | None, metric: str | None, settings: Settings
 ) -> dict[str, Any]:
     margin = settings["margin"].get(task, settings["margin"].get("default", MARGIN))
     where = {
         "model": model,
         "baseline": settings["baseline"],
-        "entry": entry,
+        "benchmark": benchmark,
         "task": task,
         "filter": name,
         "metric": metric,
@@ -221,8 +225,8 @@ def _row(
     }
 
 
-def _compared(model: str, entry: str, line: Line, settings: Settings) -> dict[str, Any]:
-    row = _row(model, entry, line.task, *line.key, settings) | {"scale": line.scale}
+def _compared(model: str, benchmark: str, line: Line, settings: Settings) -> dict[str, Any]:
+    row = _row(model, benchmark, line.task, *line.key, settings) | {"scale": line.scale}
     if not all({"now", "before"} <= set(stratum) for stratum in line.strata):
         return row | {"verdict": NEW, "reason": f"{settings['baseline']} has no scores of it"}
     pair = leaderboard.compared(line, "now", "before")

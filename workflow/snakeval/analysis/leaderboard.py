@@ -1,6 +1,6 @@
 """From the scores of documents to the tables of a run: scores with intervals and ranks, and paired comparisons of the models.
 
-One entry of the configuration is in memory at a time, as numbers: 8 bytes per score.
+One benchmark of the configuration is in memory at a time, as numbers: 8 bytes per score.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -85,19 +85,19 @@ def build(
 ) -> tuple[pa.Table, pa.Table]:
     """SCORE_TABLE and COMPARISONS of a run.
 
-    `scores`: (model, entry) -> SCORES file; `requests`: entry -> REQUESTS file, for the chance level of choices. `settings`: `seed`,
-    `models` (names), `entries` (entry -> task -> scoring settings), `groups` (entry -> groups, outer before inner). Raises UserError
+    `scores`: (model, benchmark) -> SCORES file; `requests`: benchmark -> REQUESTS file, for the chance level of choices. `settings`: `seed`,
+    `models` (names), `benchmarks` (benchmark -> task -> scoring settings), `groups` (benchmark -> groups, outer before inner). Raises UserError
     for a file that is missing or damaged.
     """
     score_rows: list[dict[str, Any]] = []
     comparison_rows: list[dict[str, Any]] = []
     tested: list[float] = []  # p of every pair of models, also of those that are not listed
     listed: list[int] = []  # the place in it of each row
-    for entry in settings["entries"]:
+    for benchmark in settings["benchmarks"]:
         for line in lines(
-            entry,
-            {model: scores[model, entry] for model in settings["models"]},
-            requests[entry],
+            benchmark,
+            {model: scores[model, benchmark] for model in settings["models"]},
+            requests[benchmark],
             settings,
         ):
             estimates = {
@@ -115,11 +115,11 @@ def build(
                         if np.isfinite(found.value)
                     },
                 )
-                comparison_rows += [{"entry": entry, **row} for row in rows.values()]
+                comparison_rows += [{"benchmark": benchmark, **row} for row in rows.values()]
                 listed += [len(tested) + place for place in rows]
                 tested += p.tolist()
             score_rows += [
-                _score_row(entry, line, model, found, ranks.get(model))
+                _score_row(benchmark, line, model, found, ranks.get(model))
                 for model, found in estimates.items()
             ]
     # Which pairs are listed follows from the scores, so that adjustment for these alone would bound nothing.
@@ -135,18 +135,18 @@ def build(
 
 
 def lines(
-    entry: str,
+    benchmark: str,
     files: Mapping[str, Path],
     requests: Path,
     settings: Settings,
     among: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[Line]:
-    """The lines of one entry. `files`: SCORES of each model; `settings`: as for `build`; `among`: task -> the documents that count.
+    """The lines of one benchmark. `files`: SCORES of each model; `settings`: as for `build`; `among`: task -> the documents that count.
 
     With `among` what an earlier run may have had is left out: tasks that are not in the configuration, which else are a UserError, and
     scores of another kind than their metric has now.
     """
-    tasks = settings["entries"][entry]
+    tasks = settings["benchmarks"][benchmark]
     series = _read(files, tasks, settings["seed"], strict=among is None)
     if among is not None:
         series = {
@@ -156,18 +156,18 @@ def lines(
             }
             for task, by_key in series.items()
         }
-    return _lines(tasks, settings["groups"].get(entry) or [], series, _chances(requests, tasks))
+    return _lines(tasks, settings["groups"].get(benchmark) or [], series, _chances(requests, tasks))
 
 
 def with_targets(
     scores: pa.Table, targets: Mapping[tuple[str, str, str, str, str], float]
 ) -> pa.Table:
-    """SCORE_TABLE with its columns target and delta; `targets` by model, entry, task (of a top line also the entry), filter, metric."""
+    """SCORE_TABLE with its columns target and delta; `targets` by model, benchmark, task (of a top line also the benchmark), filter, metric."""
     rows = scores.to_pylist()
     for row in rows:
-        names = [row["task"], *([row["entry"]] if row["parent"] is None else [])]
+        names = [row["task"], *([row["benchmark"]] if row["parent"] is None else [])]
         found = [
-            targets.get((row["model"], row["entry"], name, row["filter"], row["metric"]))
+            targets.get((row["model"], row["benchmark"], name, row["filter"], row["metric"]))
             for name in names
         ]
         row["target"] = next((target for target in found if target is not None), None)
@@ -191,7 +191,7 @@ def compared(line: Line, model_a: str, model_b: str) -> Comparison:
 def _read(
     files: Mapping[str, Path], tasks: Mapping[str, Settings], seed: int, strict: bool
 ) -> dict[str, dict[Key, dict[str, Series]]]:
-    """Task -> (filter, metric) -> model -> series, from the score files of an entry."""
+    """Task -> (filter, metric) -> model -> series, from the score files of a benchmark."""
     found: dict[str, dict[Key, dict[str, Series]]] = {task: {} for task in tasks}
     columns = ["task", "doc_id", "filter", "metric", "value", "statistics", "item", "cluster"]
     for model, path in files.items():
@@ -281,7 +281,7 @@ def _lines(
     series: Mapping[str, Mapping[Key, dict[str, Series]]],
     chances: Mapping[str, float | None],
 ) -> Iterator[Line]:
-    """What the table shows of an entry: each group, then its members in their order, then what is in no group."""
+    """What the table shows of a benchmark: each group, then its members in their order, then what is in no group."""
     by_name = {group["name"]: group for group in groups}
     inside = {member for group in groups for member in group["members"]}
     keys = {task: _ordered(series[task], tasks[task]) for task in tasks}
@@ -483,11 +483,11 @@ def _compare(
 
 
 def _score_row(
-    entry: str, line: Line, model: str, found: Estimate, ranks: tuple[int, int] | None
+    benchmark: str, line: Line, model: str, found: Estimate, ranks: tuple[int, int] | None
 ) -> dict[str, Any]:
     return line.constants | {
         "model": model,
-        "entry": entry,
+        "benchmark": benchmark,
         "task": line.task,
         "is_group": line.is_group,
         "filter": line.key[0],

@@ -18,7 +18,7 @@ def leaderboard(scores: pa.Table) -> str:
     top = scores.filter(pc.and_(scores["primary"], pc.is_null(scores["parent"]))).to_pylist()
     tasks: dict[tuple[str, str], list[dict]] = {}
     for row in top:
-        tasks.setdefault((row["entry"], row["task"]), []).append(row)
+        tasks.setdefault((row["benchmark"], row["task"]), []).append(row)
     lines = [
         _line(row, first=index == 0)
         for rows in tasks.values()
@@ -83,7 +83,7 @@ def _figure(value: float, row: dict) -> str:
 
 def _line(row: dict, first: bool) -> tuple[str, ...]:
     shots = "" if not row["num_fewshot"] else f" ({row['num_fewshot']}-shot)"
-    task = row["task"] if row["entry"] == row["task"] else f"{row['entry']}: {row['task']}"
+    task = row["task"] if row["benchmark"] == row["task"] else f"{row['benchmark']}: {row['task']}"
     arrow = "↑" if row["higher_is_better"] else "↓"
     low, high, chance = row["ci_low"], row["ci_high"], row["chance"]
     interval = "–" if low is None else f"{_number(low)} – {_number(high)}"

@@ -21,19 +21,19 @@ def build(scores: pa.Table, comparisons: pa.Table, settings: Mapping[str, Any]) 
     pairs: dict[tuple, list[dict[str, Any]]] = {}
     for row in comparisons.to_pylist():
         if row["detectable"]:
-            pairs.setdefault((row["entry"], row["task"], row["filter"], row["metric"]), []).append(
-                row
-            )
+            pairs.setdefault(
+                (row["benchmark"], row["task"], row["filter"], row["metric"]), []
+            ).append(row)
     rows = []
     lines = {
-        (r["entry"], r["task"], r["filter"], r["metric"]): r
+        (r["benchmark"], r["task"], r["filter"], r["metric"]): r
         for r in scores.to_pylist()
         if r["primary"]
     }
     for key, line in lines.items():
         own, shared = (
             pairs.get(key, []),
-            dict(zip(("entry", "task", "filter", "metric"), key, strict=True)),
+            dict(zip(("benchmark", "task", "filter", "metric"), key, strict=True)),
         )
         if own:
             stderrs = [row["detectable"] / sample_size.detectable_difference(1.0) for row in own]
@@ -98,7 +98,7 @@ def summary(table: pa.Table, settings: Mapping[str, Any]) -> str:
     lines: dict[tuple, list[str]] = {}
     for row in table.to_pylist():
         label = f"ln {markdown.measured(row)}" if row["scale"] == "log" else markdown.measured(row)
-        key = (row["entry"], row["task"])
+        key = (row["benchmark"], row["task"])
         lines.setdefault(key, [row["task"], label, f"{row['n']:,}", f"{row['detectable']:.4f}"])
         lines[key].append(f"{row['documents']:,}{' ✓' if row['enough'] else ''}")
     wanted = [f"for {difference:g}" for difference in settings["differences"]]

@@ -120,7 +120,7 @@ def compare(
             status, reason = _verdict(target, line, model, models, reasons)
             scale = 100.0 if target["percent"] else 1.0
             nothing = {
-                "entry": None,
+                "benchmark": None,
                 "filter": target["filter"],
                 "metric": target["metric"],
                 "n": None,
@@ -131,7 +131,7 @@ def compare(
             known = ours["value"] is not None
             rows.append(
                 {key: target[key] for key in ("target", "tolerance", "percent", "source", "note")}
-                | {key: ours[key] for key in ("entry", "filter", "metric", "n")}
+                | {key: ours[key] for key in ("benchmark", "filter", "metric", "n")}
                 | {
                     "model": model,
                     "task": target["task"],
@@ -151,11 +151,11 @@ def compare(
 def in_score_units(
     rows: Iterable[Mapping[str, Any]],
 ) -> dict[tuple[str, str, str, str, str], float]:
-    """(model, entry, task as in the score table or entry, filter, metric) -> the figure, on the scale of the scores; the first counts."""
+    """(model, benchmark, task as in the score table or benchmark, filter, metric) -> the figure, on the scale of the scores; the first counts."""
     found: dict[tuple[str, str, str, str, str], float] = {}
     for row in rows:
-        if row["entry"] is not None:
-            key = (row["model"], row["entry"], row["task"], row["filter"], row["metric"])
+        if row["benchmark"] is not None:
+            key = (row["model"], row["benchmark"], row["task"], row["filter"], row["metric"])
             found.setdefault(key, row["target"] / (100.0 if row["percent"] else 1.0))
     return found
 
@@ -170,9 +170,9 @@ def to_reach(targets: Iterable[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _means(target: Mapping[str, Any], line: Mapping[str, Any]) -> bool:
-    """Whether a figure is of a line of the score table; a name is that of a task, a group, or an entry."""
+    """Whether a figure is of a line of the score table; a name is that of a task, a group, or a benchmark."""
     if target["task"] != line["task"] and not (
-        target["task"] == line["entry"] and line["parent"] is None
+        target["task"] == line["benchmark"] and line["parent"] is None
     ):
         return False
     if target["metric"] is None and target["filter"] is None:

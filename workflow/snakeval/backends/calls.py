@@ -1,4 +1,4 @@
-"""Asks as rows and answers as tables: the edge between Arrow and the arithmetic."""
+"""Calls as objects and outputs as tables: the edge between Arrow and the arithmetic."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from snakeval.schemas.model import ANSWERS
+from snakeval.schemas.model import OUTPUTS
 
 LOGLIKELIHOOD, GENERATE, EXTRACT = "loglikelihood", "generate", "extract"
 
 
 @dataclass(frozen=True, eq=False)
-class Ask:
-    """One row of ASKS."""
+class Call:
+    """One row of CALLS."""
 
     key: str
     kind: str
@@ -37,8 +37,8 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One row of ANSWERS."""
+class Output:
+    """One row of OUTPUTS."""
 
     key: str
     n_tokens: int
@@ -48,8 +48,8 @@ class Answer:
     finish_reason: str | None = None
 
 
-def read(table: pa.Table, kinds: tuple[str, ...], max_length: int) -> list[Ask]:
-    """The rows of an ASKS table. Raises ValueError for an ask that no engine of these kinds could answer."""
+def read_calls(table: pa.Table, kinds: tuple[str, ...], max_length: int) -> list[Call]:
+    """The rows of a CALLS table. Raises ValueError for a call that no engine of these kinds could answer."""
     columns = [
         table["key"].to_pylist(),
         table["kind"].to_pylist(),
@@ -61,26 +61,26 @@ def read(table: pa.Table, kinds: tuple[str, ...], max_length: int) -> list[Ask]:
         table["generation"].to_pylist(),
         table["sample"].to_pylist(),
     ]
-    asks = [Ask(*row) for row in zip(*columns, strict=True)]
-    for ask in asks:
-        if ask.kind not in kinds:
+    calls = [Call(*row) for row in zip(*columns, strict=True)]
+    for call in calls:
+        if call.kind not in kinds:
             raise ValueError(
-                f"ask {ask.key}: {ask.kind} is not for this family of models, which answers {', '.join(kinds)}"
+                f"call {call.key}: {call.kind} is not for this family of models, which answers {', '.join(kinds)}"
             )
-        if not len(ask.context):
-            raise ValueError(f"ask {ask.key}: empty context")
-        if ask.length > max_length:
+        if not len(call.context):
+            raise ValueError(f"call {call.key}: empty context")
+        if call.length > max_length:
             raise ValueError(
-                f"ask {ask.key}: {ask.length} tokens, more than the model's {max_length}"
+                f"call {call.key}: {call.length} tokens, more than the model's {max_length}"
             )
-    return asks
+    return calls
 
 
-def write(answers: list[Answer]) -> pa.Table:
-    """An ANSWERS table."""
+def write_outputs(answers: list[Output]) -> pa.Table:
+    """An OUTPUTS table."""
     return pa.table(
-        {name: [getattr(answer, name) for answer in answers] for name in ANSWERS.names},
-        schema=ANSWERS,
+        {name: [getattr(answer, name) for answer in answers] for name in OUTPUTS.names},
+        schema=OUTPUTS,
     )
 
 

@@ -1,26 +1,26 @@
-"""What an engine is to the rest of the workflow: asks in, answers out (`ASKS` and `ANSWERS` of `snakeval.schemas.model`).
+"""What an engine is to the rest of the workflow: calls in, answers out (`CALLS` and `OUTPUTS` of `snakeval.schemas.model`).
 
 How a caller uses it:
 
-    batches = engine.plan(asks)                        # all asks of an entry: row indices, each ask in exactly one batch
+    batches = engine.plan(calls)                        # all calls of a benchmark: row indices, each call in exactly one batch
     for rows in batches:
         missing = [row for row in rows if not in the store]
-        for answers in engine.answer(asks.take(missing)):
+        for answers in engine.answer(calls.take(missing)):
             store.append(answers)
 
 What it may rely on:
 
-- The plan depends on the asks alone: their keys, token ids and settings, not their order, which it only refers to.
+- The plan depends on the calls alone: their keys, token ids and settings, not their order, which it only refers to.
 - A batch of log-likelihoods comes back as one table or not at all, and its numbers depend on the rows of the batch and the latest plan,
   not on batches answered before. So a run that was killed, planned again and continued gives the same bits as an undisturbed one.
 - Generated texts come back as they end, a few at a time, in any order. Greedy texts are those of `model.generate` in float32; a sampled
-  text depends on the ask's key, seed and sample index, not on its neighbours.
-- An extract ask is one window of a passage. Its log-likelihood is that of the best span of the window,
+  text depends on the call's key, seed and sample index, not on its neighbours.
+- An extract call is one window of a passage. Its log-likelihood is that of the best span of the window,
   log p(start) + log p(end) over all tokens of the window, so that of several windows of one passage the answer is the text with the
   greatest log-likelihood, or "" where all windows answer so. A window without a token of the passage answers "" with minus infinity;
   one whose offsets name a token that stands for no answer, "" where that token is likelier than any span.
-- `description` names the path that answers the latest plan, with the reason when it is not the fastest one.
-- Asks are whole: keys are unique, contexts are not empty, context and continuation fit `max_length` (ValueError otherwise).
+- `description` names the strategy that answers the latest plan, with the reason when it is not the fastest one.
+- Calls are whole: keys are unique, contexts are not empty, context and continuation fit `max_length` (ValueError otherwise).
 """
 
 import time
@@ -31,15 +31,14 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from snakeval.backends import calls
-from snakeval.backends.calls import Answer, Ask
+from snakeval.backends.calls import Call, Output, read_calls, write_outputs
 
 
 @dataclass
 class Counters:
     """What an engine did since it was loaded."""
 
-    prompt_tokens: int = 0  # tokens of the asks answered, each counted whole
+    prompt_tokens: int = 0  # tokens of the calls answered, each counted whole
     computed_tokens: int = (
         0  # tokens that went through the model's layers in prefill, padding included
     )
@@ -47,17 +46,17 @@ class Counters:
     prefill_seconds: float = 0.0
     decode_seconds: float = 0.0
 
-    def prefilling(self, answers: Iterator[list[Answer]]) -> Iterator[list[Answer]]:
+    def prefilling(self, answers: Iterator[list[Output]]) -> Iterator[list[Output]]:
         """Pass log-likelihoods on, and count the time spent on them, not the time the consumer takes."""
         return self._timed(answers, "prefill_seconds")
 
-    def decoding(self, answers: Iterator[list[Answer]]) -> Iterator[list[Answer]]:
+    def decoding(self, answers: Iterator[list[Output]]) -> Iterator[list[Output]]:
         """Pass texts on as they end, and count their tokens and the time spent on them."""
         for batch in self._timed(answers, "decode_seconds"):
             self.generated_tokens += sum(answer.n_tokens for answer in batch)
             yield batch
 
-    def _timed(self, answers: Iterator[list[Answer]], name: str) -> Iterator[list[Answer]]:
+    def _timed(self, answers: Iterator[list[Output]], name: str) -> Iterator[list[Output]]:
         while True:
             started = time.perf_counter()
             batch = next(answers, None)
@@ -85,23 +84,23 @@ class Engine(Protocol):
 
     @property
     def description(self) -> str:
-        """family/path, and why not the fast path: "causal/packed", "causal/padded (…)"."""
+        """family/strategy, and why not the fast path: "causal/packed", "causal/padded (…)"."""
 
-    def plan(self, asks: pa.Table) -> list[np.ndarray]:
-        """Cut asks into batches of row indices."""
+    def plan(self, calls: pa.Table) -> list[np.ndarray]:
+        """Cut calls into batches of row indices."""
 
-    def answer(self, asks: pa.Table) -> Iterator[pa.Table]:
-        """Answer the asks of a batch, or what is left of one."""
+    def answer(self, calls: pa.Table) -> Iterator[pa.Table]:
+        """Answer the calls of a batch, or what is left of one."""
 
-    def alone(self, asks: pa.Table) -> Iterator[pa.Table]:
-        """Answer each ask by itself on the plain path, whatever the plan."""
+    def alone(self, calls: pa.Table) -> Iterator[pa.Table]:
+        """Answer each call by itself with the plain strategy, whatever the plan."""
 
     def peak_bytes(self) -> int:
         """Largest memory so far: of all GPUs together, or of the process on a CPU."""
 
 
-class Path(Protocol):
-    """One way to answer asks of the kinds it names; what stands behind an engine."""
+class Strategy(Protocol):
+    """One way to answer calls of the kinds it names; what stands behind an engine."""
 
     counters: Counters
 
@@ -111,21 +110,26 @@ class Path(Protocol):
     @property
     def description(self) -> str: ...
 
-    def plan(self, asks: list[Ask]) -> list[np.ndarray]:
+    def plan(self, calls: list[Call]) -> list[np.ndarray]:
         """As `Engine.plan`."""
 
-    def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+    def answer(self, calls: list[Call]) -> Iterator[list[Output]]:
         """As `Engine.answer`; one list for each planned batch of log-likelihoods."""
 
-    def alone(self, ask: Ask) -> Iterator[list[Answer]]:
+    def alone(self, call: Call) -> Iterator[list[Output]]:
         """As `Engine.alone`."""
 
 
 class TableEngine:
-    """An engine made of a path: reads and checks the asks, writes the answers."""
+    """An engine made of a strategy: reads and checks the calls, writes the answers."""
 
     def __init__(
-        self, family: str, path: Path, model: Any, max_length: int, kv_cache_dtype: str = "auto"
+        self,
+        family: str,
+        strategy: Strategy,
+        model: Any,
+        max_length: int,
+        kv_cache_dtype: str = "auto",
     ):
         self.family = family
         self.precision = _precision(model, kv_cache_dtype)
@@ -137,28 +141,29 @@ class TableEngine:
 
         self.flops_per_token = speed.flops_per_token(model)
         self.peak_flops = speed.peak_flops(model.device, model.dtype)
-        self.path = path
+        self.strategy = strategy
         self._on_gpu = model.device.type == "cuda"
 
     @property
     def counters(self) -> Counters:
-        return self.path.counters
+        return self.strategy.counters
 
     @property
     def description(self) -> str:
-        return f"{self.family}/{self.path.description}"
+        return f"{self.family}/{self.strategy.description}"
 
-    def plan(self, asks: pa.Table) -> list[np.ndarray]:
-        return self.path.plan(calls.read(asks, self.path.kinds, self.max_length))
+    def plan(self, calls: pa.Table) -> list[np.ndarray]:
+        return self.strategy.plan(read_calls(calls, self.strategy.kinds, self.max_length))
 
-    def answer(self, asks: pa.Table) -> Iterator[pa.Table]:
+    def answer(self, calls: pa.Table) -> Iterator[pa.Table]:
         yield from map(
-            calls.write, self.path.answer(calls.read(asks, self.path.kinds, self.max_length))
+            write_outputs,
+            self.strategy.answer(read_calls(calls, self.strategy.kinds, self.max_length)),
         )
 
-    def alone(self, asks: pa.Table) -> Iterator[pa.Table]:
-        for ask in calls.read(asks, self.path.kinds, self.max_length):
-            yield from map(calls.write, self.path.alone(ask))
+    def alone(self, calls: pa.Table) -> Iterator[pa.Table]:
+        for call in read_calls(calls, self.strategy.kinds, self.max_length):
+            yield from map(write_outputs, self.strategy.alone(call))
 
     def peak_bytes(self) -> int:
         if self._on_gpu:

@@ -47,9 +47,9 @@ def check(values: Mapping[str, Any], where: str) -> Config:
             raise UserError(
                 f"{where}: models.{name}.device_map: lays whole layers over GPUs; remove it where tensor_parallel slices them"
             )
-        if model.kv_cache_dtype != "auto" and model.path == "padded":
+        if model.kv_cache_dtype != "auto" and model.strategy == "padded":
             raise UserError(
-                f"{where}: models.{name}.kv_cache_dtype: {model.kv_cache_dtype} is for the packed path; remove `path: padded`"
+                f"{where}: models.{name}.kv_cache_dtype: {model.kv_cache_dtype} is for the packed path; remove `strategy: padded`"
             )
         if not recorded and model.answers is not None:
             raise UserError(
@@ -58,11 +58,11 @@ def check(values: Mapping[str, Any], where: str) -> Config:
     ids = [task.id or task.name for task in config.tasks]
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
         raise UserError(
-            f"{where}: tasks: two entries are called {', '.join(twice)}; give one of them an `id`"
+            f"{where}: tasks: two benchmarks are called {', '.join(twice)}; give one of them an `id`"
         )
     if odd := [i for i in ids if not NAME.fullmatch(i)]:
         raise UserError(
-            f"{where}: tasks: {', '.join(odd)}: not usable as a file name (or longer than 200); give the entry an `id`"
+            f"{where}: tasks: {', '.join(odd)}: not usable as a file name (or longer than 200); give the benchmark an `id`"
         )
     return config
 

@@ -75,10 +75,10 @@ class Model(Section):
     """In a chat, few-shot examples are turns of their own; false: all in one user turn."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model. Only for authors you trust."""
-    path: Literal["auto", "packed", "padded"] = "auto"
+    strategy: Literal["auto", "packed", "padded"] = "auto"
     """Engine of causal models: packed (fast, exact, checked at start), padded (plain), auto: packed unless the check fails."""
     numerics: Annotated[Whole, Field(ge=0)] = 16
-    """Documents of an entry that are asked again alone, in lower precision than float32, to see what batches change. 0: none."""
+    """Documents of a benchmark that are asked again alone, in lower precision than float32, to see what batches change. 0: none."""
     kv_cache_dtype: Literal["auto", "int8"] = "auto"
     """Precision in which the keys and values of texts being written are kept; int8: half of bfloat16's memory, and answers of its own."""
     static_kv_cache: bool = False

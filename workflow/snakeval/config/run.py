@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from snakeval.config.dataset import DataSource
 from snakeval.config.model import Model
-from snakeval.config.task import TaskEntry
+from snakeval.config.task import Benchmark
 from snakeval.config.types import Folder, Located, Name, Number, Place, Section, Whole
 
 
@@ -36,7 +36,7 @@ class Power(Section):
     """Chance to find one that is not, two-sided, of a single comparison."""
 
 
-def _entry(value: object) -> object:
+def _benchmark(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
@@ -57,7 +57,7 @@ class Config(Section):
     """Documents per leaf task; null: all."""
     models: Annotated[dict[Name, Model], Field(min_length=1)]
     """The models by name."""
-    tasks: Annotated[list[Annotated[TaskEntry, BeforeValidator(_entry)]], Field(min_length=1)]
+    tasks: Annotated[list[Annotated[Benchmark, BeforeValidator(_benchmark)]], Field(min_length=1)]
     """What they are asked: names, or mappings with name and changes."""
     task_paths: list[Located] = ["config/tasks"]
     """Folders of task files; `lm_eval` stands for the files in the installed lm-evaluation-harness."""
@@ -82,6 +82,6 @@ class Config(Section):
     publish: Place | None = None
     """Where `snakemake publish` puts report, tables and an archive of all results: a prefix such as s3://BUCKET/RUN."""
 
-    def entries(self) -> dict[str, TaskEntry]:
-        """The entries of `tasks` by their id."""
+    def benchmarks(self) -> dict[str, Benchmark]:
+        """The benchmarks of `tasks` by their id."""
         return {task.id or task.name: task for task in self.tasks}

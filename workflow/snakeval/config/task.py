@@ -7,13 +7,13 @@ from pydantic import AfterValidator, Field
 from snakeval.config.types import Name, Section, Whole, plain_values
 
 
-class TaskEntry(Section):
+class Benchmark(Section):
     """A task, group or tag to run, and what is changed about it."""
 
     name: str
     """Task, group or tag found in `task_paths`."""
     id: Name | None = None
-    """Name of this entry in files and tables; null: the name. Needed when one task stands twice."""
+    """Name of this benchmark in files and tables; null: the name. Needed when one task stands twice."""
     num_fewshot: Annotated[Whole, Field(ge=0)] | None = None
     """Examples in the prompt; null: as the task file says."""
     limit: Annotated[Whole, Field(ge=1)] | None = None

@@ -30,7 +30,7 @@ def _expanded(text: str) -> str:
 
     if not text or "\0" in text:
         raise ValueError("is empty or holds the character NUL; name a file, folder or source")
-    expanded = os.path.expanduser(re.sub(r"\$\{(\w+)\}", value, text))  # noqa: PTH111 - a source is no path
+    expanded = os.path.expanduser(re.sub(r"\$\{(\w+)\}", value, text))  # noqa: PTH111
     if len(os.fsencode(expanded)) > 4095 or any(
         len(os.fsencode(part)) > 255 for part in expanded.split("/")
     ):

@@ -1,8 +1,8 @@
-"""A job that writes one file per entry of the configuration, and the index that is all Snakemake knows of them.
+"""A job that writes one file per benchmark of the configuration, and the index that is all Snakemake knows of them.
 
 What is still right is kept: a file whose fingerprint says that it was made from what it would be made from now. The files are the
 job's own, each whole or absent, so a failed or killed job loses none that it finished. Declared to Snakemake one by one, they would be
-copied before every run of the job, brought back to their old state when it fails, and counted models × entries times in every plan.
+copied before every run of the job, brought back to their old state when it fails, and counted models × benchmarks times in every plan.
 """
 
 import os
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from snakeval.errors import UserError
 from snakeval.files import parquet
-from snakeval.schemas.run import ENTRY_FILES
+from snakeval.schemas.run import BENCHMARK_FILES
 
 DOCUMENTS_AT_ONCE = 10_000  # bounds the memory of a job that reads a file part by part
 
@@ -27,50 +27,55 @@ def refresh(
     make: Callable[[str], pa.Table | Iterable[pa.Table]],
     schema: pa.Schema,
 ) -> None:
-    """Bring `folder`/{entry}.parquet up to date for every entry of `fingerprints`, then write the list of them to `index`.
+    """Bring `folder`/{benchmark}.parquet up to date for every benchmark of `fingerprints`, then write the list of them to `index`.
 
-    `make(entry)` gives the rows of a file that is missing, damaged or made from something else.
+    `make(benchmark)` gives the rows of a file that is missing, damaged or made from something else.
     """
     folder = Path(folder)
-    files = {entry: folder / f"{entry}.parquet" for entry in fingerprints}
-    for entry, file in files.items():
-        if not parquet.fresh(file, fingerprints[entry]):
-            parquet.write(make(entry), file, schema, fingerprints[entry])
+    files = {benchmark: folder / f"{benchmark}.parquet" for benchmark in fingerprints}
+    for benchmark, file in files.items():
+        if not parquet.fresh(file, fingerprints[benchmark]):
+            parquet.write(make(benchmark), file, schema, fingerprints[benchmark])
     write_list(index, files)
     parquet.remove_abandoned(folder)
 
 
 def write_list(index: str | Path, files: Mapping[str, str | Path]) -> None:
-    """Write the list of each entry's file, with what they hold and were made from now. Raises UserError when one is missing or damaged."""
+    """Write the list of each benchmark's file, with what they hold and were made from now. Raises UserError when one is missing or damaged."""
     rows = []
-    for entry, file in files.items():
+    for benchmark, file in files.items():
         relative = Path(os.path.relpath(file, Path(index).parent)).as_posix()
         rows.append(
             {
-                "entry": entry,
+                "benchmark": benchmark,
                 "file": relative,
                 "digest": parquet.digest(file),
                 "fingerprint": parquet.fingerprint(file) or "",
             }
         )
-    parquet.write(pa.Table.from_pylist(rows, ENTRY_FILES), Path(index), ENTRY_FILES)
+    parquet.write(pa.Table.from_pylist(rows, BENCHMARK_FILES), Path(index), BENCHMARK_FILES)
 
 
 def digests(index: str | Path) -> dict[str, str]:
-    """What each entry's file held when the index was written, to stand in the fingerprint of what is made from it."""
-    table = parquet.read(index, ENTRY_FILES)
-    return dict(zip(table["entry"].to_pylist(), table["digest"].to_pylist(), strict=True))
+    """What each benchmark's file held when the index was written, to stand in the fingerprint of what is made from it."""
+    table = parquet.read(index, BENCHMARK_FILES)
+    return dict(zip(table["benchmark"].to_pylist(), table["digest"].to_pylist(), strict=True))
 
 
-def path(index: str | Path, entry: str) -> Path:
-    """The file of an entry. Raises UserError when it is not listed, missing, damaged, or not what was there when the index was written."""
+def path(index: str | Path, benchmark: str) -> Path:
+    """The file of a benchmark. Raises UserError when it is not listed, missing, damaged, or not what was there when the index was written."""
     index = Path(index)
     row = next(
-        (row for row in parquet.read(index, ENTRY_FILES).to_pylist() if row["entry"] == entry), None
+        (
+            row
+            for row in parquet.read(index, BENCHMARK_FILES).to_pylist()
+            if row["benchmark"] == benchmark
+        ),
+        None,
     )
     if row is None:
         raise UserError(
-            f"{index}: lists no {entry}; delete it and run again, only what is not right is made anew"
+            f"{index}: lists no {benchmark}; delete it and run again, only what is not right is made anew"
         )
     found = Path(os.path.normpath(index.parent / row["file"]))
     if (
@@ -86,28 +91,29 @@ def path(index: str | Path, entry: str) -> Path:
 
 
 def read(
-    index: str | Path, entry: str, schema: pa.Schema, columns: list[str] | None = None
+    index: str | Path, benchmark: str, schema: pa.Schema, columns: list[str] | None = None
 ) -> pa.Table:
-    """The rows of an entry's file. Raises UserError, which tells how to mend it, when it is missing or damaged."""
+    """The rows of a benchmark's file. Raises UserError, which tells how to mend it, when it is missing or damaged."""
     with mending(index):
-        return parquet.read(path(index, entry), schema, columns)
+        return parquet.read(path(index, benchmark), schema, columns)
 
 
 def scan(
-    index: str | Path, entry: str, schema: pa.Schema, columns: list[str] | None = None
+    index: str | Path, benchmark: str, schema: pa.Schema, columns: list[str] | None = None
 ) -> Iterator[pa.Table]:
     """The same, at most DOCUMENTS_AT_ONCE rows at a time."""
     with mending(index):
-        yield from parquet.scan(path(index, entry), schema, DOCUMENTS_AT_ONCE, columns)
+        yield from parquet.scan(path(index, benchmark), schema, DOCUMENTS_AT_ONCE, columns)
 
 
 def paths(
-    models: Iterable[str], indices: Iterable[str | Path], entries: Iterable[str]
+    models: Iterable[str], indices: Iterable[str | Path], benchmarks: Iterable[str]
 ) -> dict[tuple[str, str], Path]:
-    """(model, entry) -> file, of a stage with one index per model, given in the same order. Errors as `path`."""
+    """(model, benchmark) -> file, of a stage with one index per model, given in the same order. Errors as `path`."""
     of_model = dict(zip(models, indices, strict=True))
     return {
-        (model, entry): path(of_model[model], entry) for model, entry in product(of_model, entries)
+        (model, benchmark): path(of_model[model], benchmark)
+        for model, benchmark in product(of_model, benchmarks)
     }
 
 

@@ -38,9 +38,8 @@ def read_yaml(path: Path) -> Any:
 
 def refuse_deep(text: str) -> None:
     """Raise yaml.YAMLError where lists and mappings lie more than DEEPEST deep in each other, or sometimes for bad syntax before that."""
-    if (
-        sum(map(text.count, "[{-:?")) <= DEEPEST
-    ):  # each list or mapping takes one of these; thousands of task files are read
+    # Each list or mapping takes one of these characters; thousands of task files are read.
+    if sum(map(text.count, "[{-:?")) <= DEEPEST:
         return
     depth = 0
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -48,9 +47,12 @@ def refuse_deep(text: str) -> None:
             event, yaml.CollectionEndEvent
         )
         if depth > DEEPEST:
+            mark: Any = (
+                event.start_mark
+            )  # the parser in C has marks of its own, with the same fields
             raise yaml.MarkedYAMLError(
-                problem=f"nested more than {DEEPEST} deep", problem_mark=event.start_mark
-            )  # type: ignore[arg-type]
+                problem=f"nested more than {DEEPEST} deep", problem_mark=mark
+            )
 
 
 class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]

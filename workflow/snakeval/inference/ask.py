@@ -1,8 +1,8 @@
-"""From token ids to answers: each distinct request of an entry is sent to the model once, unless the store knows its answer.
+"""From token ids to answers: each distinct request of a benchmark is sent to the model once, unless the store knows its answer.
 
 `ask` fills the store, in one job or in several shards at once; `assemble` makes a file of responses from the store alone.
 
-The plan of batches is made over all requests of the entry, known or not, and of each batch only what is missing is computed. So a run
+The plan of batches is made over all requests of the benchmark, known or not, and of each batch only what is missing is computed. So a run
 that was killed and started again cuts the same batches and gives the same bytes as an undisturbed one. Shards make the same plan and take
 whole batches of it, next to each other: shared prefixes stay together, and the number of shards shows in no answer.
 """
@@ -25,7 +25,7 @@ from snakeval.files import benchmark_files, parquet
 from snakeval.inference import energy, low_precision
 from snakeval.inference.store import Store
 from snakeval.jobs.progress import Progress
-from snakeval.schemas.model import ASKS, RESPONSES, TIMINGS, TOKENS
+from snakeval.schemas.model import CALLS, RESPONSES, TIMINGS, TOKENS
 
 MAXIMA = ("peak_bytes", "peak_flops")  # of TIMINGS: shards do not add up
 ASKED = [
@@ -57,7 +57,7 @@ _NOTHING_ASKED: dict[str, Any] = {
 }
 
 
-def ask_entries(
+def ask_benchmarks(
     tokens: str | Path,
     output: str | Path,
     folder: Path,
@@ -70,33 +70,41 @@ def ask_entries(
     alone: int = 0,
     terminal: TextIO | None = None,
 ) -> None:
-    """Ask a model its shard of every entry that the index `tokens` lists; TIMINGS go to `folder`, their list to `output`.
+    """Ask a model its shard of every benchmark that the index `tokens` lists; TIMINGS go to `folder`, their list to `output`.
 
-    The requests of `alone` documents of an entry are asked again, each by itself (see snakeval.inference.low_precision).
+    The requests of `alone` documents of a benchmark are asked again, each by itself (see snakeval.inference.low_precision).
 
-    An entry that was asked is skipped while its tokens and `made_from` (the model and its settings) are the same.
+    A benchmark that was asked is skipped while its tokens and `made_from` (the model and its settings) are the same.
     """
     fingerprints = {
-        entry: parquet.fingerprint_of(made_from, digest)
-        for entry, digest in benchmark_files.digests(tokens).items()
+        benchmark: parquet.fingerprint_of(made_from, digest)
+        for benchmark, digest in benchmark_files.digests(tokens).items()
     }
-    entries = list(fingerprints)
+    benchmarks = list(fingerprints)
 
     @cache
-    def keys_of(entry: str) -> pa.Array:
+    def keys_of(benchmark: str) -> pa.Array:
         return pc.unique(
             pa.concat_arrays(
-                [pa.array([], pa.string()), *(keys(part, store) for part in scan(tokens, entry))]
+                [
+                    pa.array([], pa.string()),
+                    *(keys(part, store) for part in scan(tokens, benchmark)),
+                ]
             )
         )
 
-    def make(entry: str) -> pa.Table:
+    def make(benchmark: str) -> pa.Table:
         before = (
-            entries[: entries.index(entry)] if shard[1] > 1 else []
+            benchmarks[: benchmarks.index(benchmark)] if shard[1] > 1 else []
         )  # other shards may be asking them now
         earlier = pa.concat_arrays([pa.array([], pa.string()), *map(keys_of, before)])
-        asked = benchmark_files.read(tokens, entry, TOKENS, ASKED)
-        who: dict[str, Any] = {"model": model, "entry": entry, "shard": shard, "terminal": terminal}
+        asked = benchmark_files.read(tokens, benchmark, TOKENS, ASKED)
+        who: dict[str, Any] = {
+            "model": model,
+            "benchmark": benchmark,
+            "shard": shard,
+            "terminal": terminal,
+        }
         timings = ask(asked, load_engine, store, **who, earlier=earlier)
         again = ask_alone(asked, load_engine, store, **who, documents=alone)
         return timings.set_column(
@@ -114,15 +122,15 @@ def ask(
     store: Store,
     *,
     model: str,
-    entry: str,
+    benchmark: str,
     shard: tuple[int, int] = (1, 1),
     earlier: pa.Array | None = None,
     terminal: TextIO | None = None,
 ) -> pa.Table:
-    """Put into the store what it lacks of the answers to the TOKENS rows of one entry; one row of TIMINGS.
+    """Put into the store what it lacks of the answers to the TOKENS rows of one benchmark; one row of TIMINGS.
 
     `shard` (k, n): the k-th of n parts that ask at the same time; the first one counts requests and duplicates. `earlier`: keys of requests
-    that entries before this one ask too; those are left to them, as they are when one job asks all. `load_engine` is called only if an
+    that benchmarks before this one ask too; those are left to them, as they are when one job calls all. `load_engine` is called only if an
     answer is missing, and should return the same engine each time. Progress is written to `terminal`. Raises UserError when the model
     answers with something that is not a number.
     """
@@ -130,7 +138,7 @@ def ask(
     number, shards = shard
     once, documents = explode(tokens)
     every_key = store.keys(once)
-    once, rows = once.append_column("key", every_key).select(ASKS.names), _first_rows(every_key)
+    once, rows = once.append_column("key", every_key).select(CALLS.names), _first_rows(every_key)
     if len(rows) < len(once):
         once = once.take(rows)
     known = store.known(once["key"])
@@ -146,11 +154,13 @@ def ask(
         plan = engine.plan(once)
         if not np.array_equal(np.sort(np.concatenate(plan)), np.arange(len(once))):
             raise RuntimeError(
-                f"{model}, {entry}: the engine's plan does not hold each of {len(once)} requests once"
+                f"{model}, {benchmark}: the engine's plan does not hold each of {len(once)} requests once"
             )
-        batches = _share(plan, once, number, shards, entry)
+        batches = _share(plan, once, number, shards, benchmark)
         mine = np.isin(np.arange(len(once)), np.concatenate([*batches, []]))
-        name = f"{model} {entry}" if shards == 1 else f"{model} {entry} {number}-of-{shards}"
+        name = (
+            f"{model} {benchmark}" if shards == 1 else f"{model} {benchmark} {number}-of-{shards}"
+        )
         total, done = int(mine.sum()), int((mine & ~missing).sum())
         with (
             Progress(name, total=total, known=done, terminal=terminal) as progress,
@@ -165,7 +175,7 @@ def ask(
         store.flush()
         if progress.done != int((mine & missing).sum()):
             raise RuntimeError(
-                f"{model}, {entry}: {int((mine & missing).sum())} requests, but {progress.done} answers"
+                f"{model}, {benchmark}: {int((mine & missing).sum())} requests, but {progress.done} answers"
             )
         measured = {
             "engine": engine.description,
@@ -192,9 +202,14 @@ def ask(
     counts["stored_tokens"] = int(
         (_lengths(once["context"]) + _lengths(once["continuation"]))[mine & known].sum()
     )
-    of_entry = {"model": model, "entry": entry, "identity": store.identity, "asked_alone": 0}
+    of_benchmark = {
+        "model": model,
+        "benchmark": benchmark,
+        "identity": store.identity,
+        "asked_alone": 0,
+    }
     return pa.Table.from_pylist(
-        [of_entry | counts | measured | {"seconds": time.perf_counter() - started}], TIMINGS
+        [of_benchmark | counts | measured | {"seconds": time.perf_counter() - started}], TIMINGS
     )
 
 
@@ -204,7 +219,7 @@ def ask_alone(
     store: Store,
     *,
     model: str,
-    entry: str,
+    benchmark: str,
     shard: tuple[int, int] = (1, 1),
     documents: int,
     terminal: TextIO | None = None,
@@ -213,17 +228,17 @@ def ask_alone(
     if not documents:
         return 0
     number, shards = shard
-    asks, sampled = _sampled(tokens, store, documents)
+    calls, sampled = _sampled(tokens, store, documents)
     _, place = np.unique(sampled["document"].to_numpy(), return_inverse=True)
     mine = sampled.filter(pa.array(place % shards == number - 1))
     mine = mine.take(_first_rows(mine["key"].combine_chunks()))
     missing = mine.filter(pa.array(~store.known(mine["key"])))
     if not len(missing):
         return len(mine)
-    asked = asks.take(missing["row"]).append_column("key", missing["key"]).select(ASKS.names)
+    asked = calls.take(missing["row"]).append_column("key", missing["key"]).select(CALLS.names)
     engine = load_engine()
     with Progress(
-        f"{model} {entry}, requests alone",
+        f"{model} {benchmark}, requests alone",
         total=len(mine),
         known=len(mine) - len(missing),
         terminal=terminal,
@@ -236,24 +251,24 @@ def ask_alone(
 
 
 def batches_against_alone(
-    tokens: pa.Table, store: Store, *, model: str, entry: str, documents: int
+    tokens: pa.Table, store: Store, *, model: str, benchmark: str, documents: int
 ) -> list[dict[str, Any]]:
-    """A row of NUMERICS where requests of the entry were asked alone, else none."""
+    """A row of NUMERICS where requests of the benchmark were asked alone, else none."""
     if not documents:
         return []
-    asks, sampled = _sampled(tokens, store, documents)
-    keys = store.keys(asks.take(sampled["row"]))
+    calls, sampled = _sampled(tokens, store, documents)
+    keys = store.keys(calls.take(sampled["row"]))
     batched, alone = store.lookup(keys), store.lookup(sampled["key"])
     rows = pc.index_in(keys, value_set=batched["key"].combine_chunks())
     return (
-        low_precision.compare(sampled, alone, batched.take(rows), model=model, entry=entry)
+        low_precision.compare(sampled, alone, batched.take(rows), model=model, benchmark=benchmark)
         if len(alone)
         else []
     )
 
 
 def _sampled(tokens: pa.Table, store: Store, count: int) -> tuple[pa.Table, pa.Table]:
-    """The requests of some documents of an entry, and the sample of them that is asked alone."""
+    """The requests of some documents of a benchmark, and the sample of them that is asked alone."""
     at_once = benchmark_files.DOCUMENTS_AT_ONCE
     if len(tokens) > at_once:  # the sample of all is that of the samples of parts
         parts = [tokens.slice(start, at_once) for start in range(0, len(tokens), at_once)]
@@ -264,24 +279,24 @@ def _sampled(tokens: pa.Table, store: Store, count: int) -> tuple[pa.Table, pa.T
 
 
 def _sample(tokens: pa.Table, store: Store, count: int) -> tuple[pa.Table, pa.Table]:
-    asks, documents = explode(tokens)
+    calls, documents = explode(tokens)
     decides = np.asarray(
         pc.is_in(tokens["kind"], value_set=pa.array(["multiple_choice", "loglikelihood"]))
     )[documents]
-    return asks, low_precision.sample(asks, store.keys(asks), documents, decides, count)
+    return calls, low_precision.sample(calls, store.keys(calls), documents, decides, count)
 
 
 def who_answered(timings: pa.Table) -> str:
-    """The identity that all shards of an entry (TIMINGS rows) asked as; the job that gathers may run in another environment.
+    """The identity that all shards of a benchmark (TIMINGS rows) asked as; the job that gathers may run in another environment.
 
     Raises UserError when they differ.
     """
     identities = timings["identity"].unique().to_pylist()
     if len(identities) > 1:
-        model, entry = timings["model"][0], timings["entry"][0]
+        model, benchmark = timings["model"][0], timings["benchmark"][0]
         raise UserError(
-            f"{model}, {entry}: shards answered with different versions of torch, transformers or the engine; "
-            f"give all nodes one environment, delete results/index/asked/{model} and run again"
+            f"{model}, {benchmark}: shards answered with different versions of torch, transformers or the engine; "
+            f"give all nodes one environment, delete results/index/calls/{model} and run again"
         )
     return identities[0]
 
@@ -291,8 +306,8 @@ def assemble(tokens: pa.Table, store: Store, *, asked: str) -> pa.Table:
 
     Raises UserError when the store lacks an answer; `asked` names the files that say that it was asked.
     """
-    asks, documents = explode(tokens)
-    keys = store.keys(asks)
+    calls, documents = explode(tokens)
+    keys = store.keys(calls)
     known = store.lookup(keys)
     rows = pc.index_in(keys, value_set=known["key"].combine_chunks())
     if rows.null_count:
@@ -300,18 +315,18 @@ def assemble(tokens: pa.Table, store: Store, *, asked: str) -> pa.Table:
             f"{store.folder}: {rows.null_count} of {len(rows)} answers are missing; parts of the store were deleted or damaged. "
             f"Delete {asked} and run again: only what is missing is asked"
         )
-    return _assemble(tokens, documents, asks["kind"], known.take(rows))
+    return _assemble(tokens, documents, calls["kind"], known.take(rows))
 
 
-def scan(tokens: str | Path, entry: str) -> Iterator[pa.Table]:
-    """The TOKENS rows of an entry that the index `tokens` lists, as many at a time as fit in memory as requests."""
-    return benchmark_files.scan(tokens, entry, TOKENS, ASKED)
+def scan(tokens: str | Path, benchmark: str) -> Iterator[pa.Table]:
+    """The TOKENS rows of a benchmark that the index `tokens` lists, as many at a time as fit in memory as requests."""
+    return benchmark_files.scan(tokens, benchmark, TOKENS, ASKED)
 
 
 def summed(timings: Sequence[pa.Table]) -> pa.Table:
-    """One row of TIMINGS for the shards of one entry: counts, seconds and energy add up, of memory the largest counts."""
+    """One row of TIMINGS for the shards of one benchmark: counts, seconds and energy add up, of memory the largest counts."""
     rows = pa.concat_tables(timings)
-    texts = ("model", "entry", "identity", "engine", "device", "precision")
+    texts = ("model", "benchmark", "identity", "engine", "device", "precision")
     first = {
         name: next((value for value in rows[name].to_pylist() if value is not None), None)
         for name in texts
@@ -331,7 +346,7 @@ def keys(tokens: pa.Table, store: Store) -> pa.Array:
 
 
 def explode(tokens: pa.Table) -> tuple[pa.Table, np.ndarray]:
-    """The requests that TOKENS rows stand for, document by document: ASKS without `key`, and for each the row of `tokens`.
+    """The requests that TOKENS rows stand for, document by document: CALLS without `key`, and for each the row of `tokens`.
 
     A continuation is a log-likelihood; a document to generate for is one request per sample, or per window of its passage.
     """
@@ -356,7 +371,7 @@ def explode(tokens: pa.Table) -> tuple[pa.Table, np.ndarray]:
     ids = pc.struct_field(pieces.flatten(), "ids")
     continuation_lengths = np.zeros(len(documents), np.int32)
     continuation_lengths[scored] = _lengths(ids)
-    asks = {
+    calls = {
         "kind": kind,
         "context": _nested(tokens["contexts"], documents, context),
         "continuation": _lists(continuation_lengths, ids.flatten()),
@@ -366,40 +381,40 @@ def explode(tokens: pa.Table) -> tuple[pa.Table, np.ndarray]:
         "generation": tokens["generation"].take(pa.array(documents, mask=~generated)),
         "sample": pa.array(np.where(generated, within, 0), pa.int32()),
     }
-    return pa.table(asks), documents
+    return pa.table(calls), documents
 
 
 def _share(
-    batches: list[np.ndarray], asks: pa.Table, number: int, shards: int, entry: str
+    batches: list[np.ndarray], calls: pa.Table, number: int, shards: int, benchmark: str
 ) -> list[np.ndarray]:
     """The batches of one shard: a run of neighbours with about 1/shards of the tokens.
 
-    A batch belongs where the middle of its tokens falls. Which shard takes the first run differs by entry, so that a hundred entries of
+    A batch belongs where the middle of its tokens falls. Which shard takes the first run differs by benchmark, so that a hundred benchmarks of
     one batch each are spread too.
     """
     if shards == 1 or not batches:
         return batches
     generation = (
-        pc.struct_field(asks["generation"].combine_chunks(), "max_new_tokens")
+        pc.struct_field(calls["generation"].combine_chunks(), "max_new_tokens")
         .fill_null(0)
         .to_numpy(zero_copy_only=False)
     )
-    tokens = _lengths(asks["context"]) + _lengths(asks["continuation"]) + generation
+    tokens = _lengths(calls["context"]) + _lengths(calls["continuation"]) + generation
     sizes = np.array([tokens[batch].sum() for batch in batches], float)
     middles = np.cumsum(sizes) - sizes / 2
-    first = int.from_bytes(hashlib.sha256(entry.encode()).digest()[:8]) % shards
+    first = int.from_bytes(hashlib.sha256(benchmark.encode()).digest()[:8]) % shards
     owner = (np.floor(middles / max(sizes.sum(), 1) * shards).astype(int) + first) % shards
     return [batch for batch, shard in zip(batches, owner, strict=True) if shard == number - 1]
 
 
 def _answers(
-    engine: Engine, asks: pa.Table, batches: list[np.ndarray], missing: np.ndarray
+    engine: Engine, calls: pa.Table, batches: list[np.ndarray], missing: np.ndarray
 ) -> Iterator[pa.Table]:
-    """Answers to the missing ones of `asks`, batch by batch as planned for all of them."""
+    """Answers to the missing ones of `calls`, batch by batch as planned for all of them."""
     for batch in batches:
         rows = batch[missing[batch]]
         if len(rows):
-            yield from engine.answer(asks.take(pa.array(rows)))
+            yield from engine.answer(calls.take(pa.array(rows)))
 
 
 def _is_in(values: pa.Array | pa.ChunkedArray, of: pa.Array | pa.ChunkedArray) -> np.ndarray:

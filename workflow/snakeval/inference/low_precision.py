@@ -1,7 +1,7 @@
 """What a batch does to an answer: in lower precision than float32 it depends on which requests were computed together.
 
 Kernels sum in another order for another shape. In float32 that shows in the seventh digit, in bfloat16 in the second, and a choice or a
-text may flip (Yuan et al. 2025, arXiv:2506.09501). So some documents of every entry are asked again: each request alone, on the plain
+text may flip (Yuan et al. 2025, arXiv:2506.09501). So some documents of every benchmark are asked again: each request alone, on the plain
 path. These answers lie in the response store like all others, under keys of their own, so they too are asked once.
 """
 
@@ -18,18 +18,18 @@ PER_TEXT = 4  # a text alone takes as long as this many times as many documents 
 
 
 def sample(
-    asks: pa.Table, keys: pa.Array, documents: np.ndarray, decides: np.ndarray, count: int
+    calls: pa.Table, keys: pa.Array, documents: np.ndarray, decides: np.ndarray, count: int
 ) -> pa.Table:
-    """The requests of an entry to ask again alone, those of `count` documents: `row` in `asks`, `document`, whether its log-likelihoods
+    """The requests of a benchmark to ask again alone, those of `count` documents: `row` in `calls`, `document`, whether its log-likelihoods
     decide something (`decides`), and `key` to know the answer by.
 
-    `keys` are those of `asks`, `documents` and `decides` tell the document of each and whether it is a choice. Which documents are taken
+    `keys` are those of `calls`, `documents` and `decides` tell the document of each and whether it is a choice. Which documents are taken
     depends on the keys alone, so not on the order of documents, the number of shards or what is known. Texts that are drawn at random
     are left out: they are meant to differ.
     """
-    generates = np.asarray(pc.equal(asks["kind"], "generate"))
+    generates = np.asarray(pc.equal(calls["kind"], "generate"))
     sampled = np.asarray(
-        pc.struct_field(asks["generation"].combine_chunks(), "do_sample").fill_null(False)
+        pc.struct_field(calls["generation"].combine_chunks(), "do_sample").fill_null(False)
     )
     chosen: list[int] = []
     for kind, number in ((~generates, count), (generates & ~sampled, -(-count // PER_TEXT))):
@@ -53,9 +53,9 @@ def sample(
 
 
 def compare(
-    alone: pa.Table, known: pa.Table, batched: pa.Table, *, model: str, entry: str
+    alone: pa.Table, known: pa.Table, batched: pa.Table, *, model: str, benchmark: str
 ) -> list[dict[str, Any]]:
-    """At most one row of NUMERICS: the ANSWERS of a `sample` alone (`known`, some of them) against those in batches.
+    """At most one row of NUMERICS: the OUTPUTS of a `sample` alone (`known`, some of them) against those in batches.
 
     `batched` are those of the sample's rows, in its order.
     """
@@ -72,7 +72,7 @@ def compare(
     changed = np.asarray(pc.not_equal(again["text"], batched["text"]).fill_null(False))
     row = {
         "model": model,
-        "entry": entry,
+        "benchmark": benchmark,
         "documents": len(pc.unique(alone["document"])),
         "loglikelihoods": int((~texts).sum()),
         "largest_change": float(np.nanmax(changes)) if (~texts).any() else None,

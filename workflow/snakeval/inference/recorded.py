@@ -27,17 +27,17 @@ Record = dict[str, Any]
 
 
 def responses(
-    requests: pa.Table, settings: Mapping[str, Any], *, model: str, entry: str
+    requests: pa.Table, settings: Mapping[str, Any], *, model: str, benchmark: str
 ) -> tuple[pa.Table, pa.Table]:
-    """RESPONSES of the documents of one entry that have an answer, and what was matched: RECORDED, a row per task.
+    """RESPONSES of the documents of one benchmark that have an answer, and what was matched: RECORDED, a row per task.
 
-    `requests`: REQUESTS of the entry. `settings`: `answers` (the section of the configuration), `files` (task -> file) and `limits`
-    (entry -> documents per task, or None). Raises UserError where a file cannot be read, a column is missing, two records answer one
+    `requests`: REQUESTS of the benchmark. `settings`: `answers` (the section of the configuration), `files` (task -> file) and `limits`
+    (benchmark -> documents per task, or None). Raises UserError where a file cannot be read, a column is missing, two records answer one
     document, or a record answers another question.
     """
     rows: list[Record] = []
     matches: list[Record] = []
-    limit = settings["limits"][entry]
+    limit = settings["limits"][benchmark]
     for task in pc.unique(requests["task"]).to_pylist():
         asked = (
             requests.filter(pc.field("task") == task)

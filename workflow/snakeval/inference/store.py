@@ -37,25 +37,25 @@ import pyarrow.parquet as pq
 
 from snakeval.errors import UserError
 from snakeval.files import parquet
-from snakeval.schemas.model import ANSWERS
+from snakeval.schemas.model import OUTPUTS
 
 ROWS_AT_RISK = 1000
 SECONDS_AT_RISK = 30.0
 PARTS_TO_COMPACT = 16
 ROWS_OF_A_LARGE_PART = 65536  # merging these again would cost more than it saves
 _FORMAT = b"snakeval request 1"  # changes when the meaning of a key does
-_ASKS_AT_ONCE = 10_000  # bounds what a key is made of in memory
+_CALLS_AT_ONCE = 10_000  # bounds what a key is made of in memory
 
 logger = logging.getLogger(__name__)
 
 
-def keys(asks: pa.Table, identity: str, tokenizer: str) -> pa.Array:
-    """Content addresses (64 hex digits) of ASKS rows; their own `key` column, if any, is not looked at.
+def keys(calls: pa.Table, identity: str, tokenizer: str) -> pa.Array:
+    """Content addresses (64 hex digits) of CALLS rows; their own `key` column, if any, is not looked at.
 
     `identity` and `tokenizer` are those of snakeval.models.identity.
     """
     start = _field(_FORMAT) + _field(identity.encode())
-    some = (asks.slice(row, _ASKS_AT_ONCE) for row in range(0, asks.num_rows, _ASKS_AT_ONCE))
+    some = (calls.slice(row, _CALLS_AT_ONCE) for row in range(0, calls.num_rows, _CALLS_AT_ONCE))
     return pa.concat_arrays(
         [
             pa.array([], pa.string()),
@@ -64,12 +64,12 @@ def keys(asks: pa.Table, identity: str, tokenizer: str) -> pa.Array:
     )
 
 
-def _digests(asks: pa.Table, start: bytes, tokenizer: str) -> list[str]:
-    columns = [_strings(asks["kind"])]
+def _digests(calls: pa.Table, start: bytes, tokenizer: str) -> list[str]:
+    columns = [_strings(calls["kind"])]
     columns += [
-        _int_lists(asks[name]) for name in ("context", "continuation", "token_types", "offsets")
+        _int_lists(calls[name]) for name in ("context", "continuation", "token_types", "offsets")
     ]
-    columns += [_strings(asks["passage"]), _settings(asks, tokenizer)]
+    columns += [_strings(calls["passage"]), _settings(calls, tokenizer)]
     return [
         hashlib.sha256(start + b"".join(parts)).hexdigest() for parts in zip(*columns, strict=True)
     ]
@@ -95,14 +95,14 @@ def _int_lists(column: pa.ChunkedArray) -> list[bytes]:
     return [_field(values[start:end] if valid else None) for start, end, valid in spans]
 
 
-def _settings(asks: pa.Table, tokenizer: str) -> list[bytes]:
+def _settings(calls: pa.Table, tokenizer: str) -> list[bytes]:
     """What of a row's generation settings determines its answer."""
-    if asks["generation"].null_count == asks.num_rows:
-        return [_field(None)] * asks.num_rows
+    if calls["generation"].null_count == calls.num_rows:
+        return [_field(None)] * calls.num_rows
     return [
         _field(None if settings is None else _generation(settings, sample, tokenizer))
         for settings, sample in zip(
-            asks["generation"].to_pylist(), asks["sample"].to_pylist(), strict=True
+            calls["generation"].to_pylist(), calls["sample"].to_pylist(), strict=True
         )
     ]
 
@@ -141,12 +141,12 @@ class Store:
         self._timer: threading.Timer | None = None
         self._failure: Exception | None = None
 
-    def keys(self, asks: pa.Table) -> pa.Array:
-        """Content addresses of ASKS rows for this model."""
-        return keys(asks, self.identity, self.tokenizer)
+    def keys(self, calls: pa.Table) -> pa.Array:
+        """Content addresses of CALLS rows for this model."""
+        return keys(calls, self.identity, self.tokenizer)
 
     def lookup(self, wanted: pa.Array | pa.ChunkedArray) -> pa.Table:
-        """The ANSWERS known for `wanted` keys, one row per known key, in no particular order."""
+        """The OUTPUTS known for `wanted` keys, one row per known key, in no particular order."""
         while True:
             self._refresh()
             try:
@@ -160,14 +160,14 @@ class Store:
         return np.asarray(pc.is_in(keys, value_set=self._every_key()))
 
     def append(self, answers: pa.Table) -> None:
-        """Take ANSWERS rows to keep; rows of one call stay together.
+        """Take OUTPUTS rows to keep; rows of one call stay together.
 
         They are on disk when ROWS_AT_RISK are held or after SECONDS_AT_RISK. Raises UserError when they cannot be written.
         """
         with self._lock:
             if self._failure:
                 raise self._failure
-            self._held.append(answers.select(ANSWERS.names).cast(ANSWERS))
+            self._held.append(answers.select(OUTPUTS.names).cast(OUTPUTS))
             if sum(table.num_rows for table in self._held) >= ROWS_AT_RISK:
                 self._write()
             elif self._timer is None:
@@ -194,7 +194,7 @@ class Store:
         # The merged part takes the first one's time, so that the oldest answer to a key stays the first.
         merged = self.folder / f"{names[0].partition('-')[0]}-{uuid.uuid4().hex[:16]}.parquet"
         try:
-            parquet.write(self._merged(names), merged, ANSWERS)
+            parquet.write(self._merged(names), merged, OUTPUTS)
         except FileNotFoundError:  # another process is merging the same parts
             return
         with merged.open("rb") as file:
@@ -218,7 +218,7 @@ class Store:
         if self._held:
             name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:16]}.parquet"
             parquet.write(
-                pa.concat_tables(self._held).combine_chunks(), self.folder / name, ANSWERS
+                pa.concat_tables(self._held).combine_chunks(), self.folder / name, OUTPUTS
             )
             self._held = []
 
@@ -236,10 +236,10 @@ class Store:
         self._parts = {name: part for name, part in self._parts.items() if name in present}
         for name in sorted(present - self._parts.keys()):
             try:
-                keys = parquet.read(self.folder / name, ANSWERS, ["key"])[
+                keys = parquet.read(self.folder / name, OUTPUTS, ["key"])[
                     "key"
                 ].combine_chunks()  # every byte of the part is checked first
-                if pq.read_schema(self.folder / name).names == ANSWERS.names:
+                if pq.read_schema(self.folder / name).names == OUTPUTS.names:
                     self._parts[name] = keys
                     continue
             except (UserError, OSError):
@@ -267,7 +267,7 @@ class Store:
             for name, start, low, high in spans
             if low < high
         ]
-        return pa.concat_tables([ANSWERS.empty_table(), *found])
+        return pa.concat_tables([OUTPUTS.empty_table(), *found])
 
     def _every_key(self) -> pa.Array:
         """The keys of all parts, the oldest part first."""
@@ -303,5 +303,5 @@ def _rows(path: Path, rows: np.ndarray) -> pa.Table:
             for group, inside in spans
         ]
     return pa.concat_tables(
-        [ANSWERS.empty_table(), *(table.select(ANSWERS.names).cast(ANSWERS) for table in found)]
+        [OUTPUTS.empty_table(), *(table.select(OUTPUTS.names).cast(OUTPUTS) for table in found)]
     )

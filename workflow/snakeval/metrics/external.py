@@ -21,17 +21,17 @@ Callback = Callable[
 ]  # (answer, references) -> items by metric name
 
 
-def callback_of(name: str, entry: Mapping[str, Any], options: Mapping[str, Any]) -> Callback:
+def callback_of(name: str, item: Mapping[str, Any], options: Mapping[str, Any]) -> Callback:
     """What an item of `metric_list` that is no metric of ours calls; `name` is what its rows are called.
 
     Raises UserError when there is no such function, or `evaluate` has no such metric on this machine: nothing is downloaded here.
     """
-    if isinstance(entry["metric"], str):
-        function = _of_evaluate(entry["metric"])
+    if isinstance(item["metric"], str):
+        function = _of_evaluate(item["metric"])
     else:
         from snakeval.tasks import functions
 
-        function = functions.load(dict(entry["metric"]))
+        function = functions.load(dict(item["metric"]))
     named = _takes_names(function, options)
 
     def call(answer: Any, references: Sequence[str]) -> dict[str, Item]:

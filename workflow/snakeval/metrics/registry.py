@@ -95,17 +95,17 @@ _RECALL = re.compile(r"recall@([1-9]\d*)")
 _OWN_KEYS = ("metric", "aggregation", "higher_is_better", "hf_evaluate", "of")
 
 
-def options_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+def options_of(item: Mapping[str, Any]) -> dict[str, Any]:
     """What an item of `metric_list` says beyond name, aggregation and direction."""
-    return {key: value for key, value in entry.items() if key not in _OWN_KEYS}
+    return {key: value for key, value in item.items() if key not in _OWN_KEYS}
 
 
-def checked_options(metric: Metric, entry: Mapping[str, Any]) -> dict[str, Any]:
+def checked_options(metric: Metric, item: Mapping[str, Any]) -> dict[str, Any]:
     """The options of an item of `metric_list`. Raises UserError for one that a metric of generated answers does not take.
 
     Metrics of log-likelihoods have few and leave out what they do not know: task files of lm-eval give them options in plenty.
     """
-    options = options_of(entry)
+    options = options_of(item)
     if metric.kind == "generate_until":
         try:
             inspect.signature(metric.function).bind(
@@ -116,24 +116,24 @@ def checked_options(metric: Metric, entry: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
-def metric_of(entry: Mapping[str, Any], settings: Mapping[str, Any]) -> Metric | None:
+def metric_of(item: Mapping[str, Any], settings: Mapping[str, Any]) -> Metric | None:
     """The metric that an item of `metric_list` names; None for a `!function` and one of `evaluate`.
 
     Metrics in the files of the user go first: `metric_files`, a list of {"file": path, "digest": sha256}. `hf_evaluate: true` counts for
     generated answers; its exact_match is ours.
     """
-    kind, name = settings["output_type"], entry["metric"]
+    kind, name = settings["output_type"], item["metric"]
     if not isinstance(name, str) or (
-        entry.get("hf_evaluate") and kind == "generate_until" and name != "exact_match"
+        item.get("hf_evaluate") and kind == "generate_until" and name != "exact_match"
     ):
         return None
     for source in settings.get("metric_files") or ():
         if metric := metrics_in(source["file"], source["digest"]).get((kind, name)):
             return metric
     if kind == "generate_until" and (sampled := _SAMPLED.fullmatch(name)):
-        of = METRICS.get((kind, entry.get("of", "exact_match")))
+        of = METRICS.get((kind, item.get("of", "exact_match")))
         if of is None:
-            raise UserError(f"metric {name}: of: no metric {entry['of']!r}")
+            raise UserError(f"metric {name}: of: no metric {item['of']!r}")
         return {"pass": sampling.pass_at, "maj": sampling.maj_at}[sampled[1]](int(sampled[2]), of)
     if kind == "multiple_choice" and (recall := _RECALL.fullmatch(name)):
         return ranking.recall_at(int(recall[1]))
@@ -151,14 +151,14 @@ def aggregation_of(
 
     Raises UserError for an aggregation that is not known.
     """
-    entries = settings.get("metric_list") or []
-    entry = next((entry for entry in entries if name_of(entry) == name), None) or _source(
-        entries, settings, names
+    items = settings.get("metric_list") or []
+    item = next((item for item in items if name_of(item) == name), None) or _source(
+        items, settings, names
     )
-    if entry is None:
+    if item is None:
         return aggregation.mean()
-    metric = metric_of(entry, settings)
-    wanted = entry.get("aggregation") or (metric.aggregation if metric else "mean")
+    metric = metric_of(item, settings)
+    wanted = item.get("aggregation") or (metric.aggregation if metric else "mean")
     if isinstance(wanted, Mapping):
         from snakeval.tasks import (
             functions,  # imports a module that a task names: only where one does
@@ -166,12 +166,12 @@ def aggregation_of(
 
         found = aggregation.of_function(wanted["!function"], functions.load(dict(wanted)))
     elif wanted in AGGREGATIONS:
-        found = _built(wanted, options_of(entry), name)
+        found = _built(wanted, options_of(item), name)
     else:
         raise UserError(
             f"metric {name}: no aggregation {wanted!r}; known: {', '.join(sorted(AGGREGATIONS))}"
         )
-    higher = entry.get("higher_is_better")
+    higher = item.get("higher_is_better")
     if higher is None:
         higher = metric.higher_is_better if metric else found.higher_is_better
     binary = metric is not None and metric.proportion and not settings.get("process_results")
@@ -179,13 +179,13 @@ def aggregation_of(
 
 
 def _source(
-    entries: list[Mapping[str, Any]], settings: Mapping[str, Any], names: Collection[str]
+    items: list[Mapping[str, Any]], settings: Mapping[str, Any], names: Collection[str]
 ) -> Mapping[str, Any] | None:
     """The first item of `metric_list` whose function may give several values, of those whose own name is not among `names` if there are."""
     if settings.get("process_results"):
         return None
-    functions = [entry for entry in entries if metric_of(entry, settings) is None]
-    return min(functions, key=lambda entry: name_of(entry) in names, default=None)
+    functions = [item for item in items if metric_of(item, settings) is None]
+    return min(functions, key=lambda item: name_of(item) in names, default=None)
 
 
 def _built(name: str, options: dict[str, Any], metric: str) -> Aggregation:

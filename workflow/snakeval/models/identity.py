@@ -24,7 +24,7 @@ NOT_ENGINE = (
     *("snakeval.errors", "snakeval.files.parquet"),
     *("snakeval.schemas.columns", "snakeval.schemas.model"),
 )
-SETTINGS = ("family", "dtype", "trust_remote_code", "path", "kv_cache_dtype")
+SETTINGS = ("family", "dtype", "trust_remote_code", "strategy", "kv_cache_dtype")
 
 # Everything else in a model's folder counts: an unknown file costs at worst a computation, a forgotten one would give wrong answers.
 TOKENIZER_FILES = (

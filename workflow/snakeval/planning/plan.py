@@ -115,7 +115,7 @@ MODEL_KEYS = {  # the keys of a model that decide what a rule's files hold; the 
         "dtype",
         "kv_cache_dtype",
         "max_length",
-        "path",
+        "strategy",
         "numerics",
         "trust_remote_code",
     ),
@@ -127,7 +127,7 @@ class Run:
     """A checked configuration, its tasks resolved, and the settings of every job by rule and name."""
 
     config: Config
-    entries: Mapping[str, resolution.ResolvedEntry]
+    benchmarks: Mapping[str, resolution.ResolvedBenchmark]
     settings: Mapping[str, Mapping[str, Any]]
 
     @property
@@ -140,10 +140,10 @@ class Run:
         """Whether scoring runs programs that models write."""
         return any(settings["allow_code"] for settings in self.settings["requests"].values())
 
-    def datasets_of(self, entry: str) -> list[str]:
-        """Ids of the data sets an entry's tasks read."""
+    def datasets_of(self, benchmark: str) -> list[str]:
+        """Ids of the data sets a benchmark's tasks read."""
         return sorted(
-            {task["dataset"] for task in self.settings["requests"][entry]["tasks"].values()}
+            {task["dataset"] for task in self.settings["requests"][benchmark]["tasks"].values()}
         )
 
 
@@ -162,11 +162,11 @@ def make(values: Mapping[str, Any], files: list[str], root: Path) -> Run:
         for path in config.task_paths
     ]
     catalogue = resolution.Catalogue(folders)
-    entries = {
-        name: resolution.resolve(entry.model_dump(), catalogue)
-        for name, entry in config.entries().items()
+    benchmarks = {
+        name: resolution.resolve(benchmark.model_dump(), catalogue)
+        for name, benchmark in config.benchmarks().items()
     }
-    return Run(config, entries, _settings(config, entries, folders, root, where))
+    return Run(config, benchmarks, _settings(config, benchmarks, folders, root, where))
 
 
 def write(run: Run) -> None:
@@ -185,7 +185,7 @@ def write(run: Run) -> None:
 
 def _settings(
     config: Config,
-    entries: Mapping[str, resolution.ResolvedEntry],
+    benchmarks: Mapping[str, resolution.ResolvedBenchmark],
     folders: list[str],
     root: Path,
     where: str,
@@ -201,10 +201,10 @@ def _settings(
     }
     datasets: dict[str, Any] = {}
     requests: dict[str, Any] = {}
-    for name, resolved in entries.items():
+    for name, resolved in benchmarks.items():
         requests[name] = {
             "code": code["requests"],
-            "limit": config.entries()[name].limit or config.limit,
+            "limit": config.benchmarks()[name].limit or config.limit,
             "seed": config.seed,
             "allow_functions": config.allow_functions,
             "allow_code": _allowed_code(config, resolved, where),
@@ -219,7 +219,7 @@ def _settings(
             settings |= location.local_signature(settings["source"], root, f"{where}: datasets")
     names = sorted(config.models)
     recorded = {
-        name: _recorded(name, config, entries, where) | {"code": code["recorded"]}
+        name: _recorded(name, config, benchmarks, where) | {"code": code["recorded"]}
         for name in names
         if is_recorded(config, name)
     }
@@ -251,28 +251,28 @@ def _settings(
             task.name: _with_signatures(task.scoring_settings(), signature) | own_metrics
             for task in resolved.tasks
         }
-        for name, resolved in entries.items()
+        for name, resolved in benchmarks.items()
     }
     groups = {
-        name: [asdict(group) for group in resolved.groups] for name, resolved in entries.items()
+        name: [asdict(group) for group in resolved.groups] for name, resolved in benchmarks.items()
     }
     allowed = {"allow_functions": config.allow_functions, "allow_code": config.allow_code}
     sourced = [
         (name, task, *_source(task, config))
-        for name, entry in entries.items()
-        for task in entry.tasks
+        for name, benchmark in benchmarks.items()
+        for task in benchmark.tasks
     ]
-    of_run = {"seed": config.seed, "models": names, "entries": scoring, "groups": groups}
+    of_run = {"seed": config.seed, "models": names, "benchmarks": scoring, "groups": groups}
     figures = targets.read(Path(config.targets)) if config.targets else []
     earlier = _earlier_runs(config, where)
     return {
         "datasets": datasets,
         "requests": requests,
         "list_requests": {
-            "": {"code": code["list_requests"], "entries": sorted(entries)}
+            "": {"code": code["list_requests"], "benchmarks": sorted(benchmarks)}
         },  # one gone or back: another list
         **models,
-        "check_tasks": {"": {"code": code["check_tasks"], **allowed, "entries": scoring}},
+        "check_tasks": {"": {"code": code["check_tasks"], **allowed, "benchmarks": scoring}},
         "findings": {
             "": {
                 "code": code["findings"],
@@ -281,13 +281,13 @@ def _settings(
                 },
             }
         },
-        "scores": {"": {"code": code["scores"], **allowed, "entries": scoring}},
+        "scores": {"": {"code": code["scores"], **allowed, "benchmarks": scoring}},
         "recorded": recorded,
         "tables": {
             "": of_run
             | {
                 "code": code["tables"],
-                "asked": [name for name in names if name not in recorded],
+                "calls": [name for name in names if name not in recorded],
                 "targets": figures,
             }
         },
@@ -311,7 +311,9 @@ def _settings(
                     for _, _, key, source in sourced
                     if location.is_generator_file(source)
                 },
-                "scoring": [task for of_entry in scoring.values() for task in of_entry.values()],
+                "scoring": [
+                    task for of_benchmark in scoring.values() for task in of_benchmark.values()
+                ],
             }
         },
         "publish": {"": {"code": code["publish"]}},
@@ -320,7 +322,7 @@ def _settings(
             | {
                 "code": code["report"],
                 "title": config.title,
-                "tasks": list(entries),
+                "tasks": list(benchmarks),
                 "targets": targets.to_reach(figures),
                 "baseline": config.baseline if config.baseline in config.models else None,
                 "history": [
@@ -332,9 +334,11 @@ def _settings(
     }
 
 
-def _allowed_code(config: Config, entry: resolution.ResolvedEntry, where: str) -> str | bool:
-    """How programs that models write may be run for an entry; false where none are. Raises UserError where they must not be."""
-    unsafe = [task.name for task in entry.tasks if task.settings.get("unsafe_code")]
+def _allowed_code(
+    config: Config, benchmark: resolution.ResolvedBenchmark, where: str
+) -> str | bool:
+    """How programs that models write may be run for a benchmark; false where none are. Raises UserError where they must not be."""
+    unsafe = [task.name for task in benchmark.tasks if task.settings.get("unsafe_code")]
     if unsafe and not config.allow_code:
         raise UserError(
             f"{where}: {unsafe[0]}: scoring runs programs that models write; allow_code: sandbox permits it (docs/security.md)"
@@ -348,13 +352,13 @@ def is_recorded(config: Config, model: str) -> bool:
 
 
 def _recorded(
-    name: str, config: Config, entries: Mapping[str, resolution.ResolvedEntry], where: str
+    name: str, config: Config, benchmarks: Mapping[str, resolution.ResolvedBenchmark], where: str
 ) -> dict[str, Any]:
     """Where the answers of a recorded model lie, task by task; `signed` is what the list of its files depends on."""
     model, place = config.models[name], f"{where}: models.{name}.source"
     pattern = str(location.local_path(location.parse(model.source, place, ("recorded",))))
     assert model.answers is not None
-    names = [task.name for resolved in entries.values() for task in resolved.tasks]
+    names = [task.name for resolved in benchmarks.values() for task in resolved.tasks]
     files = {
         task: model.answers.files.get(task) or pattern.replace("{task}", task)
         for task in dict.fromkeys(names)
@@ -367,7 +371,10 @@ def _recorded(
     return {
         "answers": model.answers.model_dump(exclude={"files"}),
         "files": files,
-        "limits": {entry: config.entries()[entry].limit or config.limit for entry in entries},
+        "limits": {
+            benchmark: config.benchmarks()[benchmark].limit or config.limit
+            for benchmark in benchmarks
+        },
         "signed": {"files": there, "signature": [location.signature(Path(file)) for file in there]},
     }
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from snakeval.files import parquet
 from snakeval.schemas.model import MODEL_FILES
-from snakeval.schemas.run import ENTRY_FILES
+from snakeval.schemas.run import BENCHMARK_FILES
 
 PROGRAM_MB = 3000  # a process: Python with torch, and CUDA's share of the host's memory or, on a CPU, activations
 TEXTS_MB = 2150  # on a CPU: keys and values of texts being written, as `engine.loading` limits them
@@ -65,7 +65,9 @@ def _bytes(model_files: str | Path) -> int:
 
 
 def _files(index: str | Path) -> list[Path]:
-    return [Path(index).parent / file for file in _table(index, ENTRY_FILES)["file"].to_pylist()]
+    return [
+        Path(index).parent / file for file in _table(index, BENCHMARK_FILES)["file"].to_pylist()
+    ]
 
 
 def _table(path: str | Path, schema):

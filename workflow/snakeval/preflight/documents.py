@@ -26,9 +26,9 @@ _JOINT = "\x1f"
 
 
 def check(
-    requests: pa.Table, entry: str, scoring: Mapping[str, Mapping[str, Any]]
+    requests: pa.Table, benchmark: str, scoring: Mapping[str, Mapping[str, Any]]
 ) -> list[Finding]:
-    """Findings in REQUESTS (at least COLUMNS of it) of one entry. `scoring`: the scoring settings of its tasks."""
+    """Findings in REQUESTS (at least COLUMNS of it) of one benchmark. `scoring`: the scoring settings of its tasks."""
     checks = [
         (
             "duplicate",
@@ -59,7 +59,7 @@ def check(
     return [
         finding
         for name, found, message in checks
-        for finding in per_task(found, requests, name, message, model=None, entry=entry)
+        for finding in per_task(found, requests, name, message, model=None, benchmark=benchmark)
     ]
 
 

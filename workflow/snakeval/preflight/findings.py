@@ -18,7 +18,7 @@ class Finding:
     """Something wrong with a task's documents, for one model or (None) for all."""
 
     model: str | None
-    entry: str
+    benchmark: str
     task: str
     check: str
     severity: str  # error or warning
@@ -30,7 +30,7 @@ class Finding:
 
 def table(findings: Iterable[Finding]) -> pa.Table:
     """PREFLIGHT rows, errors first."""
-    rows = sorted(findings, key=lambda f: (f.severity, f.model or "", f.entry, f.task, f.check))
+    rows = sorted(findings, key=lambda f: (f.severity, f.model or "", f.benchmark, f.task, f.check))
     return pa.Table.from_pylist([asdict(finding) for finding in rows], PREFLIGHT)
 
 
@@ -41,7 +41,7 @@ def per_task(
     message: str,
     *,
     model: str | None,
-    entry: str,
+    benchmark: str,
     systematic: str = "warning",
 ) -> list[Finding]:
     """A finding per task with documents for which `found` (a mask over the rows of `table`) holds.
@@ -60,7 +60,7 @@ def per_task(
         findings.append(
             Finding(
                 model,
-                entry,
+                benchmark,
                 name,
                 check,
                 severity,
@@ -86,13 +86,13 @@ def lines(rows: pa.Table) -> list[str]:
     groups: dict[tuple[str, str | None, str, str, str], list[dict]] = {}
     for row in rows.to_pylist():
         groups.setdefault(
-            (row["severity"], row["model"], row["entry"], row["check"], row["message"]), []
+            (row["severity"], row["model"], row["benchmark"], row["check"], row["message"]), []
         ).append(row)
     return [_line(*key, rows_) for key, rows_ in groups.items()]
 
 
 def _line(
-    severity: str, model: str | None, entry: str, check: str, message: str, rows: list[dict]
+    severity: str, model: str | None, benchmark: str, check: str, message: str, rows: list[dict]
 ) -> str:
     documents, of, first = (
         sum(row["documents"] for row in rows),
@@ -101,10 +101,10 @@ def _line(
     )
     tasks = (
         ""
-        if [row["task"] for row in rows] == [entry]
+        if [row["task"] for row in rows] == [benchmark]
         else f" ({_some([row['task'] for row in rows])})"
     )
-    where = f"{model}, {entry}{tasks}" if model else f"{entry}{tasks}"
+    where = f"{model}, {benchmark}{tasks}" if model else f"{benchmark}{tasks}"
     example = "" if first["example"] is None else f", first {first['example']}"
     return f"{severity}: {where}: {check}: {documents} of {of} documents{example}: {message}"
 
@@ -126,7 +126,7 @@ def as_text(findings: pa.Table, forecast: pa.Table) -> str:
     )
     columns = (
         "model",
-        "entry",
+        "benchmark",
         "documents",
         "tokens to read",
         "to write at most",
@@ -137,7 +137,7 @@ def as_text(findings: pa.Table, forecast: pa.Table) -> str:
     rows = [
         (
             row["model"],
-            row["entry"],
+            row["benchmark"],
             f"{row['documents']:,}",
             f"{row['prompt_tokens'] + row['scored_tokens']:,}",
             f"{row['generated_tokens']:,}",

@@ -1,4 +1,4 @@
-"""How much a model has to read and write for an entry, the memory that takes at least, and about how long.
+"""How much a model has to read and write for a benchmark, the memory that takes at least, and about how long.
 
 Time is arithmetic: 2 operations per parameter and token, of which a GPU does 10¹⁴ a second and a CPU core 2.5·10¹⁰; decoding on a GPU reads
 all weights for each token of 64 answers at once, at 10¹² bytes a second. Answers are taken to be as long as they may be, so most runs are
@@ -44,12 +44,12 @@ def count(tokens: pa.Table) -> dict[str, int]:
 
 
 def load(
-    counts: Sequence[Mapping[str, int]], folder: Path, *, model: str, entry: str
+    counts: Sequence[Mapping[str, int]], folder: Path, *, model: str, benchmark: str
 ) -> dict[str, Any]:
-    """A row of FORECAST: what the parts of an entry (`count`) and the files in a model's `folder` tell; memory, devices, time are null."""
+    """A row of FORECAST: what the parts of a benchmark (`count`) and the files in a model's `folder` tell; memory, devices, time are null."""
     return {
         "model": model,
-        "entry": entry,
+        "benchmark": benchmark,
         **{
             name: (max if name == "longest" else sum)(part[name] for part in counts)
             for name in counts[0]

@@ -52,8 +52,8 @@ def observe(requests: pa.Table, tokens: pa.Table, encoder: Encoder) -> pa.Table:
     return pa.table({"task": requests["task"], "doc_id": requests["doc_id"]} | seen)
 
 
-def check(seen: pa.Table, encoder: Encoder, *, model: str, entry: str) -> list[Finding]:
-    """Findings in all that was seen (`observe`) of one entry."""
+def check(seen: pa.Table, encoder: Encoder, *, model: str, benchmark: str) -> list[Finding]:
+    """Findings in all that was seen (`observe`) of one benchmark."""
     room = f"the model reads {encoder.max_length} tokens"
     checks = [
         (
@@ -102,7 +102,7 @@ def check(seen: pa.Table, encoder: Encoder, *, model: str, entry: str) -> list[F
         finding
         for name, found, message, systematic in checks
         for finding in per_task(
-            found, seen, name, message, model=model, entry=entry, systematic=systematic
+            found, seen, name, message, model=model, benchmark=benchmark, systematic=systematic
         )
     ]
 

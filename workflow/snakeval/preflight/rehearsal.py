@@ -22,13 +22,13 @@ DOCUMENTS = 2  # of each task
 
 def check(
     requests: pa.Table,
-    entry: str,
+    benchmark: str,
     settings: Mapping[str, Mapping[str, Any]],
     *,
     allow_functions: bool,
     runner: Runner | None,
 ) -> list[Finding]:
-    """A finding for each task of an entry (REQUESTS) that cannot be scored. `settings`: the scoring settings of its tasks."""
+    """A finding for each task of a benchmark (REQUESTS) that cannot be scored. `settings`: the scoring settings of its tasks."""
     findings = []
     for task, how in settings.items():
         of_task = requests.filter(pc.field("task") == task)
@@ -42,7 +42,7 @@ def check(
             findings.append(
                 Finding(
                     None,
-                    entry,
+                    benchmark,
                     task,
                     "scoring",
                     "error",

@@ -26,7 +26,7 @@ class Cell:
 class Row:
     """One metric of one task or group, all models."""
 
-    entry: str
+    benchmark: str
     task: str
     filter: str
     metric: str
@@ -48,7 +48,7 @@ class Row:
 
     @property
     def key(self) -> str:
-        return f"{self.entry}/{self.task}"
+        return f"{self.benchmark}/{self.task}"
 
 
 @dataclass(frozen=True)
@@ -95,21 +95,21 @@ class Standing:
     with_chance: int = 0
 
 
-def rows(table: list[dict], models: list[str], entries: list[str]) -> list[Row]:
-    """The rows of the score table (SCORE_TABLE as dicts), entries in the order given, parents before their children."""
+def rows(table: list[dict], models: list[str], benchmarks: list[str]) -> list[Row]:
+    """The rows of the score table (SCORE_TABLE as dicts), benchmarks in the order given, parents before their children."""
     grouped: dict[tuple, dict[str, dict]] = {}
     for line in table:
-        key = (line["entry"], line["task"], line["parent"], line["filter"], line["metric"])
+        key = (line["benchmark"], line["task"], line["parent"], line["filter"], line["metric"])
         grouped.setdefault(key, {})[line["model"]] = line
     flat = [_row(lines, models) for lines in grouped.values()]
     below: dict[tuple[str, str | None], list[Row]] = defaultdict(list)
-    known = {(row.entry, row.task) for row in flat}
+    known = {(row.benchmark, row.task) for row in flat}
     for row in flat:
         below[
-            row.entry,
-            row.parent if (row.entry, row.parent) in known and row.parent != row.task else None,
+            row.benchmark,
+            row.parent if (row.benchmark, row.parent) in known and row.parent != row.task else None,
         ].append(row)
-    return [row for entry in entries for row in _descend(below, entry, None, 0)]
+    return [row for benchmark in benchmarks for row in _descend(below, benchmark, None, 0)]
 
 
 def top(board: list[Row]) -> list[Row]:
@@ -118,10 +118,10 @@ def top(board: list[Row]) -> list[Row]:
 
 
 def pairs(comparisons: list[dict]) -> dict[tuple, Pair]:
-    """(entry, task, filter, metric, a, b) -> what tells the two models apart, in both directions."""
+    """(benchmark, task, filter, metric, a, b) -> what tells the two models apart, in both directions."""
     found = {}
     for line in comparisons:
-        where = (line["entry"], line["task"], line["filter"], line["metric"])
+        where = (line["benchmark"], line["task"], line["filter"], line["metric"])
         a, b, difference, low, high = (
             line["model_a"],
             line["model_b"],
@@ -137,7 +137,7 @@ def pairs(comparisons: list[dict]) -> dict[tuple, Pair]:
 
 
 def pair_of(found: dict[tuple, Pair], row: Row, a: str, b: str) -> Pair | None:
-    return found.get((row.entry, row.task, row.filter, row.metric, a, b))
+    return found.get((row.benchmark, row.task, row.filter, row.metric, a, b))
 
 
 def record(found: dict[tuple, Pair], leading: list[Row], a: str, b: str) -> Record:
@@ -257,7 +257,7 @@ def _row(lines: dict[str, dict], models: list[str]) -> Row:
         **{
             key: first[key]
             for key in (
-                "entry",
+                "benchmark",
                 "task",
                 "filter",
                 "metric",
@@ -277,14 +277,14 @@ def _row(lines: dict[str, dict], models: list[str]) -> Row:
 
 
 def _descend(
-    below: dict[tuple[str, str | None], list[Row]], entry: str, parent: str | None, depth: int
+    below: dict[tuple[str, str | None], list[Row]], benchmark: str, parent: str | None, depth: int
 ) -> list[Row]:
     """Rows under `parent`; a task's further metrics follow its primary one, then come its children."""
     result: list[Row] = []
-    siblings = below.pop((entry, parent), [])
+    siblings = below.pop((benchmark, parent), [])
     for task in dict.fromkeys(row.task for row in siblings):
         own = sorted((row for row in siblings if row.task == task), key=lambda row: not row.primary)
-        inside = _descend(below, entry, task, depth + 1)
+        inside = _descend(below, benchmark, task, depth + 1)
         result += [
             replace(row, depth=depth, children=bool(inside) and i == 0) for i, row in enumerate(own)
         ] + inside

@@ -8,7 +8,7 @@ from snakeval.report.board import Standing
 
 @dataclass(frozen=True)
 class Cost:
-    """What one model took, summed over entries."""
+    """What one model took, summed over benchmarks."""
 
     model: str
     engine: str
@@ -48,7 +48,7 @@ class Cost:
 
 
 def summed(timings: list[dict], standings: list[Standing], provenance: dict) -> dict:
-    """{"models": Cost per model in the order of `standings`, "csv": text, a line per model and entry}."""
+    """{"models": Cost per model in the order of `standings`, "csv": text, a line per model and benchmark}."""
     configured = {
         line["model"]: line.get("settings", {}).get("dtype", "")
         for line in provenance.get("models", [])

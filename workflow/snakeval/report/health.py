@@ -54,11 +54,11 @@ SHOWN = 12  # lines of a table before the rest is folded away
 
 @dataclass(frozen=True)
 class Finding:
-    """What preflight found in the same way in several tasks of an entry."""
+    """What preflight found in the same way in several tasks of a benchmark."""
 
     severity: str
     model: str | None  # None: whatever model answers
-    entry: str
+    benchmark: str
     tasks: list[str]
     check: str
     documents: int
@@ -109,12 +109,12 @@ def documents(table: list[dict], models: list[str]) -> dict:
         key=lambda line: (
             -max(line[name] / max(line["n"], 1) for name in ISSUES),
             line["model"],
-            line["entry"],
+            line["benchmark"],
             line["task"],
         )
     )
     present = [name for name in ISSUES if any(counts[name] for counts in totals.values())]
-    header = ("model", "entry", "task", "n", *ISSUES)
+    header = ("model", "benchmark", "task", "n", *ISSUES)
     return {
         "totals": [
             (model, {name: totals[model][name] for name in ("n", *ISSUES)}) for model in models
@@ -128,17 +128,17 @@ def documents(table: list[dict], models: list[str]) -> dict:
 
 
 def findings(table: list[dict]) -> list[Finding]:
-    """PREFLIGHT rows, those that say the same of an entry as one; errors first."""
+    """PREFLIGHT rows, those that say the same of a benchmark as one; errors first."""
     groups: dict[tuple, list[dict]] = {}
     for line in table:
         groups.setdefault(
-            tuple(line[name] for name in ("severity", "model", "entry", "check", "message")), []
+            tuple(line[name] for name in ("severity", "model", "benchmark", "check", "message")), []
         ).append(line)
     return [
         Finding(
             severity,
             model,
-            entry,
+            benchmark,
             [line["task"] for line in lines],
             check,
             sum(line["documents"] for line in lines),
@@ -146,7 +146,7 @@ def findings(table: list[dict]) -> list[Finding]:
             lines[0]["example"],
             message,
         )
-        for (severity, model, entry, check, message), lines in groups.items()
+        for (severity, model, benchmark, check, message), lines in groups.items()
     ]
 
 
@@ -154,7 +154,7 @@ def findings_csv(table: list[dict]) -> str:
     header = (
         "severity",
         "model",
-        "entry",
+        "benchmark",
         "task",
         "check",
         "documents",
@@ -166,7 +166,7 @@ def findings_csv(table: list[dict]) -> str:
 
 
 def batches(table: list[dict], models: list[str]) -> list[Batches]:
-    """NUMERICS rows, summed over entries."""
+    """NUMERICS rows, summed over benchmarks."""
     counts = (
         "documents",
         "loglikelihoods",
@@ -193,7 +193,7 @@ def batches(table: list[dict], models: list[str]) -> list[Batches]:
 
 
 def outcomes(forecast: list[dict], costs: list[Cost]) -> list[Outcome]:
-    """FORECAST rows, summed over entries, with what the models took."""
+    """FORECAST rows, summed over benchmarks, with what the models took."""
     found = []
     for took in costs:
         if own := [line for line in forecast if line["model"] == took.model]:

@@ -16,7 +16,7 @@ from snakeval.schemas.run import SCORE_TABLE
 from snakeval.statistics import intervals
 
 COLUMNS = [
-    "entry",
+    "benchmark",
     "task",
     "filter",
     "metric",
@@ -78,25 +78,27 @@ def courses(earlier: list[dict], results: Path, leading: list[Row], settings: di
         (run["label"], Path(run["results"]), _values(Path(run["results"]))) for run in earlier
     ]
     kept = cache(
-        lambda folder, entry: gate.unchanged(
-            *(run / "requests" / f"{entry}.parquet" for run in (results, folder))
+        lambda folder, benchmark: gate.unchanged(
+            *(run / "requests" / f"{benchmark}.parquet" for run in (results, folder))
         )[0]
     )
     found = []
-    for entry, model in dict.fromkeys((row.entry, model) for row in leading for model in row.cells):
+    for benchmark, model in dict.fromkeys(
+        (row.benchmark, model) for row in leading for model in row.cells
+    ):
         lines = cache(
-            lambda folder, e=entry, m=model: _lines(
+            lambda folder, e=benchmark, m=model: _lines(
                 folder, results, e, m, kept(folder, e), settings
             )
         )
         for row in leading:
-            if row.entry != entry or model not in row.cells:
+            if row.benchmark != benchmark or model not in row.cells:
                 continue
             key, cell = (row.task, row.filter, row.metric), row.cells[model]
             known = [
                 (label, folder, line)
                 for label, folder, table in before
-                if (line := table.get((entry, *key, model)))
+                if (line := table.get((benchmark, *key, model)))
             ]
             if not known or cell.value is None:
                 continue
@@ -145,26 +147,28 @@ def chart(course: Course) -> charts.Panel:
 def _values(results: Path) -> dict[tuple, dict]:
     """The scores of a run that are known."""
     table = parquet.read(results / "tables/scores.parquet", SCORE_TABLE, COLUMNS).to_pylist()
-    keys = ("entry", "task", "filter", "metric", "model")
+    keys = ("benchmark", "task", "filter", "metric", "model")
     return {tuple(line[key] for key in keys): line for line in table if line["value"] is not None}
 
 
 def _lines(
     before: Path,
     now: Path,
-    entry: str,
+    benchmark: str,
     model: str,
     kept: dict[str, np.ndarray] | None,
     settings: dict,
 ) -> dict[tuple[str, str, str], Line]:
     """(task, filter, metric) -> the model's scores `before` and `now` of the documents `kept`."""
     files = {
-        name: run / "scores" / model / f"{entry}.parquet"
+        name: run / "scores" / model / f"{benchmark}.parquet"
         for name, run in (("before", before), ("now", now))
     }
     if kept is None or not all(file.exists() for file in files.values()):
         return {}
-    lines = leaderboard.lines(entry, files, now / "requests" / f"{entry}.parquet", settings, kept)
+    lines = leaderboard.lines(
+        benchmark, files, now / "requests" / f"{benchmark}.parquet", settings, kept
+    )
     return {
         (line.task, *line.key): line
         for line in lines

@@ -48,7 +48,7 @@ STYLES = ("page", "table", "charts", "samples", "print")
 def write_page(results: Path, settings: dict, output: Path) -> None:
     """Write the report of the run in `results` as the page `output` and the folder `samples` beside it.
 
-    `settings`: {"title": str, "models": names in the order of the configuration, "tasks": entries in that order,
+    `settings`: {"title": str, "models": names in the order of the configuration, "tasks": benchmarks in that order,
     "targets": {task: score to reach}, "baseline": a model that the others are held against, "history": [{"label", "results"}] of earlier
     runs, oldest first (these three may be left out; with the last also what `leaderboard.build` takes), "provenance": what
     `snakeval.report.provenance.collect` gives}.
@@ -56,11 +56,13 @@ def write_page(results: Path, settings: dict, output: Path) -> None:
     The page is a function of the tables and the settings. Raises UserError when a table is missing or damaged.
     """
     results, output = Path(results), Path(output)
-    configured, entries = list(settings["models"]), list(settings["tasks"])
-    scores = _lines(results / "tables/scores.parquet", SCORE_TABLE, configured, entries)
-    comparisons = _lines(results / "tables/comparisons.parquet", COMPARISONS, configured, entries)
+    configured, benchmarks = list(settings["models"]), list(settings["tasks"])
+    scores = _lines(results / "tables/scores.parquet", SCORE_TABLE, configured, benchmarks)
+    comparisons = _lines(
+        results / "tables/comparisons.parquet", COMPARISONS, configured, benchmarks
+    )
     tables = {
-        name: _lines(results / f"tables/{name}.parquet", schema, configured, entries)
+        name: _lines(results / f"tables/{name}.parquet", schema, configured, benchmarks)
         for name, schema in (
             ("health", HEALTH),
             ("preflight", PREFLIGHT),
@@ -68,19 +70,19 @@ def write_page(results: Path, settings: dict, output: Path) -> None:
             ("forecast", FORECAST),
         )
     }
-    timings = _lines(results / "tables/efficiency.parquet", TIMINGS, configured, entries)
+    timings = _lines(results / "tables/efficiency.parquet", TIMINGS, configured, benchmarks)
     published = parquet.read(results / "tables/targets.parquet", TARGETS).to_pylist()
 
     found = board.pairs(comparisons)
     standings = board.standings(
-        board.top(board.rows(scores, configured, entries)), found, configured
+        board.top(board.rows(scores, configured, benchmarks)), found, configured
     )
     models = [standing.model for standing in standings]  # best first, in every list of the page
-    rows = board.rows(scores, models, entries)
+    rows = board.rows(scores, models, benchmarks)
     leading = board.top(rows)
     gaps = {other: board.mean_difference(leading, found, models[0], other) for other in models[1:]}
-    primary = {(row.entry, row.task): (row.filter, row.metric) for row in rows if row.primary}
-    samples.write(results, entries, models, primary, output.parent / "samples")
+    primary = {(row.benchmark, row.task): (row.filter, row.metric) for row in rows if row.primary}
+    samples.write(results, benchmarks, models, primary, output.parent / "samples")
 
     spent = cost.summed(timings, standings, settings["provenance"])
     page = _environment().get_template("page.html.j2")
@@ -101,8 +103,8 @@ def write_page(results: Path, settings: dict, output: Path) -> None:
         tables=tables,
         health=health.documents(tables["health"], models),
         cost=spent,
-        quality=quality.measure(results, entries, models, rows),
-        variety=variety.measure(results, entries, models, rows),
+        quality=quality.measure(results, benchmarks, models, rows),
+        variety=variety.measure(results, benchmarks, models, rows),
         published=published,
         counted=markdown.counted,
         history=history.courses(settings.get("history", []), results, leading, settings),
@@ -114,7 +116,9 @@ def write_page(results: Path, settings: dict, output: Path) -> None:
         healths=health,
         varieties=variety,
         histories=history,
-        documents=sum({(row.entry, row.task): row.n for row in rows if not row.is_group}.values()),
+        documents=sum(
+            {(row.benchmark, row.task): row.n for row in rows if not row.is_group}.values()
+        ),
         run_json=_json_block(_run(settings, models, rows)),
         comparisons_packed=Markup(samples.pack(_comparisons(comparisons, models))),
         style=Markup(style),
@@ -126,14 +130,14 @@ def write_page(results: Path, settings: dict, output: Path) -> None:
     atomic.write_text(output, rendered)
 
 
-def _lines(path: Path, schema: pa.Schema, models: list[str], entries: list[str]) -> list[dict]:
-    """The lines of a table that are about the models and entries of this run alone."""
+def _lines(path: Path, schema: pa.Schema, models: list[str], benchmarks: list[str]) -> list[dict]:
+    """The lines of a table that are about the models and benchmarks of this run alone."""
     columns = [name for name in ("model", "model_a", "model_b") if name in schema.names]
     lines = parquet.read(path, schema).to_pylist()
     return [
         line
         for line in lines
-        if line["entry"] in entries
+        if line["benchmark"] in benchmarks
         and all(line[name] is None or line[name] in models for name in columns)
     ]
 
@@ -185,10 +189,12 @@ def _run(settings: dict, models: list[str], rows: list[board.Row]) -> dict:
     targets = settings.get("targets", {})
     return {
         "models": models,
-        "entries": [{"name": entry, "folder": quote(entry)} for entry in settings["tasks"]],
+        "benchmarks": [
+            {"name": benchmark, "folder": quote(benchmark)} for benchmark in settings["tasks"]
+        ],
         "rows": [
             {
-                "entry": row.entry,
+                "benchmark": row.benchmark,
                 "task": row.task,
                 "filter": row.filter,
                 "metric": row.metric,
@@ -215,7 +221,7 @@ def _comparisons(comparisons: list[dict], models: list[str]) -> str:
     number = {model: i for i, model in enumerate(models)}
     columns: dict[str, list] = {
         name: [line[name] for line in comparisons]
-        for name in ("entry", "task", "filter", "metric", "n", "scale", "test")
+        for name in ("benchmark", "task", "filter", "metric", "n", "scale", "test")
     }
     columns |= {
         name: [number[line[f"model_{name}"]] for line in comparisons] for name in ("a", "b")

@@ -47,31 +47,36 @@ class Length:
     fifths: list[tuple[int, float, float, float]]  # fifth, mean score, low, high
 
 
-def measure(results: Path, entries: list[str], models: list[str], rows: list[Row]) -> dict:
+def measure(results: Path, benchmarks: list[str], models: list[str], rows: list[Row]) -> dict:
     """{"confidence": [Confidence], "prompt": [Length], "answer": [Length]} of the models that have the documents for it."""
     leading = {
-        (row.entry, row.task): row
+        (row.benchmark, row.task): row
         for row in rows
         if row.primary and row.bounded and not row.is_group
     }
-    choices = {entry: _choices(results / "requests" / f"{entry}.parquet") for entry in entries}
+    choices = {
+        benchmark: _choices(results / "requests" / f"{benchmark}.parquet")
+        for benchmark in benchmarks
+    }
     found: dict[str, list] = {"confidence": [], "prompt": [], "answer": []}
     for model in models:
         sure: list[np.ndarray] = []
         by_prompt: list[np.ndarray] = []
         by_answer: list[np.ndarray] = []
-        for entry in entries:
-            if not (results / "responses" / model / f"{entry}.parquet").exists():
+        for benchmark in benchmarks:
+            if not (results / "responses" / model / f"{benchmark}.parquet").exists():
                 continue
             sure.append(
-                _confidences(results / "responses" / model / f"{entry}.parquet", choices[entry])
+                _confidences(
+                    results / "responses" / model / f"{benchmark}.parquet", choices[benchmark]
+                )
             )
-            values = _values(results, model, entry, leading)
+            values = _values(results, model, benchmark, leading)
             if (
-                results / "tokens" / model / f"{entry}.parquet"
+                results / "tokens" / model / f"{benchmark}.parquet"
             ).exists():  # not of recorded answers
-                by_prompt += _by_length(values, _prompt_tokens(results, model, entry))
-            by_answer += _by_length(values, _answer_tokens(results, model, entry))
+                by_prompt += _by_length(values, _prompt_tokens(results, model, benchmark))
+            by_answer += _by_length(values, _answer_tokens(results, model, benchmark))
         if sum(map(len, sure)):
             found["confidence"].append(_calibrate(model, np.concatenate(sure)))
         if by_prompt:
@@ -193,9 +198,9 @@ def _calibrate(model: str, documents: np.ndarray) -> Confidence:
     )
 
 
-def _prompt_tokens(results: Path, model: str, entry: str) -> dict[tuple[str, int], int]:
+def _prompt_tokens(results: Path, model: str, benchmark: str) -> dict[tuple[str, int], int]:
     table = parquet.read(
-        results / "tokens" / model / f"{entry}.parquet", TOKENS, ["task", "doc_id", "contexts"]
+        results / "tokens" / model / f"{benchmark}.parquet", TOKENS, ["task", "doc_id", "contexts"]
     )
     return dict(
         zip(
@@ -206,10 +211,10 @@ def _prompt_tokens(results: Path, model: str, entry: str) -> dict[tuple[str, int
     )
 
 
-def _answer_tokens(results: Path, model: str, entry: str) -> dict[tuple[str, int], int]:
+def _answer_tokens(results: Path, model: str, benchmark: str) -> dict[tuple[str, int], int]:
     """Of generated answers; the longest where there are several."""
     table = parquet.read(
-        results / "responses" / model / f"{entry}.parquet",
+        results / "responses" / model / f"{benchmark}.parquet",
         RESPONSES,
         ["task", "doc_id", "kind", "n_tokens"],
     )
@@ -222,11 +227,11 @@ def _answer_tokens(results: Path, model: str, entry: str) -> dict[tuple[str, int
 
 
 def _values(
-    results: Path, model: str, entry: str, leading: dict[tuple[str, str], Row]
+    results: Path, model: str, benchmark: str, leading: dict[tuple[str, str], Row]
 ) -> dict[tuple[str, int], float]:
     """The documents' scores by the leading metric."""
     table = parquet.read(
-        results / "scores" / model / f"{entry}.parquet",
+        results / "scores" / model / f"{benchmark}.parquet",
         SCORES,
         ["task", "doc_id", "filter", "metric", "value"],
     )
@@ -234,7 +239,7 @@ def _values(
     return {
         key: line["value"]
         for key, line in zip(_keys(table), lines, strict=True)
-        if (lead := leading.get((entry, key[0])))
+        if (lead := leading.get((benchmark, key[0])))
         and (lead.filter, lead.metric) == (line["filter"], line["metric"])
         and line["value"] is not None
     }

@@ -1,7 +1,7 @@
 """Every sample of the run in files beside the page, loaded by it when wanted.
 
 A page from a file:// address may not fetch, but it may load scripts; so each file is one call, `snakevalFile(name, packed)`, whose payload
-is base64 of deflated JSON: hostile text never stands in a script as text. Per entry of the configuration:
+is base64 of deflated JSON: hostile text never stands in a script as text. Per benchmark of the configuration:
 
 - `index.js`: for each document its task, number, first words, and per model its score and flags; where the other files are cut.
 - `q-{k}.js`: what was asked, shared by the models; `m{i}-{k}.js`: what model i read and answered.
@@ -51,20 +51,20 @@ Key = tuple[str, int]  # task, doc_id
 
 def write(
     results: Path,
-    entries: list[str],
+    benchmarks: list[str],
     models: list[str],
     primary: dict[tuple[str, str], tuple[str, str]],
     folder: Path,
 ) -> None:
-    """Write the samples of all entries into `folder`, replacing what is there.
+    """Write the samples of all benchmarks into `folder`, replacing what is there.
 
-    `primary` gives (entry, task) -> (filter, metric), the score shown in lists. A (model, entry) without a responses file is left out.
+    `primary` gives (benchmark, task) -> (filter, metric), the score shown in lists. A (model, benchmark) without a responses file is left out.
     Raises UserError when a file is damaged or the tables of a model do not belong to the requests.
     """
     if folder.exists():
         shutil.rmtree(folder)
-    for entry in entries:
-        requests = parquet.read(results / "requests" / f"{entry}.parquet", REQUESTS)
+    for benchmark in benchmarks:
+        requests = parquet.read(results / "requests" / f"{benchmark}.parquet", REQUESTS)
         documents = [
             (task, doc)
             for task, doc in zip(
@@ -76,13 +76,13 @@ def write(
         number = {task: i for i, task in enumerate(tasks)}
         asked, snippets = _asked(requests)
         by_model: dict[str, dict[str, list]] = {}
-        files = {"q": _write_chunks(asked, folder / entry, "q")}
+        files = {"q": _write_chunks(asked, folder / benchmark, "q")}
         for i, model in enumerate(models):
-            if not (results / "responses" / model / f"{entry}.parquet").exists():
+            if not (results / "responses" / model / f"{benchmark}.parquet").exists():
                 continue
-            answered, values, flags = _answered(results, model, entry, primary, place)
+            answered, values, flags = _answered(results, model, benchmark, primary, place)
             by_model[model] = {"value": values, "flags": flags}
-            files[f"m{i}"] = _write_chunks(answered, folder / entry, f"m{i}")
+            files[f"m{i}"] = _write_chunks(answered, folder / benchmark, f"m{i}")
         index = {
             "tasks": tasks,
             "task": [number[task] for task, _ in documents],
@@ -92,7 +92,7 @@ def write(
             "files": files,
         }
         _write_file(
-            folder / entry / "index.js",
+            folder / benchmark / "index.js",
             json.dumps(index, ensure_ascii=False, separators=(",", ":")),
         )
 
@@ -167,18 +167,18 @@ def _common_start(texts: list[str]) -> str:
 def _answered(
     results: Path,
     model: str,
-    entry: str,
+    benchmark: str,
     primary: dict[tuple[str, str], tuple[str, str]],
     place: dict[Key, int],
 ) -> tuple[list[str], list[float | int | str | None], list[int | None]]:
-    """Per request of the entry: what the model read, said and scored, as JSON; its leading score; its flags (None: not answered)."""
+    """Per request of the benchmark: what the model read, said and scored, as JSON; its leading score; its flags (None: not answered)."""
     encoded: list[str] = ["null"] * len(place)
     values: list[float | int | str | None] = [None] * len(place)
     flags: list[int | None] = [None] * len(place)
-    scores = _scores(results / "scores" / model / f"{entry}.parquet")
-    responses = results / "responses" / model / f"{entry}.parquet"
+    scores = _scores(results / "scores" / model / f"{benchmark}.parquet")
+    responses = results / "responses" / model / f"{benchmark}.parquet"
     tokens: Iterator[dict[str, Any]] = (NOT_READ | key for key in _keys(responses))
-    if (path := results / "tokens" / model / f"{entry}.parquet").exists():
+    if (path := results / "tokens" / model / f"{benchmark}.parquet").exists():
         tokens = _rows(map(_without_ids, parquet.scan(path, TOKENS, 1024)))
     missing: dict[str, Any] = {"task": None, "doc_id": None}
     for token, response in zip_longest(
@@ -187,11 +187,11 @@ def _answered(
         key = (token["task"], token["doc_id"])
         if key != (response["task"], response["doc_id"]) or key not in place:
             raise UserError(
-                f"{results}/responses/{model}/{entry}.parquet: document {response['task']}/{response['doc_id']} does not match"
+                f"{results}/responses/{model}/{benchmark}.parquet: document {response['task']}/{response['doc_id']} does not match"
                 " the tokens and requests tables; delete the file and run again"
             )
         row, own = place[key], scores.get(key, [])
-        lead = primary.get((entry, key[0]))
+        lead = primary.get((benchmark, key[0]))
         values[row] = next((s["value"] for s in own if (s["filter"], s["metric"]) == lead), None)
         flags[row] = (
             FLAGS["truncated"] * (token["truncated_tokens"] > 0)

@@ -26,7 +26,7 @@ class Frequent:
     """One answer that a model gives to most documents of a task."""
 
     model: str
-    entry: str
+    benchmark: str
     task: str
     answer: str
     share: float
@@ -44,24 +44,24 @@ class Clustered:
     means: dict[str, list[float | None]]  # model -> one per cluster
 
 
-def measure(results: Path, entries: list[str], models: list[str], rows: list[Row]) -> dict:
+def measure(results: Path, benchmarks: list[str], models: list[str], rows: list[Row]) -> dict:
     """{"frequent": [Frequent], "clustered": [Clustered]} from the leading metric of every task."""
-    leading = {(row.entry, row.task): row for row in rows if row.primary and not row.is_group}
+    leading = {(row.benchmark, row.task): row for row in rows if row.primary and not row.is_group}
     frequent, clustered = [], []
-    for entry in entries:
-        right = _right_answers(results / "requests" / f"{entry}.parquet")
+    for benchmark in benchmarks:
+        right = _right_answers(results / "requests" / f"{benchmark}.parquet")
         scores: dict[str, dict[str, dict[str, list[float]]]] = defaultdict(
             lambda: defaultdict(lambda: defaultdict(list))
         )
         for model in models:
-            path = results / "scores" / model / f"{entry}.parquet"
+            path = results / "scores" / model / f"{benchmark}.parquet"
             if not path.exists():
                 continue
             given: dict[str, Counter] = defaultdict(Counter)
-            choices = _chosen(results / "responses" / model / f"{entry}.parquet", right)
+            choices = _chosen(results / "responses" / model / f"{benchmark}.parquet", right)
             columns = ["task", "doc_id", "filter", "metric", "value", "prediction", "cluster"]
             for line in parquet.read(path, SCORES, columns).to_pylist():
-                row = leading.get((entry, line["task"]))
+                row = leading.get((benchmark, line["task"]))
                 if row is None or (line["filter"], line["metric"]) != (row.filter, row.metric):
                     continue
                 answer = choices.get((line["task"], line["doc_id"]), line["prediction"])
@@ -72,12 +72,12 @@ def measure(results: Path, entries: list[str], models: list[str], rows: list[Row
             frequent += [
                 each
                 for task, counts in given.items()
-                if (each := _frequent(model, entry, task, counts, right))
+                if (each := _frequent(model, benchmark, task, counts, right))
             ]
         clustered += [
             found
             for task, own in scores.items()
-            if (found := _clustered(leading[entry, task], own, models))
+            if (found := _clustered(leading[benchmark, task], own, models))
         ]
     return {"frequent": sorted(frequent, key=lambda found: -found.share), "clustered": clustered}
 
@@ -126,7 +126,7 @@ def _chosen(
 
 def _frequent(
     model: str,
-    entry: str,
+    benchmark: str,
     task: str,
     counts: Counter,
     right: dict[tuple[str, int], tuple[str | None, int]],
@@ -143,7 +143,7 @@ def _frequent(
     )
     if count / n < MUCH or count / n < usual + MORE:
         return None
-    return Frequent(model, entry, task, answer, count / n, usual, n)
+    return Frequent(model, benchmark, task, answer, count / n, usual, n)
 
 
 def _clustered(

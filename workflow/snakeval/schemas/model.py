@@ -50,7 +50,7 @@ TOKENS = schema(
     ("truncated_tokens", pa.int32(), "tokens cut from the left of the contexts to fit, summed"),
 )
 
-ASKS = schema(
+CALLS = schema(
     ("key", pa.string(), "content address of the request: see snakeval.inference.store"),
     ("kind", pa.string(), "loglikelihood (one continuation), generate or extract"),
     ("context", INT_LIST, "token ids"),
@@ -66,7 +66,7 @@ ASKS = schema(
     ("sample", pa.int32(), "index of the answer when several are asked"),
 )
 
-ANSWERS = schema(
+OUTPUTS = schema(
     ("key", pa.string(), "content address of the request"),
     (
         "loglikelihood",
@@ -145,7 +145,7 @@ SCORES = schema(
 
 NUMERICS = schema(
     ("model", pa.string(), "name in the configuration"),
-    ("entry", pa.string(), "entry of the configuration"),
+    ("benchmark", pa.string(), "benchmark of the configuration"),
     ("documents", pa.int64(), "documents that were asked again, each request alone"),
     ("loglikelihoods", pa.int64(), "of them, computed again"),
     ("largest_change", pa.float64(), "of a log-likelihood; null: none"),
@@ -166,7 +166,7 @@ NUMERICS = schema(
 
 FORECAST = schema(
     ("model", pa.string(), "name in the configuration"),
-    ("entry", pa.string(), "entry of the configuration"),
+    ("benchmark", pa.string(), "benchmark of the configuration"),
     ("documents", pa.int64(), "documents"),
     ("requests", pa.int64(), "continuations to score and answers to generate"),
     ("prompt_tokens", pa.int64(), "tokens to read, each context once"),
@@ -204,7 +204,7 @@ FORECAST = schema(
 
 TIMINGS = schema(
     ("model", pa.string(), "name in the configuration"),
-    ("entry", pa.string(), "entry of the configuration"),
+    ("benchmark", pa.string(), "benchmark of the configuration"),
     ("identity", pa.string(), "who answered, as the store knows it: see snakeval.models.identity"),
     ("engine", pa.string(), "engine and path that answered, or null when all came from the store"),
     ("device", pa.string(), "its name, or null when all came from the store"),

@@ -4,8 +4,8 @@ import pyarrow as pa
 
 from snakeval.schemas.columns import schema
 
-ENTRY_FILES = schema(
-    ("entry", pa.string(), "entry of the configuration"),
+BENCHMARK_FILES = schema(
+    ("benchmark", pa.string(), "benchmark of the configuration"),
     ("file", pa.string(), "its file, relative to the folder of this list"),
     ("digest", pa.string(), "sha256 of the file's content"),
     ("fingerprint", pa.string(), "of everything the file was made from"),
@@ -13,7 +13,7 @@ ENTRY_FILES = schema(
 
 PREFLIGHT = schema(
     ("model", pa.string(), "name in the configuration; null: whatever model answers"),
-    ("entry", pa.string(), "entry of the configuration"),
+    ("benchmark", pa.string(), "benchmark of the configuration"),
     ("task", pa.string(), "leaf task"),
     ("check", pa.string(), "what was looked for: see snakeval.preflight"),
     ("severity", pa.string(), "error: the model is not asked; or warning"),
@@ -25,7 +25,7 @@ PREFLIGHT = schema(
 
 SCORE_TABLE = schema(
     ("model", pa.string(), "name in the configuration"),
-    ("entry", pa.string(), "entry of the configuration this row belongs to"),
+    ("benchmark", pa.string(), "benchmark of the configuration this row belongs to"),
     ("task", pa.string(), "leaf task or group"),
     ("parent", pa.string(), "group this row is averaged into; null at the top"),
     ("is_group", pa.bool_(), "an average over subtasks"),
@@ -62,8 +62,12 @@ SCORE_TABLE = schema(
 
 TARGETS = schema(
     ("model", pa.string(), "as the file of targets names it"),
-    ("entry", pa.string(), "entry of the configuration whose score was compared; null: none"),
-    ("task", pa.string(), "as the file of targets names it: task, group or entry"),
+    (
+        "benchmark",
+        pa.string(),
+        "benchmark of the configuration whose score was compared; null: none",
+    ),
+    ("task", pa.string(), "as the file of targets names it: task, group or benchmark"),
     ("filter", pa.string(), "answer-extraction pipeline; null: no score, and none named"),
     ("metric", pa.string(), "name of the metric; null: no score, and none named"),
     ("target", pa.float64(), "the published figure"),
@@ -86,7 +90,7 @@ TARGETS = schema(
 )
 
 COMPARISONS = schema(
-    ("entry", pa.string(), "entry of the configuration"),
+    ("benchmark", pa.string(), "benchmark of the configuration"),
     ("task", pa.string(), "leaf task or group"),
     ("filter", pa.string(), "answer-extraction pipeline"),
     ("metric", pa.string(), "name of the metric"),
@@ -130,13 +134,13 @@ COMPARISONS = schema(
 GATE = schema(
     ("model", pa.string(), "name in the configuration"),
     ("baseline", pa.string(), "the model or the earlier results folder it is held against"),
-    ("entry", pa.string(), "entry of the configuration"),
+    ("benchmark", pa.string(), "benchmark of the configuration"),
     ("task", pa.string(), "leaf task or group"),
     ("filter", pa.string(), "answer-extraction pipeline; null where the baseline has no scores"),
     ("metric", pa.string(), "name of the metric; null where the baseline has no scores"),
     ("scale", pa.string(), "of loss and margin: score or log, as in comparisons"),
     ("n", pa.int64(), "documents compared"),
-    ("changed", pa.int64(), "documents of the entry that are others than before, and left out"),
+    ("changed", pa.int64(), "documents of the benchmark that are others than before, and left out"),
     ("before", pa.float64(), "score of the baseline on that scale; null where undefined"),
     ("now", pa.float64(), "score of the model; null where undefined"),
     (
@@ -162,7 +166,7 @@ GATE = schema(
 
 FLIPS = schema(
     ("model", pa.string(), "name in the configuration"),
-    ("entry", pa.string(), "entry of the configuration"),
+    ("benchmark", pa.string(), "benchmark of the configuration"),
     ("task", pa.string(), "leaf task"),
     ("filter", pa.string(), "answer-extraction pipeline of the leading metric"),
     ("metric", pa.string(), "the leading metric"),
@@ -175,7 +179,7 @@ FLIPS = schema(
 )
 
 POWER = schema(
-    ("entry", pa.string(), "entry of the configuration"),
+    ("benchmark", pa.string(), "benchmark of the configuration"),
     ("task", pa.string(), "leaf task or group"),
     ("filter", pa.string(), "answer-extraction pipeline"),
     ("metric", pa.string(), "name of the metric"),
@@ -190,7 +194,7 @@ POWER = schema(
 
 HEALTH = schema(
     ("model", pa.string(), "name in the configuration"),
-    ("entry", pa.string(), "entry of the configuration"),
+    ("benchmark", pa.string(), "benchmark of the configuration"),
     ("task", pa.string(), "leaf task"),
     ("n", pa.int64(), "documents"),
     ("truncated", pa.int64(), "documents whose prompt was cut"),

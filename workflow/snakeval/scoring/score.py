@@ -185,13 +185,13 @@ def _likelihoods(requests: pa.Table, responses: pa.Table, settings: Settings) ->
             ):
                 yield Scored(pipeline, name, items, most_likely, extracted)
             continue
-        for entry in settings["metric_list"]:
-            metric = registry.metric_of(entry, settings)
+        for item in settings["metric_list"]:
+            metric = registry.metric_of(item, settings)
             if metric is None:
                 known = sorted(name for of, name in registry.METRICS if of == kind)
-                name = metric_names.name_of(entry)
+                name = metric_names.name_of(item)
                 raise UserError(f"metric {name}: none for {kind}; known: {', '.join(known)}")
-            found = metric.function(answers, **registry.checked_options(metric, entry))
+            found = metric.function(answers, **registry.checked_options(metric, item))
             predictions = most_likely
             if isinstance(answers, Choices):
                 chosen, found = found
@@ -359,12 +359,12 @@ def _generated(
             ):
                 yield Scored(pipeline["name"], name, items, predictions, extracted)
             continue
-        for entry in settings["metric_list"]:
-            metric = registry.metric_of(entry, settings)
+        for item in settings["metric_list"]:
+            metric = registry.metric_of(item, settings)
             if metric is None:
                 for name, items in task_functions.items_by_metric(
                     given,
-                    *task_functions.metric_function(entry, references),
+                    *task_functions.metric_function(item, references),
                     requests["doc_id"],
                     runner,
                 ):
@@ -374,10 +374,10 @@ def _generated(
                         items,
                         predictions,
                         extracted,
-                        source=metric_names.name_of(entry),
+                        source=metric_names.name_of(item),
                     )
             else:
-                options = registry.checked_options(metric, entry)
+                options = registry.checked_options(metric, item)
                 answered = _items_of(
                     metric,
                     answers.values,

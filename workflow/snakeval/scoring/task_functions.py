@@ -53,11 +53,11 @@ def items_by_metric(
 
 
 def metric_function(
-    entry: Settings, references: list[list[str]]
+    item: Settings, references: list[list[str]]
 ) -> tuple[Callable[[int, Any], Any], str]:
     """A metric that is a task's own function or one of `evaluate` as a function of (row, answer), and its name."""
-    name = metric_names.name_of(entry)
-    call = callback_of(name, entry, registry.options_of(entry))
+    name = metric_names.name_of(item)
+    call = callback_of(name, item, registry.options_of(item))
     return lambda row, answer: call(answer, references[row]), f"metric {name}"
 
 

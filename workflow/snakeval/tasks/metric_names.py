@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def name_of(entry: Mapping[str, Any]) -> str:
+def name_of(item: Mapping[str, Any]) -> str:
     """The name in the scores table of an item of `metric_list`: of a `!function` the function's, of a path its last part."""
-    metric = entry["metric"]
+    metric = item["metric"]
     return (
         metric.rpartition("/")[2]
         if isinstance(metric, str)

@@ -1,4 +1,4 @@
-"""From an entry of the configuration to leaf tasks and groups.
+"""From a benchmark of the configuration to leaf tasks and groups.
 
 Members of a group, their overrides and their names follow lm-evaluation-harness (`lm_eval/tasks/_factory.py`): a group's keys that do not
 describe the group itself override its members' keys, an outer group's before an inner one's, and what a member says of itself before both.
@@ -30,35 +30,37 @@ class Group:
 
 
 @dataclass(frozen=True)
-class ResolvedEntry:
-    """The leaf tasks of an entry in order, and its groups, outer before inner. A tag gives tasks alone."""
+class ResolvedBenchmark:
+    """The leaf tasks of a benchmark in order, and its groups, outer before inner. A tag gives tasks alone."""
 
     name: str
     tasks: list[Task] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
 
 
-def resolve(entry: dict[str, Any], task_paths: "Catalogue | Iterable[Path | str]") -> ResolvedEntry:
-    """The tasks that an entry of the configuration names, out of folders; the first folder that knows a name counts.
+def resolve(
+    benchmark: dict[str, Any], task_paths: "Catalogue | Iterable[Path | str]"
+) -> ResolvedBenchmark:
+    """The tasks that a benchmark of the configuration names, out of folders; the first folder that knows a name counts.
 
-    `entry`: name (of a task, group or tag, of a group's inline member as `group::member`, or the path of a task file), num_fewshot (None:
+    `benchmark`: name (of a task, group or tag, of a group's inline member as `group::member`, or the path of a task file), num_fewshot (None:
     as the task says; ignored where the task says 0, as lm-evaluation-harness does), overrides (task keys). Reads task files and nothing
     else: no data, no network, no Python of a task.
     Raises UserError for an unknown name, an unknown or unsupported key, a cycle, a wrong value.
     """
     catalogue = task_paths if isinstance(task_paths, Catalogue) else Catalogue(task_paths)
-    build = _Builder(catalogue, entry.get("num_fewshot"))
-    where, name = f"tasks: {entry['name']}", entry["name"]
-    overrides = _Overrides(entry.get("overrides") or {}, f"{where}: overrides")
+    build = _Builder(catalogue, benchmark.get("num_fewshot"))
+    where, name = f"tasks: {benchmark['name']}", benchmark["name"]
+    overrides = _Overrides(benchmark.get("overrides") or {}, f"{where}: overrides")
     outer = (
         name if catalogue.find(name) else name.partition("::")[0]
     )  # a member that is written inside a group is reached through it
     build.named(outer, overrides, None, where)
-    found = ResolvedEntry(name, list(build.tasks.values()), list(build.groups.values()))
+    found = ResolvedBenchmark(name, list(build.tasks.values()), list(build.groups.values()))
     return found if name == outer else _part(found, where)
 
 
-def _part(found: "ResolvedEntry", where: str) -> "ResolvedEntry":
+def _part(found: "ResolvedBenchmark", where: str) -> "ResolvedBenchmark":
     """What stands under one name, `group::member`, of the groups and tasks that the group brings."""
 
     def inside(name: str) -> bool:
@@ -185,7 +187,7 @@ class _Builder:
         task.check()
         if self.tasks.setdefault(name, task) != task:
             raise UserError(
-                f"{origins['task']}: {name} appears twice in one entry, with different settings; make two entries"
+                f"{origins['task']}: {name} appears twice in one benchmark, with different settings; make two benchmarks"
             )
         return [name]
 

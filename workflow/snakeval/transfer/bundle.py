@@ -67,7 +67,9 @@ def build(
         elif (repository / part).is_file():
             _copy(repository / part, folder / part)
     if files := [
-        entry["name"] for entry in config["tasks"] if entry["name"].endswith((".yaml", ".yml"))
+        benchmark["name"]
+        for benchmark in config["tasks"]
+        if benchmark["name"].endswith((".yaml", ".yml"))
     ]:
         raise UserError(
             f"bundle: tasks: {files[0]} is a file; put its folder into task_paths and name the task"
@@ -170,13 +172,13 @@ def _evaluate_modules(scoring: Iterable[Mapping[str, Any]]) -> Iterable[tuple[st
     """Name and file of the metrics that come from the hub of `evaluate`."""
     found: dict[str, Path] = {}
     for settings in scoring:
-        for entry in settings["metric_list"]:
-            name = entry["metric"]
+        for item in settings["metric_list"]:
+            name = item["metric"]
             named = isinstance(name, str) and not settings.get("process_results")
             if (
                 named
                 and name not in found
-                and registry.metric_of(entry, settings) is None
+                and registry.metric_of(item, settings) is None
                 and not Path(name).exists()
             ):
                 found[name] = external.evaluate_module(name)

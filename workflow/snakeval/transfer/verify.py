@@ -11,7 +11,7 @@ from pathlib import Path
 
 from snakeval.errors import UserError
 from snakeval.files import parquet
-from snakeval.schemas.run import ENTRY_FILES
+from snakeval.schemas.run import BENCHMARK_FILES
 from snakeval.schemas.task import DOCUMENT_FILES
 from snakeval.sources.location import sha256_of
 
@@ -21,7 +21,7 @@ SUMS = Path("report", "SHA256SUMS")
 def check(results: Path, configured: Collection[str] | None = None) -> int:
     """The number of files that are as they were written. Raises UserError that names each other one and says how to mend them all.
 
-    `configured`: the models, entries and data sets of the configuration; of others, which earlier ones left, nothing can be made anew.
+    `configured`: the models, benchmarks and data sets of the configuration; of others, which earlier ones left, nothing can be made anew.
     """
     found = [path for path in results.rglob("*.parquet") if not path.name.startswith(".")]
     tables = sorted(
@@ -111,7 +111,7 @@ def _untabled(results: Path) -> list[Path]:
 def _listed(results: Path, index: Path) -> dict[Path, str]:
     """The files an index lists, with their digests; none where it is the finding of a job that has no other files."""
     rows = parquet.read(index)
-    if rows.column_names == ENTRY_FILES.names:
+    if rows.column_names == BENCHMARK_FILES.names:
         folder = index.parent
     elif rows.column_names == DOCUMENT_FILES.names:
         folder = results / "datasets" / index.stem
@@ -130,14 +130,14 @@ def _output(results: Path, path: Path) -> Path:
         return results / "report" / "index.html"
     if parts[0] == "datasets":
         return results / "index" / "datasets" / f"{parts[1]}.parquet"
-    if parts[0] in ("tokens", "asked", "responses", "recorded", "scores"):
+    if parts[0] in ("tokens", "calls", "responses", "recorded", "scores"):
         return results.joinpath("index", *parts[:-2], f"{parts[-2]}.parquet")
     return path
 
 
 def _name(output: Path) -> str | None:
-    """The model, entry or data set that an output, relative to the results, is made for; None where it is of the whole run."""
-    if output.parts[:2] == ("index", "asked"):
+    """The model, benchmark or data set that an output, relative to the results, is made for; None where it is of the whole run."""
+    if output.parts[:2] == ("index", "calls"):
         return output.parts[2]
     of_run = output.parts[0] in ("tables", "report") or (
         output.parts[0] == "index" and len(output.parts) == 2

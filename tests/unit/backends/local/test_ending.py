@@ -5,15 +5,15 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from snakeval.backends.calls import Ask
+from snakeval.backends.calls import Call
 from snakeval.backends.local import sampling
 from snakeval.backends.local.ending import Ending
 
 
 def row(until, budget=1000):
-    asked = tiny.ask("key", [3], until=until, max_new_tokens=budget)
+    asked = tiny.call("key", [3], until=until, max_new_tokens=budget)
     return sampling.start(
-        Ask(
+        Call(
             "key",
             "generate",
             asked["context"],

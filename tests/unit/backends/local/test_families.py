@@ -42,11 +42,11 @@ def test_seq2seq_loglikelihoods(seq2seq):
     rng = np.random.default_rng(2)
     inputs = [tiny.tokens(rng, count) for count in (3, 17, 40)]
     rows = [
-        tiny.ask(f"{i}-{n}", ids, tiny.tokens(rng, n))
+        tiny.call(f"{i}-{n}", ids, tiny.tokens(rng, n))
         for i, ids in enumerate(inputs)
         for n in (1, 2, 6)
     ]
-    rows.append(tiny.ask("empty", inputs[0], []))
+    rows.append(tiny.call("empty", inputs[0], []))
     found = tiny.answers(loaded, tiny.table(rows))
     for row in rows[:-1]:
         labels = torch.tensor([row["continuation"]])
@@ -71,9 +71,9 @@ def test_a_decoder_starts_as_its_configuration_says_where_generation_settings_na
     seq2seq,
 ):
     _, loaded = seq2seq
-    rows = tiny.table([tiny.ask("0", [5, 6, 7], [8, 9]), tiny.ask("1", [5, 6, 7])])
+    rows = tiny.table([tiny.call("0", [5, 6, 7], [8, 9]), tiny.call("1", [5, 6, 7])])
     expected = tiny.answers(loaded, rows)
-    settings = loaded.path.model.generation_config
+    settings = loaded.strategy.model.generation_config
     before = settings.decoder_start_token_id, settings.bos_token_id
     settings.decoder_start_token_id, settings.bos_token_id = None, 4
     try:
@@ -85,7 +85,7 @@ def test_a_decoder_starts_as_its_configuration_says_where_generation_settings_na
 def test_seq2seq_greedy_texts_are_those_of_generate(seq2seq):
     model, loaded = seq2seq
     rng = np.random.default_rng(4)
-    rows = [tiny.ask(f"{index}", tiny.tokens(rng, 3 + 8 * index)) for index in range(4)]
+    rows = [tiny.call(f"{index}", tiny.tokens(rng, 3 + 8 * index)) for index in range(4)]
     found = tiny.answers(loaded, tiny.table(rows))
     for row in rows:
         ids = model.generate(
@@ -111,7 +111,7 @@ def test_labels_of_a_classifier(tmp_path):
     texts = [tiny.tokens(rng, count) for count in (4, 30, 11)]
     types = [[0] * (len(text) // 2) + [1] * (len(text) - len(text) // 2) for text in texts]
     rows = [
-        tiny.ask(f"{i}-{label}", texts[i], [label], token_types=types[i])
+        tiny.call(f"{i}-{label}", texts[i], [label], token_types=types[i])
         for i in range(3)
         for label in range(3)
     ]
@@ -146,7 +146,7 @@ def test_best_span_of_a_passage(tmp_path):
         question = tiny.tokens(rng, 6)
         offsets = [-1, -1] * 6 + [bound for place in range(count) for bound in (place, place + 1)]
         rows.append(
-            tiny.ask(
+            tiny.call(
                 f"{index}",
                 question + tiny.tokens(rng, count),
                 kind="extract",
@@ -157,7 +157,7 @@ def test_best_span_of_a_passage(tmp_path):
         for none in range(6):  # the token that stands for no answer
             told = [-1, -1] * none + [-1, 0] + offsets[2 * none + 2 :]
             rows.append(
-                tiny.ask(
+                tiny.call(
                     f"{index} or {none}",
                     rows[-1]["context"],
                     kind="extract",
@@ -165,7 +165,7 @@ def test_best_span_of_a_passage(tmp_path):
                     passage=passage,
                 )
             )
-    rows.append(tiny.ask("nothing", [3, 4], kind="extract", offsets=[-1] * 4, passage=passage))
+    rows.append(tiny.call("nothing", [3, 4], kind="extract", offsets=[-1] * 4, passage=passage))
     found = tiny.answers(loaded, tiny.table(rows))
     empty = 0
     for row in rows[:-1]:

@@ -44,7 +44,7 @@ def test_layers_on_several_devices_answer_as_on_one(monkeypatch):
         lambda *args, **how: kept.append(how.get("logits_to_keep")) or forward(*args, **how),
     )
     spread = padded("llama")
-    spread.path._padded._accepted = {
+    spread.strategy._padded._accepted = {
         "logits_to_keep",
         "position_ids",
     }  # what the patched forward no longer shows
@@ -69,7 +69,9 @@ def test_greedy_flag_is_true_for_the_most_likely_continuation():
     )[0, 30:].tolist()
     found = tiny.answers(
         padded("llama"),
-        tiny.table([tiny.ask("best", context, best), tiny.ask("worse", context, [*best[:-1], 7])]),
+        tiny.table(
+            [tiny.call("best", context, best), tiny.call("worse", context, [*best[:-1], 7])]
+        ),
     )
     assert found["best"]["greedy"] and not found["worse"]["greedy"]
 
@@ -80,7 +82,7 @@ def test_greedy_texts_are_those_of_generate(name):
     rng = np.random.default_rng(3)
     contexts = {f"text-{index}": tiny.tokens(rng, 5 + 9 * index) for index in range(5)}
     found = tiny.answers(
-        padded(name), tiny.table([tiny.ask(key, context) for key, context in contexts.items()])
+        padded(name), tiny.table([tiny.call(key, context) for key, context in contexts.items()])
     )
     for key, context in contexts.items():
         expected = model.generate(torch.tensor([context]), max_new_tokens=12, do_sample=False)[
@@ -129,7 +131,7 @@ def test_texts_of_models_that_padding_or_a_plain_cache_does_not_suit(build, rere
     model = build().eval()
     rng = np.random.default_rng(3)
     rows = [
-        tiny.ask(f"text-{index}", tiny.tokens(rng, 5 + 9 * index), max_new_tokens=8 + index)
+        tiny.call(f"text-{index}", tiny.tokens(rng, 5 + 9 * index), max_new_tokens=8 + index)
         for index in range(4)
     ]
     engine = tiny.engine_of(model, "padded")
@@ -147,10 +149,10 @@ def test_texts_of_models_that_padding_or_a_plain_cache_does_not_suit(build, rere
 
 def test_a_text_ends_before_the_first_stop_string():
     context = list(range(10, 40))
-    whole = tiny.answers(padded("llama"), tiny.table([tiny.ask("a", context)]))["a"]["text"]
+    whole = tiny.answers(padded("llama"), tiny.table([tiny.call("a", context)]))["a"]["text"]
     stop = whole[4:6]
     found = tiny.answers(
-        padded("llama"), tiny.table([tiny.ask("a", context, until=["never there", stop])])
+        padded("llama"), tiny.table([tiny.call("a", context, until=["never there", stop])])
     )["a"]
     assert found["text"] == whole[: whole.index(stop)]
     assert found["finish_reason"] == "stop"
@@ -159,7 +161,7 @@ def test_a_text_ends_before_the_first_stop_string():
 def test_no_token_asked_for_is_an_empty_text():
     found = tiny.answers(
         padded("llama"),
-        tiny.table([tiny.ask("a", [3, 4], max_new_tokens=0), tiny.ask("b", [3, 4])]),
+        tiny.table([tiny.call("a", [3, 4], max_new_tokens=0), tiny.call("b", [3, 4])]),
     )
     assert (found["a"]["text"], found["a"]["finish_reason"], found["a"]["n_tokens"]) == (
         "",
@@ -179,14 +181,14 @@ def test_samples_depend_on_key_seed_and_index_alone():
         "repetition_penalty": 1.2,
     }
     rows = [
-        tiny.ask(f"{c}-{s}", tiny.tokens(rng, 4 + 5 * c), sample=s, seed=11, **settings)
+        tiny.call(f"{c}-{s}", tiny.tokens(rng, 4 + 5 * c), sample=s, seed=11, **settings)
         for c in range(4)
         for s in range(3)
     ]
     together = tiny.answers(padded("llama", 4096), tiny.table(rows))
     alone = tiny.answers(padded("llama", 1), tiny.table(rows[::-1]))
     assert together == alone
-    same_prompt = [tiny.ask(f"x-{s}", [9, 8, 7], sample=s, seed=11, **settings) for s in range(4)]
+    same_prompt = [tiny.call(f"x-{s}", [9, 8, 7], sample=s, seed=11, **settings) for s in range(4)]
     assert (
         len(
             {row["text"] for row in tiny.answers(padded("llama"), tiny.table(same_prompt)).values()}
@@ -203,7 +205,7 @@ def test_draws_follow_the_shaped_distribution():
         TopPLogitsWarper,
     )
 
-    from snakeval.backends.calls import Ask
+    from snakeval.backends.calls import Call
     from snakeval.backends.local import sampling
 
     logits = torch.randn(12, generator=torch.Generator().manual_seed(1)) * 2
@@ -218,7 +220,7 @@ def test_draws_follow_the_shaped_distribution():
     }
     none = np.zeros(0, np.int32)
     rows = [
-        sampling.start(Ask(f"{index}", "generate", none, none, None, None, None, settings, 0), [])
+        sampling.start(Call(f"{index}", "generate", none, none, None, None, None, settings, 0), [])
         for index in range(20_000)
     ]
     counts = np.bincount(sampling.choose(logits.repeat(len(rows), 1), rows), minlength=12) / len(
@@ -237,7 +239,7 @@ def test_draws_follow_the_shaped_distribution():
 def test_repetition_penalty_is_that_of_generate():
     context = list(range(10, 30))
     found = tiny.answers(
-        padded("llama"), tiny.table([tiny.ask("a", context, repetition_penalty=1.8)])
+        padded("llama"), tiny.table([tiny.call("a", context, repetition_penalty=1.8)])
     )["a"]
     expected = tiny.causal("llama").generate(
         torch.tensor([context]), max_new_tokens=12, do_sample=False, repetition_penalty=1.8
@@ -249,7 +251,7 @@ def test_repetition_penalty_is_that_of_generate():
 
 def test_load_reads_a_folder_and_names_what_it_cannot_use(tmp_path):
     tiny.save(tiny.causal("gpt2"), tmp_path / "model")
-    loaded = build.load(tmp_path / "model", {"dtype": "float32", "path": "padded"})
+    loaded = build.load(tmp_path / "model", {"dtype": "float32", "strategy": "padded"})
     assert (loaded.family, loaded.max_length, loaded.device) == ("causal", tiny.LENGTH, "cpu")
     rows = tiny.mixture()[:3]
     assert tiny.answers(loaded, tiny.table(rows)) == tiny.answers(padded("gpt2"), tiny.table(rows))
@@ -264,16 +266,16 @@ def test_load_reads_a_folder_and_names_what_it_cannot_use(tmp_path):
             build.load(tmp_path / "model", {"device": "cuda"})
 
 
-def test_asks_that_cannot_be_answered_are_named():
-    with pytest.raises(ValueError, match="ask a: empty context"):
-        padded("llama").plan(tiny.table([tiny.ask("a", [], [3])]))
-    with pytest.raises(ValueError, match="ask a: 600 tokens"):
-        padded("llama").plan(tiny.table([tiny.ask("a", [3] * 600, [3])]))
-    with pytest.raises(ValueError, match="ask a: extract is not"):
-        padded("llama").plan(tiny.table([tiny.ask("a", [3], kind="extract")]))
+def test_calls_that_cannot_be_answered_are_named():
+    with pytest.raises(ValueError, match="call a: empty context"):
+        padded("llama").plan(tiny.table([tiny.call("a", [], [3])]))
+    with pytest.raises(ValueError, match="call a: 600 tokens"):
+        padded("llama").plan(tiny.table([tiny.call("a", [3] * 600, [3])]))
+    with pytest.raises(ValueError, match="call a: extract is not"):
+        padded("llama").plan(tiny.table([tiny.call("a", [3], kind="extract")]))
 
 
-def test_the_order_of_asks_changes_nothing():
+def test_the_order_of_calls_changes_nothing():
     rows = tiny.mixture()
     assert tiny.answers(padded("llama"), tiny.table(rows)) == tiny.answers(
         padded("llama"), tiny.table(rows[::-1])

@@ -25,7 +25,7 @@ from snakeval.errors import UserError
 try:
     loaded = build.load({folder!r}, {settings!r})
     print("followers", *(follower.pid for follower in loaded._followers), flush=True)
-    table = tiny.mixed_asks()
+    table = tiny.mixed_calls()
     found = tiny.answers(loaded, table)
     alone = [row for part in loaded.alone(table.slice(0, 2)) for row in part.to_pylist()]
     print(json.dumps([loaded.description, loaded.device, found, alone]))
@@ -75,15 +75,15 @@ def answers(done: subprocess.CompletedProcess) -> list:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("path", ["packed", "padded"])
-def test_two_processes_answer_as_one(folder, path):
-    here = build.load(folder / "llama", {"dtype": "float32", "path": path})
-    expected = tiny.answers(here, tiny.mixed_asks())
-    alone = [row for part in here.alone(tiny.mixed_asks().slice(0, 2)) for row in part.to_pylist()]
+@pytest.mark.parametrize("strategy", ["packed", "padded"])
+def test_two_processes_answer_as_one(folder, strategy):
+    here = build.load(folder / "llama", {"dtype": "float32", "strategy": strategy})
+    expected = tiny.answers(here, tiny.mixed_calls())
+    alone = [row for part in here.alone(tiny.mixed_calls().slice(0, 2)) for row in part.to_pylist()]
     description, device, found, found_alone = answers(
-        run(folder / "llama", dtype="float32", path=path, tensor_parallel=2)
+        run(folder / "llama", dtype="float32", strategy=strategy, tensor_parallel=2)
     )
-    assert description.startswith(f"causal/{path}") and device == "cpu, tensor-parallel over 2"
+    assert description.startswith(f"causal/{strategy}") and device == "cpu, tensor-parallel over 2"
     assert {key: row["text"] for key, row in found.items()} == {
         key: row["text"] for key, row in expected.items()
     }
@@ -113,7 +113,7 @@ if ("snakeval.backends.local.tensor_parallel" in sys.orig_argv) == {follower}:
     forward = Passes.forward
 
     def with_little(self, tokens, positions, layout):
-        if len(tokens) > 50:  # more than the check of the engine asks for
+        if len(tokens) > 50:  # more than the check of the engine calls for
             raise torch.OutOfMemoryError("no more")
         return forward(self, tokens, positions, layout)
 
@@ -126,7 +126,9 @@ def test_one_of_them_without_memory_ends_all_instead_of_trying_alone(folder, tmp
     (tmp_path / "sitecustomize.py").write_text(
         SMALL_MEMORY.format(workflow=str(REPOSITORY / "workflow"), follower=follower)
     )
-    done = run(folder / "llama", str(tmp_path), dtype="float32", path="packed", tensor_parallel=2)
+    done = run(
+        folder / "llama", str(tmp_path), dtype="float32", strategy="packed", tensor_parallel=2
+    )
     assert done.returncode == 1
     assert "out of memory on one GPU of several" in done.stderr and "Traceback" not in done.stderr
 
@@ -157,11 +159,11 @@ def test_nobody_is_left_behind(folder, victim):
 
 @pytest.mark.parametrize("device_map", ["auto", "balanced"])
 def test_whole_layers_on_the_devices_of_a_map_answer_as_one(folder, device_map):
-    expected = tiny.answers(build.load(folder / "llama", {"dtype": "float32"}), tiny.mixed_asks())
+    expected = tiny.answers(build.load(folder / "llama", {"dtype": "float32"}), tiny.mixed_calls())
     assert (
         tiny.answers(
             build.load(folder / "llama", {"dtype": "float32", "device_map": device_map}),
-            tiny.mixed_asks(),
+            tiny.mixed_calls(),
         )
         == expected
     )

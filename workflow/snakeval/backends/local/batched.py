@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from snakeval.backends import calls
-from snakeval.backends.calls import Answer, Ask
+from snakeval.backends.calls import GENERATE, Call, Output
 from snakeval.backends.local.memory import halving
 from snakeval.backends.protocol import Counters
 
@@ -25,26 +24,26 @@ class Batched(ABC):
         self._budget = budget
 
     @abstractmethod
-    def plan(self, asks: list[Ask]) -> list[np.ndarray]:
+    def plan(self, calls: list[Call]) -> list[np.ndarray]:
         """As `Path.plan`; no batch holds both texts to generate and others."""
 
     @abstractmethod
-    def scores(self, asks: list[Ask]) -> list[Answer]:
+    def scores(self, calls: list[Call]) -> list[Output]:
         """All in one forward pass; equal inputs once."""
 
-    def texts(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+    def texts(self, calls: list[Call]) -> Iterator[list[Output]]:
         """Generated together, as they end; of models that generate."""
         raise TypeError(f"{type(self).__name__} generates no text")
 
-    def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
-        for batch in self.plan(asks):
-            chosen = [asks[row] for row in batch]
-            if chosen[0].kind == calls.GENERATE:
+    def answer(self, calls: list[Call]) -> Iterator[list[Output]]:
+        for batch in self.plan(calls):
+            chosen = [calls[row] for row in batch]
+            if chosen[0].kind == GENERATE:
                 yield from self.counters.decoding(self.texts(chosen))
             else:
                 yield from self.counters.prefilling(
                     list(halving(self.scores, some)) for some in [chosen]
                 )
 
-    def alone(self, ask: Ask) -> Iterator[list[Answer]]:
-        return self.answer([ask])
+    def alone(self, call: Call) -> Iterator[list[Output]]:
+        return self.answer([call])

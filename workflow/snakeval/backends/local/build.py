@@ -13,15 +13,14 @@ from snakeval.backends.local.ending import Ending
 from snakeval.backends.local.packed.kv_cache import PRECISIONS, Room
 from snakeval.backends.local.seq2seq import Seq2Seq
 from snakeval.backends.local.tensor_parallel import Leader, agreed
-from snakeval.backends.protocol import Counters, Engine, TableEngine
-from snakeval.backends.protocol import Path as Answering
+from snakeval.backends.protocol import Counters, Engine, Strategy, TableEngine
 from snakeval.errors import UserError
 from snakeval.models import architecture
 
 DEFAULTS: dict[str, Any] = {
     "dtype": "auto",  # auto (as saved), float32, bfloat16, float16
     "family": "auto",  # auto (from the architecture's name), causal, seq2seq, classifier, extractive
-    "path": "auto",  # causal models: auto (packed if proven, else padded), packed (an error if it is not exact), padded
+    "strategy": "auto",  # causal models: auto (packed if proven, else padded), packed (an error if it is not exact), padded
     "trust_remote_code": False,
     "device": "auto",  # auto (the first GPU, else the CPU), cpu, cuda, cuda:1 …
     "device_map": None,  # over several GPUs: auto, balanced …, as accelerate takes it
@@ -82,16 +81,16 @@ def load_here(folder: Path, chosen: dict[str, Any], terminal: TextIO | None = No
         chosen["kv_cache_dtype"],
         chosen["static_kv_cache"],
     )
-    path: Answering
+    strategy: Strategy
     if family == "causal":
-        path = Causal(
-            model, Ending.of_model(model, tokenizer), counters, budget, room, chosen["path"]
+        strategy = Causal(
+            model, Ending.of_model(model, tokenizer), counters, budget, room, chosen["strategy"]
         )
     elif family == "seq2seq":
-        path = Seq2Seq(model, Ending.of_model(model, tokenizer), counters, budget)
+        strategy = Seq2Seq(model, Ending.of_model(model, tokenizer), counters, budget)
     else:
-        path = (Classifier if family == "classifier" else Extractive)(model, counters, budget)
-    return TableEngine(family, path, model, max_length, chosen["kv_cache_dtype"])
+        strategy = (Classifier if family == "classifier" else Extractive)(model, counters, budget)
+    return TableEngine(family, strategy, model, max_length, chosen["kv_cache_dtype"])
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +103,7 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
     allowed = {
         "dtype": ("auto", "float32", "bfloat16", "float16"),
         "family": ("auto", *architecture.FAMILIES),
-        "path": ("auto", "packed", "padded"),
+        "strategy": ("auto", "packed", "padded"),
         "kv_cache_dtype": tuple(PRECISIONS),
     }
     for name, values in allowed.items():

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from snakeval.backends import calls
-from snakeval.backends.calls import Answer, Ask
+from snakeval.backends.calls import GENERATE, LOGLIKELIHOOD, Call, Output
 from snakeval.backends.local.ending import Ending
 from snakeval.backends.local.packed.check import Check
 from snakeval.backends.local.packed.kv_cache import Room
@@ -18,9 +17,9 @@ from snakeval.errors import UserError
 
 
 class Causal:
-    """Each plan chooses its path; asks that the latest plan does not know are answered on that path."""
+    """Each plan chooses its path; calls that the latest plan does not know are answered on that path."""
 
-    kinds = (calls.LOGLIKELIHOOD, calls.GENERATE)
+    kinds = (LOGLIKELIHOOD, GENERATE)
 
     def __init__(
         self, model: Any, ending: Ending, counters: Counters, budget: int, room: Room, path: str
@@ -35,34 +34,34 @@ class Causal:
         self._packed = Packed(model, ending, counters, budget, room, headers)
         self._check = Check(model, self._modes, self._packed, self._padded)
 
-    def plan(self, asks: list[Ask]) -> list[np.ndarray]:
-        """The plan of the path that suits the asks: packed, unless a check on some of them shows that it would not be exact."""
+    def plan(self, calls: list[Call]) -> list[np.ndarray]:
+        """The plan of the path that suits the calls: packed, unless a check on some of them shows that it would not be exact."""
         reason = (
             "asked for"
             if self._wanted == "padded"
-            else self._check.why_not_packed(asks)
-            if asks
+            else self._check.why_not_packed(calls)
+            if calls
             else None
         )
         if reason and self._wanted == "packed":
             raise UserError(f"engine settings: path is packed, but {reason}; set path to auto")
-        self.description = f"padded ({reason}{self._rereads(asks)})" if reason else "packed"
+        self.description = f"padded ({reason}{self._rereads(calls)})" if reason else "packed"
         if self._packed.room.dtype != "auto" and self.description != "packed":
             raise UserError(
                 f"engine settings: kv_cache_dtype {self._packed.room.dtype} is for the packed path, but it is {self.description}"
             )
-        return self._chosen().plan(asks)
+        return self._chosen().plan(calls)
 
-    def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
-        yield from self._chosen().answer(asks)
+    def answer(self, calls: list[Call]) -> Iterator[list[Output]]:
+        yield from self._chosen().answer(calls)
 
-    def alone(self, ask: Ask) -> Iterator[list[Answer]]:
+    def alone(self, call: Call) -> Iterator[list[Output]]:
         self._modes.plain()
-        yield from self._padded.alone(ask)
+        yield from self._padded.alone(call)
 
-    def _rereads(self, asks: list[Ask]) -> str:
+    def _rereads(self, calls: list[Call]) -> str:
         self._modes.plain()
-        contexts = [ask.context for ask in asks if ask.kind == calls.GENERATE]
+        contexts = [call.context for call in calls if call.kind == GENERATE]
         return (
             ""
             if not contexts or self._padded.steps(contexts)

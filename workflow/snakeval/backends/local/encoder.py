@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from snakeval.backends import calls
-from snakeval.backends.calls import Answer, Ask
+from snakeval.backends.calls import EXTRACT, LOGLIKELIHOOD, Call, Output, cut
 from snakeval.backends.local.batched import Batched
 from snakeval.backends.local.padded import pad
 from snakeval.backends.protocol import Counters
@@ -20,32 +19,33 @@ LONGEST_SPAN = 30  # tokens of an extracted answer, as in the run_qa example of 
 class _Encoder(Batched):
     """Batches of about equally long texts."""
 
-    def plan(self, asks: list[Ask]) -> list[np.ndarray]:
+    def plan(self, calls: list[Call]) -> list[np.ndarray]:
         """Batches, longest texts first."""
         order = sorted(
-            range(len(asks)),
-            key=lambda row: (-len(asks[row].context), _text(asks[row]).tobytes(), asks[row].key),
+            range(len(calls)),
+            key=lambda row: (-len(calls[row].context), _text(calls[row]).tobytes(), calls[row].key),
         )
-        return calls.cut([len(ask.context) for ask in asks], order, self._budget)
+        return cut([len(call.context) for call in calls], order, self._budget)
 
     @torch.inference_mode()
-    def scores(self, asks: list[Ask]) -> list[Answer]:
+    def scores(self, calls: list[Call]) -> list[Output]:
         distinct: dict[bytes, int] = {}
-        place = [distinct.setdefault(_text(ask).tobytes(), len(distinct)) for ask in asks]
-        logits = self._read([asks[place.index(row)] for row in range(len(distinct))])
-        self.counters.prompt_tokens += sum(len(ask.context) for ask in asks)
+        place = [distinct.setdefault(_text(call).tobytes(), len(distinct)) for call in calls]
+        logits = self._read([calls[place.index(row)] for row in range(len(distinct))])
+        self.counters.prompt_tokens += sum(len(call.context) for call in calls)
         return [
-            self._answer(ask, {name: rows[row] for name, rows in logits.items()})
-            for ask, row in zip(asks, place, strict=True)
+            self._answer(call, {name: rows[row] for name, rows in logits.items()})
+            for call, row in zip(calls, place, strict=True)
         ]
 
-    def _read(self, asks: list[Ask]) -> dict[str, torch.Tensor]:
-        """The model's logits by name, [asks, …] float32 on the CPU."""
-        ids, mask = pad([ask.context for ask in asks], self.model.device)
+    def _read(self, calls: list[Call]) -> dict[str, torch.Tensor]:
+        """The model's logits by name, [calls, …] float32 on the CPU."""
+        ids, mask = pad([call.context for call in calls], self.model.device)
         arguments = {"input_ids": ids, "attention_mask": mask}
-        if all(ask.token_types is not None for ask in asks):
+        if all(call.token_types is not None for call in calls):
             arguments["token_type_ids"], _ = pad(
-                [ask.token_types for ask in asks if ask.token_types is not None], self.model.device
+                [call.token_types for call in calls if call.token_types is not None],
+                self.model.device,
             )
         self.counters.computed_tokens += ids.numel()
         return {
@@ -55,14 +55,14 @@ class _Encoder(Batched):
         }
 
     @abstractmethod
-    def _answer(self, ask: Ask, logits: dict[str, torch.Tensor]) -> Answer:
-        """The answer to an ask from its row of the model's logits."""
+    def _answer(self, call: Call, logits: dict[str, torch.Tensor]) -> Output:
+        """The answer to a call from its row of the model's logits."""
 
 
 class Classifier(_Encoder):
-    """The log-probability of a label given a text; the continuation of an ask is the label's id."""
+    """The log-probability of a label given a text; the continuation of a call is the label's id."""
 
-    kinds = (calls.LOGLIKELIHOOD,)
+    kinds = (LOGLIKELIHOOD,)
 
     def __init__(self, model: Any, counters: Counters, budget: int):
         if model.config.num_labels < 2:
@@ -71,17 +71,17 @@ class Classifier(_Encoder):
             )
         super().__init__(model, counters, budget)
 
-    def _answer(self, ask: Ask, logits: dict[str, torch.Tensor]) -> Answer:
+    def _answer(self, call: Call, logits: dict[str, torch.Tensor]) -> Output:
         if (
-            len(ask.continuation) != 1
-            or not 0 <= ask.continuation[0] < self.model.config.num_labels
+            len(call.continuation) != 1
+            or not 0 <= call.continuation[0] < self.model.config.num_labels
         ):
             raise ValueError(
-                f"ask {ask.key}: label {ask.continuation.tolist()} is not one of {self.model.config.num_labels}"
+                f"call {call.key}: label {call.continuation.tolist()} is not one of {self.model.config.num_labels}"
             )
-        label = int(ask.continuation[0])
+        label = int(call.continuation[0])
         scores = logits["logits"].log_softmax(-1)
-        return Answer(ask.key, 1, scores[label].item(), int(scores.argmax()) == label)
+        return Output(call.key, 1, scores[label].item(), int(scores.argmax()) == label)
 
 
 class Extractive(_Encoder):
@@ -90,18 +90,22 @@ class Extractive(_Encoder):
     Where one of its tokens stands for no answer, and is likelier as start and end than any span is, the answer is empty (section 4.3).
     """
 
-    kinds = (calls.EXTRACT,)
+    kinds = (EXTRACT,)
 
-    def _answer(self, ask: Ask, logits: dict[str, torch.Tensor]) -> Answer:
-        if ask.offsets is None or ask.passage is None or len(ask.offsets) != 2 * len(ask.context):
+    def _answer(self, call: Call, logits: dict[str, torch.Tensor]) -> Output:
+        if (
+            call.offsets is None
+            or call.passage is None
+            or len(call.offsets) != 2 * len(call.context)
+        ):
             raise ValueError(
-                f"ask {ask.key}: offsets (start and end per token) and passage are needed"
+                f"call {call.key}: offsets (start and end per token) and passage are needed"
             )
-        offsets = ask.offsets.reshape(-1, 2)
+        offsets = call.offsets.reshape(-1, 2)
         inside = torch.from_numpy(offsets[:, 0] >= 0)
         if not inside.any():
-            return Answer(ask.key, 0, -float("inf"), text="", finish_reason="eos")
-        length = len(ask.context)
+            return Output(call.key, 0, -float("inf"), text="", finish_reason="eos")
+        length = len(call.context)
         start, end = (
             logits[name][:length].log_softmax(-1) for name in ("start_logits", "end_logits")
         )
@@ -113,13 +117,15 @@ class Extractive(_Encoder):
         spans = start[:, None] + ends
         first, more = divmod(int(spans.argmax()), LONGEST_SPAN)
         if (nothing > spans[first, more]).any():
-            return Answer(ask.key, 0, nothing.max().item(), text="", finish_reason="eos")
-        text = ask.passage[offsets[first, 0] : offsets[first + more, 1]]
-        return Answer(ask.key, more + 1, spans[first, more].item(), text=text, finish_reason="eos")
+            return Output(call.key, 0, nothing.max().item(), text="", finish_reason="eos")
+        text = call.passage[offsets[first, 0] : offsets[first + more, 1]]
+        return Output(call.key, more + 1, spans[first, more].item(), text=text, finish_reason="eos")
 
 
-def _text(ask: Ask) -> np.ndarray:
+def _text(call: Call) -> np.ndarray:
     """What tells two texts apart: token ids and, where used, segment ids."""
     return (
-        ask.context if ask.token_types is None else np.concatenate([ask.context, ask.token_types])
+        call.context
+        if call.token_types is None
+        else np.concatenate([call.context, call.token_types])
     )

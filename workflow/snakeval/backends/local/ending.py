@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from snakeval.backends.calls import Answer
+from snakeval.backends.calls import Output
 from snakeval.backends.local.sampling import Row
 
 
@@ -29,7 +29,7 @@ class Ending:
             eos.update([ids] if isinstance(ids, int) else ids or [])
         return cls(tokenizer, frozenset(eos))
 
-    def of(self, rows: list[Row]) -> list[Answer]:
+    def of(self, rows: list[Row]) -> list[Output]:
         """Mark the rows that have just ended, and give their answers."""
         going = [row for row in rows if not row.ended]
         answers = []
@@ -39,7 +39,7 @@ class Ending:
                 answers.append(answer)
         return answers
 
-    def _end(self, row: Row, tail: str) -> Answer | None:
+    def _end(self, row: Row, tail: str) -> Output | None:
         stops = self._stops(row)
         if row.tokens and row.tokens[-1] in self.eos:
             return self._answer(row, row.tokens[:-1], "eos")
@@ -53,11 +53,11 @@ class Ending:
             return self._answer(row, row.tokens, "length")
         return None
 
-    def _answer(self, row: Row, tokens: list[int], reason: str) -> Answer:
+    def _answer(self, row: Row, tokens: list[int], reason: str) -> Output:
         text = self._text(tokens)
         ends = [text.find(stop) for stop in self._stops(row) if stop in text]
-        return Answer(
-            row.ask.key,
+        return Output(
+            row.call.key,
             len(row.tokens),
             text=text[: min(ends)] if ends else text,
             finish_reason=reason,
@@ -98,7 +98,7 @@ class Ending:
         return self.tokenizer.decode(tokens, skip_special_tokens=True)
 
     def _stops(self, row: Row) -> list[str]:
-        return [stop for stop in (row.ask.generation or {})["until"] or [] if stop]
+        return [stop for stop in (row.call.generation or {})["until"] or [] if stop]
 
     def _special(self, stops: list[str]) -> set[int]:
         """Ids of stop strings that are tokens of their own, such as <|im_end|>, which decoding leaves out."""

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from snakeval.backends import calls
-from snakeval.backends.calls import Answer, Ask
+from snakeval.backends.calls import GENERATE, LOGLIKELIHOOD, Call, Output, cut
 from snakeval.backends.local import sampling, static
 from snakeval.backends.local.batched import Batched
 from snakeval.backends.local.ending import Ending
@@ -33,7 +32,7 @@ Growing = tuple[
 class Padded(Batched):
     """Batches of sequences of about equal length."""
 
-    kinds = (calls.LOGLIKELIHOOD, calls.GENERATE)
+    kinds = (LOGLIKELIHOOD, GENERATE)
 
     def __init__(self, model: Any, ending: Ending, counters: Counters, budget: int):
         """`budget`: tokens of a batch, padding included."""
@@ -45,43 +44,41 @@ class Padded(Batched):
         self._accepted = set(inspect.signature(model.forward).parameters)
         self._spread = len(set((getattr(model, "hf_device_map", None) or {}).values())) > 1
 
-    def plan(self, asks: list[Ask]) -> list[np.ndarray]:
+    def plan(self, calls: list[Call]) -> list[np.ndarray]:
         """Batches of log-likelihoods, longest first, then of texts."""
         # Within a length, equal inputs lie together, so that the choices of a question share a row where they differ in the last token.
         order = sorted(
-            range(len(asks)),
+            range(len(calls)),
             key=lambda row: (
-                -asks[row].length,
-                asks[row].inputs.tobytes(),
-                asks[row].key,
-                asks[row].sample,
+                -calls[row].length,
+                calls[row].inputs.tobytes(),
+                calls[row].key,
+                calls[row].sample,
             ),
         )
-        lengths = [ask.length for ask in asks]
-        scored, written = ([row for row in order if asks[row].kind == kind] for kind in self.kinds)
-        return calls.cut(lengths, scored, self._budget) + calls.cut(
-            lengths, written, 4 * self._budget
-        )
+        lengths = [call.length for call in calls]
+        scored, written = ([row for row in order if calls[row].kind == kind] for kind in self.kinds)
+        return cut(lengths, scored, self._budget) + cut(lengths, written, 4 * self._budget)
 
     @torch.inference_mode()
-    def scores(self, asks: list[Ask]) -> list[Answer]:
+    def scores(self, calls: list[Call]) -> list[Output]:
         distinct: dict[bytes, int] = {}
-        place = [distinct.setdefault(ask.inputs.tobytes(), len(distinct)) for ask in asks]
+        place = [distinct.setdefault(call.inputs.tobytes(), len(distinct)) for call in calls]
         ids, mask = pad([np.frombuffer(tokens, np.int32) for tokens in distinct], self.model.device)
         needed = torch.zeros(ids.shape, dtype=torch.bool)
-        for ask, row in zip(asks, place, strict=True):
-            needed[row, len(ask.context) - 1 : ask.length] = len(ask.continuation) > 0
+        for call, row in zip(calls, place, strict=True):
+            needed[row, len(call.context) - 1 : call.length] = len(call.continuation) > 0
         logits = self._logits(ids, mask, needed)
         index = torch.full(ids.shape, -1)
         index[needed] = torch.arange(int(needed.sum()))
-        starts = [len(ask.context) - 1 for ask in asks]
+        starts = [len(call.context) - 1 for call in calls]
         spans = [
-            index[row, start : start + len(ask.continuation)]
-            for ask, row, start in zip(asks, place, starts, strict=True)
+            index[row, start : start + len(call.continuation)]
+            for call, row, start in zip(calls, place, starts, strict=True)
         ]
         at = torch.cat(spans).to(logits.device)
         targets = torch.from_numpy(
-            np.concatenate([ask.continuation for ask in asks]).astype(np.int64)
+            np.concatenate([call.continuation for call in calls]).astype(np.int64)
         ).to(logits.device)
         found = (
             (logits[at, targets] - logits.logsumexp(-1)[at])
@@ -90,25 +87,25 @@ class Padded(Batched):
             .split([len(span) for span in spans])
         )
         greedy = (logits.argmax(-1)[at] == targets).cpu().split([len(span) for span in spans])
-        self.counters.prompt_tokens += sum(ask.length for ask in asks)
+        self.counters.prompt_tokens += sum(call.length for call in calls)
         self.counters.computed_tokens += ids.numel()
         return [
-            Answer(ask.key, len(its), its.sum().item(), bool(best.all()))
-            for ask, its, best in zip(asks, found, greedy, strict=True)
+            Output(call.key, len(its), its.sum().item(), bool(best.all()))
+            for call, its, best in zip(calls, found, greedy, strict=True)
         ]
 
-    def texts(self, asks: list[Ask]) -> Iterator[list[Answer]]:
-        return self.continued([sampling.start(ask, ask.context) for ask in asks])
+    def texts(self, calls: list[Call]) -> Iterator[list[Output]]:
+        return self.continued([sampling.start(call, call.context) for call in calls])
 
     @torch.inference_mode()
-    def continued(self, rows: list[Row]) -> Iterator[list[Answer]]:
+    def continued(self, rows: list[Row]) -> Iterator[list[Output]]:
         """All started at once; what was written stands in `rows`."""
         if empty := self.ending.of(rows):  # no token was asked for
             yield empty
         rows = [row for row in rows if not row.ended]
         if not rows:
             return
-        contexts = [row.ask.context for row in rows]
+        contexts = [row.call.context for row in rows]
         self.counters.prompt_tokens += sum(map(len, contexts))
         logits, step, keep = (
             self._stepping(contexts) if self.steps(contexts) else self._rereading(contexts)

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from snakeval.backends.calls import Ask
+from snakeval.backends.calls import Call
 
 
 @dataclass
 class Row:
     """One text in the making."""
 
-    ask: Ask
+    call: Call
     budget: int  # tokens it may still become: max_new_tokens
     greedy: bool
     temperature: float
@@ -38,22 +38,22 @@ class Row:
             self.seen.append(token)
 
 
-def start(ask: Ask, prompt: list[int] | np.ndarray) -> Row:
-    """A row for a generate ask; `prompt` is what the decoder reads first."""
-    settings = ask.generation
+def start(call: Call, prompt: list[int] | np.ndarray) -> Row:
+    """A row for a generate call; `prompt` is what the decoder reads first."""
+    settings = call.generation
     if settings is None:
-        raise ValueError(f"ask {ask.key}: no generation settings")
+        raise ValueError(f"call {call.key}: no generation settings")
     penalty = settings["repetition_penalty"] or 1.0
     temperature = settings["temperature"]
     return Row(
-        ask=ask,
+        call=call,
         budget=settings["max_new_tokens"],
         greedy=not settings["do_sample"] or temperature == 0,
         temperature=1.0 if temperature is None else temperature,
         top_p=1.0 if settings["top_p"] is None else settings["top_p"],
         top_k=settings["top_k"] or 0,
         penalty=penalty,
-        uniforms=_uniforms(settings["seed"] or 0, ask.key, ask.sample),
+        uniforms=_uniforms(settings["seed"] or 0, call.key, call.sample),
         seen=[int(token) for token in prompt] if penalty != 1 else [],
     )
 

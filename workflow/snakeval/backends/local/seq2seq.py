@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from snakeval.backends import calls
-from snakeval.backends.calls import Answer, Ask
+from snakeval.backends.calls import GENERATE, LOGLIKELIHOOD, Call, Output, cut
 from snakeval.backends.local import sampling, static
 from snakeval.backends.local.batched import Batched
 from snakeval.backends.local.ending import Ending
@@ -18,46 +17,47 @@ from snakeval.backends.protocol import Counters
 class Seq2Seq(Batched):
     """Batches of about equally long inputs and candidates."""
 
-    kinds = (calls.LOGLIKELIHOOD, calls.GENERATE)
+    kinds = (LOGLIKELIHOOD, GENERATE)
 
     def __init__(self, model: Any, ending: Ending, counters: Counters, budget: int):
         """`budget`: tokens of a batch, padding included."""
         super().__init__(model, counters, budget)
         self._ending = ending
 
-    def plan(self, asks: list[Ask]) -> list[np.ndarray]:
+    def plan(self, calls: list[Call]) -> list[np.ndarray]:
         """Batches of log-likelihoods, longest inputs first, then of texts."""
 
         def order(row: int) -> tuple:
-            ask = asks[row]
+            call = calls[row]
             return (
-                -len(ask.context),
-                ask.context.tobytes(),
-                -len(ask.continuation),
-                ask.continuation.tobytes(),
-                ask.key,
-                ask.sample,
+                -len(call.context),
+                call.context.tobytes(),
+                -len(call.continuation),
+                call.continuation.tobytes(),
+                call.key,
+                call.sample,
             )
 
-        ordered = sorted(range(len(asks)), key=order)
-        sizes = [len(ask.context) + len(ask.continuation) for ask in asks]
+        ordered = sorted(range(len(calls)), key=order)
+        sizes = [len(call.context) + len(call.continuation) for call in calls]
         return [
             batch
             for kind in self.kinds
-            for batch in calls.cut(
-                sizes, [row for row in ordered if asks[row].kind == kind], self._budget
+            for batch in cut(
+                sizes, [row for row in ordered if calls[row].kind == kind], self._budget
             )
         ]
 
     @torch.inference_mode()
-    def scores(self, asks: list[Ask]) -> list[Answer]:
-        asks_ = [ask for ask in asks if len(ask.continuation)]
-        answers = [Answer(ask.key, 0, 0.0, True) for ask in asks if not len(ask.continuation)]
-        if asks_:
-            inputs, encoded, mask = self._encode(asks_)
+    def scores(self, calls: list[Call]) -> list[Output]:
+        calls_ = [call for call in calls if len(call.continuation)]
+        answers = [Output(call.key, 0, 0.0, True) for call in calls if not len(call.continuation)]
+        if calls_:
+            inputs, encoded, mask = self._encode(calls_)
             first = np.array([self._first_token()], np.int32)
             ids, _ = pad(
-                [np.concatenate([first, ask.continuation[:-1]]) for ask in asks_], self.model.device
+                [np.concatenate([first, call.continuation[:-1]]) for call in calls_],
+                self.model.device,
             )
             # The inputs are not read again, but without them FSMT's decoder would see later tokens.
             out = self.model(
@@ -67,14 +67,14 @@ class Seq2Seq(Batched):
                 decoder_input_ids=ids,
                 use_cache=False,
             )
-            targets, _ = pad([ask.continuation for ask in asks_], out.logits.device)
+            targets, _ = pad([call.continuation for call in calls_], out.logits.device)
             found = []
-            for ask, logits, its in zip(
-                asks_, out.logits, targets, strict=True
+            for call, logits, its in zip(
+                calls_, out.logits, targets, strict=True
             ):  # one after the other, for vocabularies are large
                 scores, its = (
-                    logits[: len(ask.continuation)].float().log_softmax(-1),
-                    its[: len(ask.continuation)],
+                    logits[: len(call.continuation)].float().log_softmax(-1),
+                    its[: len(call.continuation)],
                 )
                 found.append(
                     torch.stack(
@@ -84,26 +84,30 @@ class Seq2Seq(Batched):
                         ]
                     )
                 )
-            for ask, (loglikelihood, greedy) in zip(
-                asks_, torch.stack(found).tolist(), strict=True
+            for call, (loglikelihood, greedy) in zip(
+                calls_, torch.stack(found).tolist(), strict=True
             ):
-                answers.append(Answer(ask.key, len(ask.continuation), loglikelihood, bool(greedy)))
+                answers.append(
+                    Output(call.key, len(call.continuation), loglikelihood, bool(greedy))
+                )
             self.counters.computed_tokens += ids.numel()
-        self.counters.prompt_tokens += sum(len(ask.context) + len(ask.continuation) for ask in asks)
+        self.counters.prompt_tokens += sum(
+            len(call.context) + len(call.continuation) for call in calls
+        )
         return answers
 
     @torch.inference_mode()
-    def texts(self, asks: list[Ask]) -> Iterator[list[Answer]]:
+    def texts(self, calls: list[Call]) -> Iterator[list[Output]]:
         from transformers import DynamicCache, EncoderDecoderCache
 
         first = self._first_token()
-        rows = [sampling.start(ask, [first]) for ask in asks]
+        rows = [sampling.start(call, [first]) for call in calls]
         if empty := self._ending.of(rows):  # no token was asked for
             yield empty
         rows = [row for row in rows if not row.ended]
         if not rows:
             return
-        _, encoded, mask = self._encode([row.ask for row in rows])
+        _, encoded, mask = self._encode([row.call for row in rows])
         own = DynamicCache(config=self.model.config.get_text_config(decoder=True))
         cache = EncoderDecoderCache(
             own, DynamicCache()
@@ -125,19 +129,19 @@ class Seq2Seq(Batched):
             encoded.last_hidden_state = encoded.last_hidden_state[rows]
             cache.reorder_cache(rows)  # type: ignore[arg-type]  # any integers do
 
-        self.counters.prompt_tokens += sum(len(row.ask.context) for row in rows)
+        self.counters.prompt_tokens += sum(len(row.call.context) for row in rows)
         yield from static.generate(
             rows, self._ending, step(torch.full((len(rows), 1), first)), step, keep
         )
 
-    def _encode(self, asks: list[Ask]) -> tuple[torch.Tensor, Any, torch.Tensor]:
-        """Token ids, the encoder's output and attention mask, one row per ask; equal inputs are encoded once.
+    def _encode(self, calls: list[Call]) -> tuple[torch.Tensor, Any, torch.Tensor]:
+        """Token ids, the encoder's output and attention mask, one row per call; equal inputs are encoded once.
 
         Of the output the last hidden state counts.
         """
         distinct: dict[bytes, int] = {}
         place = torch.tensor(
-            [distinct.setdefault(ask.context.tobytes(), len(distinct)) for ask in asks]
+            [distinct.setdefault(call.context.tobytes(), len(distinct)) for call in calls]
         )
         ids, mask = pad([np.frombuffer(tokens, np.int32) for tokens in distinct], self.model.device)
         encoded = self.model.get_encoder()(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from snakeval.backends.calls import Answer
+from snakeval.backends.calls import Output
 from snakeval.backends.local import sampling
 from snakeval.backends.local.ending import Ending
 from snakeval.backends.local.sampling import Row
@@ -16,7 +16,7 @@ def generate(
     logits: torch.Tensor,
     step: Callable[[torch.Tensor], torch.Tensor],
     keep: Callable[[torch.Tensor], None],
-) -> Iterator[list[Answer]]:
+) -> Iterator[list[Output]]:
     """Answers as they end.
 
     `logits` [rows, vocabulary] float32 are those of the first new token; `step` takes the newest tokens [rows, 1] and gives the next

@@ -1,7 +1,7 @@
 """One model over several devices at once: every matrix of a layer is cut, and all devices compute each token together (Shoeybi et al. 2019,
 arXiv:1909.08053). How an architecture is cut is transformers' business; here one process per device is led through the same batches.
 
-The leader is an Engine in the job's own process. Whatever it is asked it first tells its followers, which plan and answer the same asks.
+The leader is an Engine in the job's own process. Whatever it is asked it first tells its followers, which plan and answer the same calls.
 All see the same sums after each layer, so all take the same decisions, and only the leader's answers count. A follower whose leader is
 gone ends; a leader that loses a follower ends its job, for nothing more could be computed.
 """
@@ -84,26 +84,26 @@ class Leader:
     def description(self) -> str:
         return self._engine.description
 
-    def plan(self, asks: pa.Table) -> list[np.ndarray]:
-        self._tell("plan", asks)
-        return self._engine.plan(asks)
+    def plan(self, calls: pa.Table) -> list[np.ndarray]:
+        self._tell("plan", calls)
+        return self._engine.plan(calls)
 
-    def answer(self, asks: pa.Table) -> Iterator[pa.Table]:
-        self._tell("answer", asks)
-        yield from self._engine.answer(asks)
+    def answer(self, calls: pa.Table) -> Iterator[pa.Table]:
+        self._tell("answer", calls)
+        yield from self._engine.answer(calls)
 
-    def alone(self, asks: pa.Table) -> Iterator[pa.Table]:
-        self._tell("alone", asks)
-        yield from self._engine.alone(asks)
+    def alone(self, calls: pa.Table) -> Iterator[pa.Table]:
+        self._tell("alone", calls)
+        yield from self._engine.alone(calls)
 
     def peak_bytes(self) -> int:
         """The leader's, which are about everybody's, times their number."""
         return self._engine.peak_bytes() * self.size
 
-    def _tell(self, what: str, asks: pa.Table) -> None:
+    def _tell(self, what: str, calls: pa.Table) -> None:
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, asks.schema, options=pa.ipc.IpcWriteOptions()) as stream:
-            stream.write_table(asks)
+        with pa.ipc.new_stream(sink, calls.schema, options=pa.ipc.IpcWriteOptions()) as stream:
+            stream.write_table(calls)
         for follower in self._followers:
             _send(follower.stdin, what.encode())
             _send(follower.stdin, sink.getvalue())
@@ -130,9 +130,9 @@ def follow(told: IO[bytes]) -> None:
         _join(order["rank"], order["settings"]["tensor_parallel"], order["meeting"])
         engine = build.load_here(Path(order["folder"]), order["settings"])
         while True:
-            what, asks = messages.get()
+            what, calls = messages.get()
             for _ in {"plan": engine.plan, "answer": engine.answer, "alone": engine.alone}[what](
-                asks
+                calls
             ):
                 pass
     except Exception as error:

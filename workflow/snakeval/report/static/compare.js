@@ -40,7 +40,7 @@ async function showCompare(parts) {
     ? `Of ${rows.length} tasks, ${visible(run.models[a])} is ahead on ${ahead}, ${visible(run.models[b])} on ${sure.length - ahead}; ` +
       `${found.length - sure.length} undecided${apart ? `; ${apart} not compared` : ""}.`
     : "Choose two different models that were compared: on tasks that both answered, and of many models one of them the best on a task.";
-  const chosen = found.find((each) => each.row.entry === parts[2] && each.row.task === parts[3]);
+  const chosen = found.find((each) => each.row.benchmark === parts[2] && each.row.task === parts[3]);
   const flips = document.getElementById("flips");
   if (chosen) await showFlips(flips, chosen, a, b);
   else flips.replaceChildren();
@@ -92,7 +92,7 @@ function drawForest(found, a, b) {
     group.append(el("svg:circle", { class: "dot", cx: own.x(gain), cy: y(i), r: 4 }));
     const name = row.task.length > 32 ? `${row.task.slice(0, 31)}…` : row.task;
     const link = el("svg:a", {
-      href: fragment("compare", run.models[a], run.models[b], row.entry, row.task),
+      href: fragment("compare", run.models[a], run.models[b], row.benchmark, row.task),
     });
     link.append(
       text(FOREST.label - 10, y(i) + 4, "label", visible(name)),
@@ -158,7 +158,7 @@ async function showFlips(place, { row, pair }, a, b) {
     place.append(el("p", { class: "caption" }, "A group has no documents of its own: choose “all without groups” above."));
     return;
   }
-  const index = await indexOf(row.entry);
+  const index = await indexOf(row.benchmark);
   const [ofA, ofB] = [a, b].map((model) => index.models[run.models[model]]?.value ?? []);
   const number_ = index.tasks.indexOf(row.task);
   const held = { "right/right": [], "right/wrong": [], "wrong/right": [], "wrong/wrong": [], other: [] };
@@ -216,7 +216,7 @@ function flipList(title, documents, index, row, model) {
   const list = el("ul", { class: "flips" });
   const more = (from) => {
     for (const i of documents.slice(from, from + 100)) {
-      const address = fragment("samples", run.models[model], row.entry, row.task, index.doc[i]);
+      const address = fragment("samples", run.models[model], row.benchmark, row.task, index.doc[i]);
       list.append(el("li", {}, el("a", { href: address }, `${index.doc[i]}`), ` ${visible(index.snippet[i])}`));
     }
     const left = documents.length - from - 100;

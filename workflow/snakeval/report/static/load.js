@@ -36,31 +36,31 @@ function file(name) {
 }
 
 const fragment = (...parts) => `#${parts.map(encodeURIComponent).join("/")}`; // an address within the page
-const entryOf = (name) => run.entries.find((entry) => entry.name === name);
+const benchmarkOf = (name) => run.benchmarks.find((benchmark) => benchmark.name === name);
 
-function indexOf(entry) {
-  const known = entryOf(entry);
-  if (!known) return Promise.reject(new Error(`this run has no task ${visible(entry)}`));
+function indexOf(benchmark) {
+  const known = benchmarkOf(benchmark);
+  if (!known) return Promise.reject(new Error(`this run has no task ${visible(benchmark)}`));
   known.index ??= load(`${known.folder}/index`);
   known.index.catch(() => delete known.index);
   return known.index;
 }
 
-// The row `row` of the files `stem` ("q", or "m" and the number of a model) of an entry.
-async function record(entry, index, stem, row) {
+// The row `row` of the files `stem` ("q", or "m" and the number of a model) of a benchmark.
+async function record(benchmark, index, stem, row) {
   const starts = index.files[stem];
   let chunk = starts.length - 1;
   while (starts[chunk] > row) chunk -= 1;
-  return (await file(`${entryOf(entry).folder}/${stem}-${chunk}`))[row - starts[chunk]];
+  return (await file(`${benchmarkOf(benchmark).folder}/${stem}-${chunk}`))[row - starts[chunk]];
 }
 
 let comparisons; // promise of the comparison table, unpacked when first asked for
 function compared() {
   comparisons ??= unpack(document.getElementById("comparisons").textContent).then((table) => {
     const at = new Map();
-    table.a.forEach((a, i) => at.set([table.entry[i], table.task[i], table.filter[i], table.metric[i], a, table.b[i]].join("\n"), i));
+    table.a.forEach((a, i) => at.set([table.benchmark[i], table.task[i], table.filter[i], table.metric[i], a, table.b[i]].join("\n"), i));
     return (row, a, b) => {
-      const key = [row.entry, row.task, row.filter, row.metric];
+      const key = [row.benchmark, row.task, row.filter, row.metric];
       const i = at.get([...key, a, b].join("\n")) ?? at.get([...key, b, a].join("\n"));
       if (i === undefined || table.difference[i] === null) return null;
       const turn = table.a[i] === a ? 1 : -1;

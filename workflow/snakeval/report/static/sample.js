@@ -1,9 +1,9 @@
 // One sample: what the model read, what it answered, and how that was scored.
 
 async function showSample(article, row) {
-  const [entry, model, index] = [chosen.entry, chosen.model, chosen.index];
+  const [benchmark, model, index] = [chosen.benchmark, chosen.model, chosen.index];
   const [asked, answered] = await Promise.all([recordOf("q", row), recordOf(`m${run.models.indexOf(model)}`, row)]);
-  const steppedOn = chosen.entry !== entry || chosen.model !== model || (chosen.at >= 0 && chosen.rows[chosen.at] !== row);
+  const steppedOn = chosen.benchmark !== benchmark || chosen.model !== model || (chosen.at >= 0 && chosen.rows[chosen.at] !== row);
   if (steppedOn) return;
   const part = (title, ...content) => el("section", {}, el("h3", {}, title), ...content);
   const parts = [

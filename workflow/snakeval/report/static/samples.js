@@ -19,9 +19,9 @@ const SIGNS = { right: "✓", wrong: "✗", partial: "◐" };
 const LINE = 28; // pixels
 const list = document.getElementById("sample-list");
 const box = (name) => document.getElementById(`sample-${name}`);
-const chosen = { model: null, entry: null, task: null, all: false, index: null, rows: [], at: -1, search: 0 };
+const chosen = { model: null, benchmark: null, task: null, all: false, index: null, rows: [], at: -1, search: 0 };
 const leads = new Map(run.rows.filter((row) => row.primary && !row.group).map((row) => [keyOf(row), row]));
-const leadOf = (row) => leads.get(`${chosen.entry}/${chosen.index.tasks[chosen.index.task[row]]}`);
+const leadOf = (row) => leads.get(`${chosen.benchmark}/${chosen.index.tasks[chosen.index.task[row]]}`);
 const own = () => chosen.index.models[chosen.model];
 const gradeOf = (row, model = chosen.model) => grade(leadOf(row), chosen.index.models[model]?.value[row]);
 
@@ -42,7 +42,7 @@ function passes(row, show) {
 }
 
 const address = (model, row) =>
-  fragment("samples", model, chosen.entry, chosen.index.tasks[chosen.index.task[row]], chosen.index.doc[row]) + questions();
+  fragment("samples", model, chosen.benchmark, chosen.index.tasks[chosen.index.task[row]], chosen.index.doc[row]) + questions();
 
 function questions() {
   const kept = { all: chosen.all ? "1" : "", show: box("show").value === "all" ? "" : box("show").value, q: box("query").value.trim() };
@@ -52,22 +52,22 @@ function questions() {
 
 // Show what the address names; missing parts take the first there is.
 async function showSamples(parts, query) {
-  const [model, entry, task, doc] = parts;
+  const [model, benchmark, task, doc] = parts;
   const first = run.rows.find((row) => row.primary && !row.group);
   if (!first) throw new Error("this run has no scored task");
   if (model !== undefined && !run.models.includes(model)) throw new Error(`this run has no model ${visible(model)}`);
   Object.assign(chosen, {
     model: model ?? run.models[0],
-    entry: entry ?? first.entry,
-    task: task ?? (entry ? null : first.task),
+    benchmark: benchmark ?? first.benchmark,
+    task: task ?? (benchmark ? null : first.task),
     all: query.has("all"),
   });
-  chosen.index = await indexOf(chosen.entry);
+  chosen.index = await indexOf(chosen.benchmark);
   chosen.task ??= chosen.index.tasks[0];
-  if (!own()) throw new Error(`${visible(chosen.model)} did not answer ${visible(chosen.entry)}`);
-  if (!chosen.index.tasks.includes(chosen.task)) throw new Error(`${visible(chosen.entry)} has no task ${visible(chosen.task)}`);
+  if (!own()) throw new Error(`${visible(chosen.model)} did not answer ${visible(chosen.benchmark)}`);
+  if (!chosen.index.tasks.includes(chosen.task)) throw new Error(`${visible(chosen.benchmark)} has no task ${visible(chosen.task)}`);
   box("model").value = chosen.model;
-  box("task").value = JSON.stringify([chosen.entry, chosen.all ? null : chosen.task]);
+  box("task").value = JSON.stringify([chosen.benchmark, chosen.all ? null : chosen.task]);
   box("show").value = query.get("show") in SHOWS ? query.get("show") : "all";
   box("query").value = query.get("q") ?? "";
   const task_ = chosen.index.tasks.indexOf(chosen.task);
@@ -89,7 +89,7 @@ async function filter(row) {
   draw();
   if (!words) return choose(row < 0 ? 0 : chosen.rows.indexOf(row), false);
   if (row >= 0) await showSample(document.getElementById("sample"), row);
-  for (const [done, i] of inside.entries()) {
+  for (const [done, i] of inside.benchmarks()) {
     const found = await contains(i, words);
     if (search !== chosen.search) return undefined;
     if (found) chosen.rows.push(i);
@@ -112,7 +112,7 @@ async function contains(row, words) {
   return texts.some((text) => text.toLowerCase().includes(words));
 }
 
-const recordOf = (stem, row) => record(chosen.entry, chosen.index, stem, row);
+const recordOf = (stem, row) => record(chosen.benchmark, chosen.index, stem, row);
 
 async function choose(at, focus = true) {
   if (at < 0 || at >= chosen.rows.length) {
@@ -171,8 +171,8 @@ function draw(counted = true) {
 
 function startSamples() {
   box("model").append(...run.models.map((model) => el("option", { value: model }, visible(model))));
-  for (const { name } of run.entries) {
-    const inside = [...new Set(run.rows.filter((row) => row.entry === name && !row.group).map((row) => row.task))];
+  for (const { name } of run.benchmarks) {
+    const inside = [...new Set(run.rows.filter((row) => row.benchmark === name && !row.group).map((row) => row.task))];
     const group = inside.length > 1 ? el("optgroup", { label: visible(name) }) : box("task");
     if (inside.length > 1) group.append(el("option", { value: JSON.stringify([name, null]) }, `${visible(name)}: all`));
     group.append(...inside.map((task) => el("option", { value: JSON.stringify([name, task]) }, visible(task))));
@@ -180,9 +180,9 @@ function startSamples() {
   }
   box("show").append(...Object.entries(SHOWS).map(([value, label]) => el("option", { value }, label)));
   const go = () => {
-    const [entry, task] = JSON.parse(box("task").value);
+    const [benchmark, task] = JSON.parse(box("task").value);
     Object.assign(chosen, { all: task === null });
-    const target = fragment("samples", box("model").value, entry, ...(task === null ? [] : [task])) + questions();
+    const target = fragment("samples", box("model").value, benchmark, ...(task === null ? [] : [task])) + questions();
     if (location.hash === target) route();
     else location.hash = target;
   };

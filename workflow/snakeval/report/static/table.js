@@ -10,7 +10,7 @@ const lines = [...body.rows].map((line, i) => ({
 }));
 const opened = new Set(); // keys of groups that stand open
 const sorting = { by: null, down: true };
-const keyOf = (row) => `${row.entry}/${row.task}`;
+const keyOf = (row) => `${row.benchmark}/${row.task}`;
 
 // Each line with the lines below it; further metrics of a task stay with their first.
 const roots = [];
@@ -19,7 +19,7 @@ const roots = [];
   for (const each of lines) {
     each.below = [];
     const same = path[each.row.depth];
-    path.length = each.row.depth + (same && same.row.task === each.row.task && same.row.entry === each.row.entry ? 1 : 0);
+    path.length = each.row.depth + (same && same.row.task === each.row.task && same.row.benchmark === each.row.benchmark ? 1 : 0);
     each.above = path[each.row.depth - 1] ?? null;
     if (path.length > each.row.depth) (same.further ??= []).push(each);
     else {

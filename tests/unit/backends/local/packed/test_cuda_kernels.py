@@ -97,15 +97,15 @@ def test_equal_heads_are_not_copied(monkeypatch):
 def requests():
     rng = np.random.default_rng(3)
     header = tiny.tokens(rng, 40)
-    asks = []
+    calls = []
     for number in range(6):
         context = [*header, *tiny.tokens(rng, 5 + 7 * number)]
-        asks += [
-            tiny.ask(f"scored {number} {end}", context, tiny.tokens(rng, 2 + end))
+        calls += [
+            tiny.call(f"scored {number} {end}", context, tiny.tokens(rng, 2 + end))
             for end in range(3)
         ]
-        asks.append(tiny.ask(f"text {number}", context, max_new_tokens=9))
-    return tiny.table(asks)
+        calls.append(tiny.call(f"text {number}", context, max_new_tokens=9))
+    return tiny.table(calls)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -117,7 +117,7 @@ def test_half_precision_stays_packed(monkeypatch, name, dtype):
     found = tiny.answers(engine, requests())
     assert engine.description.endswith("packed")
     assert calls["flash"] and calls["efficient"] and not calls["plain"]
-    expected = tiny.answers(tiny.engine(name, path="padded"), requests())
+    expected = tiny.answers(tiny.engine(name, strategy="padded"), requests())
     for key, answer in expected.items():
         if answer["loglikelihood"] is not None:
             assert found[key]["loglikelihood"] == pytest.approx(
@@ -130,7 +130,7 @@ def test_half_precision_stays_packed(monkeypatch, name, dtype):
 )
 def test_whole_runs(monkeypatch, name):
     table = requests()
-    expected = tiny.answers(tiny.engine(name, path="padded"), table)
+    expected = tiny.answers(tiny.engine(name, strategy="padded"), table)
     calls = cuda_kernels.install(monkeypatch)
     engine = tiny.engine(name, budget=96, rows=3)
     found = tiny.answers(engine, table)

@@ -15,7 +15,7 @@ def prompts(count=7, new=60):
     rng = np.random.default_rng(5)
     header = tiny.tokens(rng, 40)
     rows = [[*header, *tiny.tokens(rng, int(rng.integers(3, 30)))] for _ in range(count)]
-    return tiny.table([tiny.ask(f"{i}", row, max_new_tokens=new) for i, row in enumerate(rows)])
+    return tiny.table([tiny.call(f"{i}", row, max_new_tokens=new) for i, row in enumerate(rows)])
 
 
 @pytest.mark.parametrize("precision", PRECISIONS.values())
@@ -75,13 +75,13 @@ def test_8_bits_take_a_quarter_of_float32():
     [(20, None, 20), (60, None, 50), (60, 40.5, 40), (60, 1.0, FEWEST), (60, 999.0, 50)],
 )
 def test_as_many_texts_at_a_time_as_memory_is_meant_for(monkeypatch, rows, memory, width):
-    asks = prompts(count=50, new=3)
+    calls = prompts(count=50, new=3)
     longest = (
-        max(len(context) for context in asks["context"].to_pylist()) - 40 + 3
+        max(len(context) for context in calls["context"].to_pylist()) - 40 + 3
     )  # the header is kept once for all
     config = tiny.causal("llama").config
     row = longest * config.num_hidden_layers * 2 * config.num_key_value_heads * config.head_dim * 4
-    expected = tiny.answers(tiny.engine("llama", path="padded"), asks)
+    expected = tiny.answers(tiny.engine("llama", strategy="padded"), calls)
     widths, make = set(), States.__init__
     monkeypatch.setattr(
         States,
@@ -92,31 +92,31 @@ def test_as_many_texts_at_a_time_as_memory_is_meant_for(monkeypatch, rows, memor
     monkeypatch.setattr(
         States, "grow", lambda self, capacity: capacities.append(capacity) or grow(self, capacity)
     )
-    engine = tiny.engine("llama", path="packed", rows=rows, memory=memory and int(memory * row))
-    assert tiny.answers(engine, asks) == expected
+    engine = tiny.engine("llama", strategy="packed", rows=rows, memory=memory and int(memory * row))
+    assert tiny.answers(engine, calls) == expected
     assert capacities[-1] == longest  # what came before is of the check
     assert widths == {2, width}  # of the check, and of the run
 
 
 @pytest.mark.parametrize("static", [True, False])
 def test_static_room_is_made_once_and_changes_no_text(monkeypatch, static):
-    asks, grown = prompts(new=200), []
-    expected = tiny.answers(tiny.engine("llama", path="packed", rows=3), asks)
-    engine = tiny.engine("llama", path="packed", rows=3, static=static)
-    (batch,) = engine.plan(asks)
+    calls, grown = prompts(new=200), []
+    expected = tiny.answers(tiny.engine("llama", strategy="packed", rows=3), calls)
+    engine = tiny.engine("llama", strategy="packed", rows=3, static=static)
+    (batch,) = engine.plan(calls)
     grow = States.grow
     monkeypatch.setattr(
         States, "grow", lambda self, capacity: grown.append(capacity) or grow(self, capacity)
     )
-    found = [answer for part in engine.answer(asks.take(batch)) for answer in part.to_pylist()]
+    found = [answer for part in engine.answer(calls.take(batch)) for answer in part.to_pylist()]
     assert {answer["key"]: answer for answer in found} == expected
     assert bool(grown) != static
 
 
 def test_8_bits_change_texts_little_and_are_really_used():
-    asks = prompts(count=12, new=12)
-    exact = tiny.answers(tiny.engine("llama", path="packed"), asks)
-    rounded = tiny.answers(tiny.engine("llama", path="packed", dtype="int8"), asks)
+    calls = prompts(count=12, new=12)
+    exact = tiny.answers(tiny.engine("llama", strategy="packed"), calls)
+    rounded = tiny.answers(tiny.engine("llama", strategy="packed", dtype="int8"), calls)
     same = sum(exact[key]["text"] == rounded[key]["text"] for key in exact)
     assert len(exact) // 2 <= same  # of random weights, whose next tokens lie close together
     monkey = pytest.MonkeyPatch()
@@ -127,7 +127,7 @@ def test_8_bits_change_texts_little_and_are_really_used():
             "read",
             lambda self, slots, tokens: read.append(1) or self._data[:slots, :, :tokens] * 0.0,
         )
-        broken = tiny.answers(tiny.engine("llama", path="packed", dtype="int8"), asks)
+        broken = tiny.answers(tiny.engine("llama", strategy="packed", dtype="int8"), calls)
     assert read and {k: v["text"] for k, v in broken.items()} != {
         k: v["text"] for k, v in exact.items()
     }
@@ -140,7 +140,7 @@ def test_8_bits_need_the_packed_path():
 
 def test_an_engine_tells_its_precision():
     model = tiny.causal("llama")
-    path = tiny.engine("llama").path
+    path = tiny.engine("llama").strategy
     assert TableEngine("causal", path, model, 10).precision == "float32"
     model.config.quantization_config = {"quant_method": "gptq", "bits": 4}
     try:

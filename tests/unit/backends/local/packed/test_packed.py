@@ -44,7 +44,7 @@ def test_greedy_texts_are_those_of_generate(name):
     rng = np.random.default_rng(3)
     header = tiny.tokens(rng, 60)
     rows = [
-        tiny.ask(
+        tiny.call(
             f"{index}",
             header * (index % 3 > 0) + tiny.tokens(rng, 3 + 4 * index),
             max_new_tokens=20,
@@ -94,7 +94,7 @@ def test_nothing_shared_is_answered_alike(monkeypatch):
         )
 
 
-def test_a_plan_depends_on_the_asks_not_on_their_order():
+def test_a_plan_depends_on_the_calls_not_on_their_order():
     rows = tiny.mixture()
     order = np.random.default_rng(1).permutation(len(rows))
     first = [
@@ -111,16 +111,16 @@ def test_a_plan_depends_on_the_asks_not_on_their_order():
 
 
 def test_a_run_taken_up_again_gives_the_same_bits():
-    asks = tiny.table(tiny.mixture())
+    calls = tiny.table(tiny.mixture())
 
     def run(some):
         engine = tiny.engine("llama", budget=50)
-        batches = engine.plan(asks)
+        batches = engine.plan(calls)
         assert len(batches) > 5
         found = {}
         for number, batch in enumerate(batches):
             if number in some:
-                (table,) = engine.answer(asks.take(batch))
+                (table,) = engine.answer(calls.take(batch))
                 found |= {row["key"]: row for row in table.to_pylist()}
         return found
 
@@ -131,27 +131,27 @@ def test_a_run_taken_up_again_gives_the_same_bits():
 
 def test_memory_that_never_suffices_is_the_users_to_mend(monkeypatch):
     engine = tiny.engine("llama")
-    asks = tiny.table(tiny.mixture())
-    engine.plan(asks)
+    calls = tiny.table(tiny.mixture())
+    engine.plan(calls)
 
     def none(*_):
         raise torch.OutOfMemoryError("no more")
 
     monkeypatch.setattr("snakeval.backends.local.packed.passes.Passes.forward", none)
     with pytest.raises(UserError, match="out of memory for a single sequence"):
-        next(engine.answer(asks))
+        next(engine.answer(calls))
 
 
-def test_asks_without_a_plan_are_answered():
-    asks = tiny.table(tiny.mixture())
-    found = [row for table in tiny.engine("llama").answer(asks) for row in table.to_pylist()]
-    assert sorted(row["key"] for row in found) == sorted(asks["key"].to_pylist())
+def test_calls_without_a_plan_are_answered():
+    calls = tiny.table(tiny.mixture())
+    found = [row for table in tiny.engine("llama").answer(calls) for row in table.to_pylist()]
+    assert sorted(row["key"] for row in found) == sorted(calls["key"].to_pylist())
 
 
 def test_a_header_is_computed_once():
     rng = np.random.default_rng(8)
     header = tiny.tokens(rng, 200)
-    rows = [tiny.ask(f"{index}", header + tiny.tokens(rng, 10), [3]) for index in range(20)]
+    rows = [tiny.call(f"{index}", header + tiny.tokens(rng, 10), [3]) for index in range(20)]
     engine = tiny.engine("llama", budget=64)
     tiny.answers(engine, tiny.table(rows))
     assert engine.counters.computed_tokens == 200 + 20 * 10
@@ -163,7 +163,7 @@ def test_samples_share_their_prompt_and_depend_on_key_seed_and_index_alone():
     settings = {"do_sample": True, "temperature": 1.2, "top_p": 0.95, "top_k": 0, "seed": 3}
     prompts = [tiny.tokens(rng, 80) for _ in range(2)]
     rows = [
-        tiny.ask(f"{p}-{s}", prompts[p], sample=s, **settings) for p in range(2) for s in range(5)
+        tiny.call(f"{p}-{s}", prompts[p], sample=s, **settings) for p in range(2) for s in range(5)
     ]
     engine = tiny.engine("llama", rows=3)
     wide = tiny.answers(engine, tiny.table(rows))
@@ -177,7 +177,7 @@ def test_stop_strings_end_texts_in_a_refilled_batch():
     rng = np.random.default_rng(10)
     header = tiny.tokens(rng, 50)
     rows = [
-        tiny.ask(f"{index}", header + tiny.tokens(rng, 6), until=["a", "e"], max_new_tokens=40)
+        tiny.call(f"{index}", header + tiny.tokens(rng, 6), until=["a", "e"], max_new_tokens=40)
         for index in range(12)
     ]
     found = tiny.answers(tiny.engine("llama", rows=3), tiny.table(rows))
@@ -189,7 +189,7 @@ def test_stop_strings_end_texts_in_a_refilled_batch():
 def test_texts_come_as_they_end():
     rng = np.random.default_rng(11)
     rows = [
-        tiny.ask(f"{index}", tiny.tokens(rng, 20), max_new_tokens=count)
+        tiny.call(f"{index}", tiny.tokens(rng, 20), max_new_tokens=count)
         for index, count in enumerate((2, 30, 0))
     ]
     engine = tiny.engine("llama")
@@ -215,13 +215,13 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(monkeypatch, limit):
             raise torch.OutOfMemoryError("no more")
         return forward(self, tokens, positions, layout)
 
-    asks = tiny.table(rows)
-    batches = engine.plan(asks)
+    calls = tiny.table(rows)
+    batches = engine.plan(calls)
     monkeypatch.setattr(Passes, "forward", small_memory)
     found = {
         row["key"]: row
         for batch in batches
-        for table in engine.answer(asks.take(batch))
+        for table in engine.answer(calls.take(batch))
         for row in table.to_pylist()
     }
     assert found.keys() == expected.keys()
@@ -236,11 +236,11 @@ def test_out_of_memory_while_decoding_narrows_the_batch(monkeypatch, limit):
     from snakeval.backends.local.packed.passes import Passes
 
     rng = np.random.default_rng(12)
-    rows = [tiny.ask(f"{index}", tiny.tokens(rng, 12)) for index in range(8)]
+    rows = [tiny.call(f"{index}", tiny.tokens(rng, 12)) for index in range(8)]
     expected = tiny.answers(tiny.engine("llama", rows=8), tiny.table(rows))
     engine = tiny.engine("llama", rows=8)
-    asks = tiny.table(rows)
-    (batch,) = engine.plan(asks)
+    calls = tiny.table(rows)
+    (batch,) = engine.plan(calls)
     forward = Passes.forward
 
     def small_memory(self, tokens, positions, layout):
@@ -250,7 +250,7 @@ def test_out_of_memory_while_decoding_narrows_the_batch(monkeypatch, limit):
 
     monkeypatch.setattr(Passes, "forward", small_memory)
     found = {
-        row["key"]: row for table in engine.answer(asks.take(batch)) for row in table.to_pylist()
+        row["key"]: row for table in engine.answer(calls.take(batch)) for row in table.to_pylist()
     }
     assert found == expected
 
@@ -259,8 +259,8 @@ def test_out_of_memory_while_decoding_narrows_the_batch(monkeypatch, limit):
 def test_memory_that_runs_out_while_slots_grow_loses_nothing(monkeypatch, precision):
     """Wherever it does: between two layers, or between keys and values."""
     rng = np.random.default_rng(12)
-    asks = tiny.table(
-        [tiny.ask(f"{index}", tiny.tokens(rng, 12), max_new_tokens=20) for index in range(4)]
+    calls = tiny.table(
+        [tiny.call(f"{index}", tiny.tokens(rng, 12), max_new_tokens=20) for index in range(4)]
     )
     monkeypatch.setattr(decode, "GROWTH", 8)
     grown, left = kv_cache._grown, 0
@@ -273,12 +273,12 @@ def test_memory_that_runs_out_while_slots_grow_loses_nothing(monkeypatch, precis
         return grown(data, capacity)
 
     monkeypatch.setattr(kv_cache, "_grown", small_memory)
-    expected = tiny.answers(tiny.engine("llama", rows=4, dtype=precision), asks)
-    calls = -left
-    assert calls > 8
-    for call in range(1, calls + 1):
-        left = call
-        assert tiny.answers(tiny.engine("llama", rows=4, dtype=precision), asks) == expected
+    expected = tiny.answers(tiny.engine("llama", rows=4, dtype=precision), calls)
+    allocations = -left
+    assert allocations > 8
+    for fails in range(1, allocations + 1):
+        left = fails
+        assert tiny.answers(tiny.engine("llama", rows=4, dtype=precision), calls) == expected
 
 
 def test_a_model_that_packing_does_not_suit_falls_back_and_says_why(monkeypatch):
@@ -320,11 +320,11 @@ def test_a_model_that_fails_in_packed_passes_falls_back_and_says_why(monkeypatch
 def test_what_cannot_be_compared_has_not_been_shown(monkeypatch, what, words):
     scores, seen = Padded.scores, []
 
-    def undefined_from_the_third_on(self, asks):
-        seen.extend(asks)
+    def undefined_from_the_third_on(self, calls):
+        seen.extend(calls)
         return [
             replace(answer, loglikelihood=float("nan")) if len(seen) > 2 else answer
-            for answer in scores(self, asks)
+            for answer in scores(self, calls)
         ]
 
     if what == "texts":
@@ -332,7 +332,7 @@ def test_what_cannot_be_compared_has_not_been_shown(monkeypatch, what, words):
     monkeypatch.setattr(Padded, "scores", undefined_from_the_third_on)
     engine = tiny.engine("llama")
     scored = [row for row in tiny.mixture() if row["continuation"]]
-    tiny.answers(engine, tiny.table([*scored[:3], tiny.ask("text", [5, 9, 7, 8])]))
+    tiny.answers(engine, tiny.table([*scored[:3], tiny.call("text", [5, 9, 7, 8])]))
     assert (
         engine.description
         == f"causal/padded (LlamaForCausalLM {words} in packed passes: nan per token off)"
@@ -354,13 +354,13 @@ def test_positions_that_depend_on_the_length_of_the_batch_are_noticed():
     ).eval()
     engine = tiny.engine_of(model, "auto")
     rng = np.random.default_rng(13)
-    tiny.answers(engine, tiny.table([tiny.ask("short", tiny.tokens(rng, 20), [4])]))
+    tiny.answers(engine, tiny.table([tiny.call("short", tiny.tokens(rng, 20), [4])]))
     assert engine.description == "causal/packed"
     header = tiny.tokens(rng, 120)
     tiny.answers(
         engine,
         tiny.table(
-            [tiny.ask(f"{index}", header + tiny.tokens(rng, 50), [4]) for index in range(4)]
+            [tiny.call(f"{index}", header + tiny.tokens(rng, 50), [4]) for index in range(4)]
         ),
     )
     assert engine.description.startswith("causal/padded")

@@ -20,18 +20,18 @@ def test_found(name, count):
 
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
 def test_runs_on_tokens_that_are_scored(name):
-    engine = tiny.engine(name, path="packed")
+    engine = tiny.engine(name, strategy="packed")
     model, rng = tiny.causal(name), np.random.default_rng(0)
     header = tiny.tokens(rng, 60)
-    asks = tiny.table(
-        [tiny.ask(f"{i}", [*header, *tiny.tokens(rng, 30)], tiny.tokens(rng, 2)) for i in range(6)]
+    calls = tiny.table(
+        [tiny.call(f"{i}", [*header, *tiny.tokens(rng, 30)], tiny.tokens(rng, 2)) for i in range(6)]
     )
     layers = model.base_model.layers if name == "llama" else model.base_model.h
     inside = [
         layer.mlp.down_proj if name == "llama" else layer.mlp.c_fc
         for layer in (layers[0], layers[-1])
     ]
-    plan = engine.plan(asks)
+    plan = engine.plan(calls)
     seen: list[list[int]] = [[], []]
     hooks = [
         module.register_forward_pre_hook(
@@ -40,7 +40,7 @@ def test_runs_on_tokens_that_are_scored(name):
         for module, rows in zip(inside, seen, strict=True)
     ]
     for rows in plan:
-        list(engine.answer(asks.take(rows)))
+        list(engine.answer(calls.take(rows)))
     for hook in hooks:
         hook.remove()
     first, last = map(sum, seen)

@@ -35,7 +35,7 @@ class Score:
 
 
 class Unsupported(Exception):
-    """The model asks of attention what is not computed here; its message says what."""
+    """The model needs attention that is not computed here; its message says what."""
 
 
 @dataclass

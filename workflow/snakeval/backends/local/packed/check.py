@@ -1,7 +1,7 @@
-"""Whether the packed path is exact for a model, shown on some of a plan's own asks against the padded path.
+"""Whether the packed path is exact for a model, shown on some of a plan's own calls against the padded path.
 
 Architectures differ in what attention may see (windows, sinks, position biases, recurrent layers), and not all say so through the
-interface that the packed path uses. So it is proven, on two kinds of asks: short ones that share starts, with a budget so small that
+interface that the packed path uses. So it is proven, on two kinds of calls: short ones that share starts, with a budget so small that
 headers, trees and pieces all occur; and, where distance matters to the architecture, the longest one in two pieces, since windows and
 scaled positions show only there.
 """
@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from snakeval.backends import calls
-from snakeval.backends.calls import Answer, Ask
+from snakeval.backends.calls import GENERATE, LOGLIKELIHOOD, Call, Output
 from snakeval.backends.local import sampling
 from snakeval.backends.local.packed import trie
 from snakeval.backends.local.packed.attention import Unsupported
@@ -25,9 +24,9 @@ from snakeval.backends.local.patches.modes import Modes
 from snakeval.backends.protocol import Counters
 from snakeval.errors import UserError
 
-TOKENS = 64  # of a short ask
+TOKENS = 64  # of a short call
 SCORED = 12  # of them as continuation
-BUDGET = 48  # for the short asks
+BUDGET = 48  # for the short calls
 DECODED = 6  # tokens generated to compare
 
 
@@ -39,20 +38,20 @@ class Check:
     modes: Modes
     packed: Packed
     padded: Padded
-    exact_to: int = 0  # longest ask for which both paths agreed
+    exact_to: int = 0  # longest call for which both paths agreed
     decodes: bool = False  # texts agreed
     distance_matters: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.distance_matters = _distance_matters(self.model)
 
-    def why_not_packed(self, asks: list[Ask]) -> str | None:
+    def why_not_packed(self, calls: list[Call]) -> str | None:
         """None if the packed path agrees with the padded one, else the reason, for people."""
         name = type(self.model).__name__
         if not self.model._can_set_attn_implementation():
             return f"{name} does not use the attention interface"
         try:
-            return self._difference(asks)
+            return self._difference(calls)
         except (UserError, torch.OutOfMemoryError):
             raise
         except Unsupported as reason:
@@ -60,18 +59,18 @@ class Check:
         except Exception as error:  # remote code may fail in any way; the reason stands in the description of the engine
             return f"{name} fails in packed passes: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
-    def _difference(self, asks: list[Ask]) -> str | None:
+    def _difference(self, calls: list[Call]) -> str | None:
         unseen = Counters()  # what the check computes is no part of the run
         small = Packed(self.model, self.packed.ending, unseen, BUDGET, Room(2))
-        length = max(ask.length for ask in asks)
+        length = max(call.length for call in calls)
         halves = Packed(self.model, self.packed.ending, unseen, length // 2 + 1, Room(2))
-        generates = any(ask.kind == calls.GENERATE for ask in asks)
+        generates = any(call.kind == GENERATE for call in calls)
         plain = Padded(self.model, self.padded.ending, unseen, BUDGET)
-        short = _short(asks)
+        short = _short(calls)
         far = length > self.exact_to and self.distance_matters
         for engine, some, needed in (
             (small, short, not self.exact_to),
-            (halves, _longest(asks), far),
+            (halves, _longest(calls), far),
         ):
             if needed:
                 difference = self._loglikelihood_difference(engine, plain, some)
@@ -85,19 +84,19 @@ class Check:
             self.decodes = True
         return None
 
-    def _loglikelihood_difference(self, packed: Packed, padded: Padded, asks: list[Ask]) -> float:
-        """Largest difference of the mean log-likelihood of a token; the padded path takes each ask alone."""
+    def _loglikelihood_difference(self, packed: Packed, padded: Padded, calls: list[Call]) -> float:
+        """Largest difference of the mean log-likelihood of a token; the padded path takes each call alone."""
         self.modes.packed()
         found = {
-            answer.key: _per_token(answer) for answers in packed.answer(asks) for answer in answers
+            answer.key: _per_token(answer) for answers in packed.answer(calls) for answer in answers
         }
         self.modes.plain()
         expected = {
-            answer.key: _per_token(answer) for ask in asks for answer in padded.scores([ask])
+            answer.key: _per_token(answer) for call in calls for answer in padded.scores([call])
         }
         return _largest([abs(found[key] - expected[key]) for key in expected])
 
-    def _decoding_loss(self, packed: Packed, padded: Padded, asks: list[Ask]) -> float:
+    def _decoding_loss(self, packed: Packed, padded: Padded, calls: list[Call]) -> float:
         """By how much less likely a text of the packed path is than that of the padded path, at most, over DECODED tokens; both greedy.
 
         Texts may part where two tokens are about equally likely, and in lower precision they do. What follows depends on which was taken,
@@ -107,21 +106,21 @@ class Check:
             ("temperature", "top_p", "top_k", "repetition_penalty", "seed")
         )
         settings |= {"max_new_tokens": DECODED, "do_sample": False, "until": []}
-        prompts = [replace(ask, kind=calls.GENERATE, generation=settings) for ask in asks]
+        prompts = [replace(call, kind=GENERATE, generation=settings) for call in calls]
         packed.plan(prompts)
         written = []
         for engine, mode in ((packed, self.modes.packed), (padded, self.modes.plain)):
             mode()
-            rows = [sampling.start(ask, ask.context) for ask in prompts]
+            rows = [sampling.start(call, call.context) for call in prompts]
             for _ in engine.continued(rows):
                 pass
             written.append([np.array(row.tokens, np.int32) for row in rows])
         self.modes.plain()
         losses = [0.0]
-        for ask, *texts in zip(asks, *written, strict=True):
+        for call, *texts in zip(calls, *written, strict=True):
             parted = trie.common_length(*texts) + 1
             fast, plain = (
-                padded.scores([replace(ask, continuation=text[:parted])])[0].loglikelihood
+                padded.scores([replace(call, continuation=text[:parted])])[0].loglikelihood
                 for text in texts
             )
             assert fast is not None and plain is not None
@@ -130,7 +129,7 @@ class Check:
 
 
 def _distance_matters(model: Any) -> bool:
-    """Whether tokens far apart may meet by other rules than near ones, so that short asks prove nothing about long ones.
+    """Whether tokens far apart may meet by other rules than near ones, so that short calls prove nothing about long ones.
 
     The architectures of transformers say so in their configuration; code that came with the weights may not.
     """
@@ -161,16 +160,16 @@ def _largest(differences: list[float]) -> float:
     return float(np.max(differences))
 
 
-def _per_token(answer: Answer) -> float:
+def _per_token(answer: Output) -> float:
     assert answer.loglikelihood is not None
     return answer.loglikelihood / answer.n_tokens
 
 
-def _short(asks: list[Ask]) -> list[Ask]:
-    """From two asks, variants that part at their middle and near their end."""
-    made: dict[bytes, Ask] = {}
-    for number, ask in enumerate(sorted(asks, key=lambda ask: ask.key)[:2]):
-        tokens = np.concatenate([ask.context, ask.continuation])[:TOKENS]
+def _short(calls: list[Call]) -> list[Call]:
+    """From two calls, variants that part at their middle and near their end."""
+    made: dict[bytes, Call] = {}
+    for number, call in enumerate(sorted(calls, key=lambda call: call.key)[:2]):
+        tokens = np.concatenate([call.context, call.continuation])[:TOKENS]
         half, late = len(tokens) // 2, max(len(tokens) - 4, len(tokens) // 2)
         variants = (
             tokens,
@@ -182,14 +181,14 @@ def _short(asks: list[Ask]) -> list[Ask]:
     return list(made.values())
 
 
-def _longest(asks: list[Ask]) -> list[Ask]:
-    ask = max(asks, key=lambda ask: (ask.length, ask.key))
-    return [_scored(np.concatenate([ask.context, ask.continuation]), "check longest")]
+def _longest(calls: list[Call]) -> list[Call]:
+    call = max(calls, key=lambda call: (call.length, call.key))
+    return [_scored(np.concatenate([call.context, call.continuation]), "check longest")]
 
 
-def _scored(tokens: np.ndarray, key: str) -> Ask:
-    """An ask for the last tokens."""
+def _scored(tokens: np.ndarray, key: str) -> Call:
+    """A call for the last tokens."""
     if len(tokens) == 1:
         tokens = np.repeat(tokens, 2)
     cut = max(1, len(tokens) - SCORED)
-    return Ask(key, calls.LOGLIKELIHOOD, tokens[:cut], tokens[cut:], None, None, None, None, 0)
+    return Call(key, LOGLIKELIHOOD, tokens[:cut], tokens[cut:], None, None, None, None, 0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from snakeval.backends.calls import Answer, Ask
+from snakeval.backends.calls import Call, Output
 from snakeval.backends.local import sampling
 from snakeval.backends.local.ending import Ending
 from snakeval.backends.local.memory import before_retry
@@ -187,8 +187,8 @@ def generate(
     passes: Passes,
     room: Room,
     longest: int,
-    below_headers: Callable[[list[Ask]], list[Segment]],
-) -> Iterator[list[Answer]]:
+    below_headers: Callable[[list[Call]], list[Segment]],
+) -> Iterator[list[Output]]:
     """Answers as they end. Rows enter in their order; `below_headers` gives what their contexts add to what is shared, and `longest` is
     how many tokens that and the text may become."""
     if empty := ending.of(rows):  # no token was asked for
@@ -202,8 +202,10 @@ def generate(
         try:
             if waiting and (free >= max(1, slots.width // 4) or not slots.rows):
                 entering = [waiting.pop() for _ in range(min(free, len(waiting)))]
-                present = [row.ask for row in slots.rows]
-                segments = below_headers([*present, *(row.ask for row in entering)])[len(present) :]
+                present = [row.call for row in slots.rows]
+                segments = below_headers([*present, *(row.call for row in entering)])[
+                    len(present) :
+                ]
                 for batch in trie.runs([len(part.tokens) for part in segments], passes.budget):
                     _enter(
                         slots,
@@ -221,7 +223,7 @@ def generate(
             lacking = True
         if lacking:  # here the error no longer holds what the failed pass had made
             back = [row for row in entering if not row.tokens] + slots.halve()
-            waiting += [sampling.start(row.ask, row.ask.context) for row in reversed(back)]
+            waiting += [sampling.start(row.call, row.call.context) for row in reversed(back)]
         elif answers := ending.of(slots.rows):
             slots.drop({slot for slot, row in enumerate(slots.rows) if row.ended})
             yield answers
@@ -236,7 +238,7 @@ def _enter(slots: Slots, rows: list[Row], segments: list[Segment], passes: Passe
     logits = passes.logits(hidden[torch.from_numpy(ends - 1).to(hidden.device)])
     for row, token in zip(rows, sampling.choose(logits, rows), strict=True):
         row.take(token)
-        passes.counters.prompt_tokens += len(row.ask.context)
+        passes.counters.prompt_tokens += len(row.call.context)
 
 
 def _advance(slots: Slots, passes: Passes) -> None:

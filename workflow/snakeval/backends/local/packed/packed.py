@@ -1,6 +1,6 @@
 """Causal models the fast way: shared prefixes computed once, no padding, the head only where it is needed.
 
-The plan cuts asks into headers, units and batches (`trie`); a batch goes through the model as packed passes (`passes`) whose attention is
+The plan cuts calls into headers, units and batches (`trie`); a batch goes through the model as packed passes (`passes`) whose attention is
 computed in parts and merged exactly (`attention`). Texts are decoded in one wide, ever refilled batch (`decode`).
 """
 
@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from snakeval.backends import calls
-from snakeval.backends.calls import Answer, Ask
+from snakeval.backends.calls import GENERATE, LOGLIKELIHOOD, Call, Output
 from snakeval.backends.local import sampling
 from snakeval.backends.local.ending import Ending
 from snakeval.backends.local.memory import halving
@@ -27,7 +26,7 @@ from snakeval.backends.protocol import Counters
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the plan put an ask."""
+    """Where the plan put a call."""
 
     batch: int
     unit: int
@@ -49,9 +48,9 @@ HEADERS_ON_GPU = HeaderCosts(200, 4096)
 
 
 class Packed:
-    """Remembers the latest plan, since what a batch shares with the others is not seen from its own asks."""
+    """Remembers the latest plan, since what a batch shares with the others is not seen from its own calls."""
 
-    kinds = (calls.LOGLIKELIHOOD, calls.GENERATE)
+    kinds = (LOGLIKELIHOOD, GENERATE)
     description = "packed"
 
     def __init__(
@@ -72,37 +71,37 @@ class Packed:
         self._places: dict[str, _Place] = {}
         self._kept: dict[Header, Past] = {}
 
-    def plan(self, asks: list[Ask]) -> list[np.ndarray]:
+    def plan(self, calls: list[Call]) -> list[np.ndarray]:
         """Batches of log-likelihoods, those below one header next to each other, then one batch of all texts to generate."""
         self._places, self._kept = {}, {}
         found = self._plan_loglikelihoods(
-            asks, [row for row, ask in enumerate(asks) if ask.kind == calls.LOGLIKELIHOOD]
+            calls, [row for row, call in enumerate(calls) if call.kind == LOGLIKELIHOOD]
         )
         texts = self._plan_texts(
-            asks, [row for row, ask in enumerate(asks) if ask.kind == calls.GENERATE], len(found)
+            calls, [row for row, call in enumerate(calls) if call.kind == GENERATE], len(found)
         )
         return [np.array(batch, np.int64) for batch in (*found, texts) if batch]
 
-    def answer(self, asks: list[Ask]) -> Iterator[list[Answer]]:
-        """Asks that the latest plan does not know are planned first, in its place."""
-        if any(ask.key not in self._places for ask in asks):
-            self.plan(asks)
-        numbers = [self._places[ask.key].batch for ask in asks]
+    def answer(self, calls: list[Call]) -> Iterator[list[Output]]:
+        """Calls that the latest plan does not know are planned first, in its place."""
+        if any(call.key not in self._places for call in calls):
+            self.plan(calls)
+        numbers = [self._places[call.key].batch for call in calls]
         for number in sorted(set(numbers)):
-            chosen = [ask for ask, its in zip(asks, numbers, strict=True) if its == number]
-            if chosen[0].kind == calls.LOGLIKELIHOOD:
+            chosen = [call for call, its in zip(calls, numbers, strict=True) if its == number]
+            if chosen[0].kind == LOGLIKELIHOOD:
                 yield from self.counters.prefilling(self._loglikelihoods(some) for some in [chosen])
             else:
-                chosen.sort(key=lambda ask: (self._places[ask.key].unit, ask.sample, ask.key))
+                chosen.sort(key=lambda call: (self._places[call.key].unit, call.sample, call.key))
                 yield from self.counters.decoding(
-                    self.continued([sampling.start(ask, ask.context) for ask in chosen])
+                    self.continued([sampling.start(call, call.context) for call in chosen])
                 )
 
-    def continued(self, rows: list[sampling.Row]) -> Iterator[list[Answer]]:
-        """Texts as they end; the rows' asks are in the latest plan."""
-        headers = [self._places[row.ask.key].header for row in rows]
+    def continued(self, rows: list[sampling.Row]) -> Iterator[list[Output]]:
+        """Texts as they end; the rows' calls are in the latest plan."""
+        headers = [self._places[row.call.key].header for row in rows]
         own = [
-            len(row.ask.context) - (header.end if header else 0)
+            len(row.call.context) - (header.end if header else 0)
             for row, header in zip(rows, headers, strict=True)
         ]
         longest = max(
@@ -112,12 +111,12 @@ class Packed:
             rows, self.ending, self.passes, self.room, longest, self._below_headers
         )
 
-    def _plan_loglikelihoods(self, asks: list[Ask], chosen: list[int]) -> list[list[int]]:
-        sharing: dict[bytes, list[int]] = {}  # asks of the same input tokens
-        for row in sorted(chosen, key=lambda row: asks[row].key):
-            sharing.setdefault(asks[row].inputs.tobytes(), []).append(row)
+    def _plan_loglikelihoods(self, calls: list[Call], chosen: list[int]) -> list[list[int]]:
+        sharing: dict[bytes, list[int]] = {}  # calls of the same input tokens
+        for row in sorted(chosen, key=lambda row: calls[row].key):
+            sharing.setdefault(calls[row].inputs.tobytes(), []).append(row)
         inputs = [np.frombuffer(tokens, np.int32) for tokens in sharing]
-        shareable = [min(len(asks[row].context) - 1 for row in rows) for rows in sharing.values()]
+        shareable = [min(len(calls[row].context) - 1 for row in rows) for rows in sharing.values()]
         order = sorted(range(len(inputs)), key=lambda sequence: inputs[sequence].tobytes())
         members = list(sharing.values())
         cut = trie.units(
@@ -140,16 +139,17 @@ class Packed:
             for place, unit in enumerate(units):
                 for sequence in unit.sequences:
                     self._places |= {
-                        asks[row].key: _Place(number, place, unit.header)
+                        calls[row].key: _Place(number, place, unit.header)
                         for row in members[order[sequence]]
                     }
         return found
 
-    def _plan_texts(self, asks: list[Ask], chosen: list[int], batch: int) -> list[int]:
+    def _plan_texts(self, calls: list[Call], chosen: list[int], batch: int) -> list[int]:
         order = sorted(
-            chosen, key=lambda row: (asks[row].context.tobytes(), asks[row].key, asks[row].sample)
+            chosen,
+            key=lambda row: (calls[row].context.tobytes(), calls[row].key, calls[row].sample),
         )
-        contexts = [asks[row].context for row in order]
+        contexts = [calls[row].context for row in order]
         shareable = [len(context) - 1 for context in contexts]
         cut = trie.units(
             contexts,
@@ -160,7 +160,7 @@ class Packed:
             together=False,
         )
         for number, unit in enumerate(cut):
-            self._places[asks[order[unit.sequences[0]]].key] = _Place(batch, number, unit.header)
+            self._places[calls[order[unit.sequences[0]]].key] = _Place(batch, number, unit.header)
         return [order[unit.sequences[0]] for unit in cut]
 
     def _pairs_per_token(self) -> float:
@@ -168,18 +168,18 @@ class Packed:
         return 4.0 * self.passes.model.config.get_text_config().hidden_size
 
     @torch.inference_mode()
-    def _loglikelihoods(self, asks: list[Ask]) -> list[Answer]:
-        """The asks of one batch."""
-        self.counters.prompt_tokens += sum(ask.length for ask in asks)
-        ordered = sorted(asks, key=lambda ask: (self._places[ask.key].unit, ask.key))
+    def _loglikelihoods(self, calls: list[Call]) -> list[Output]:
+        """The calls of one batch."""
+        self.counters.prompt_tokens += sum(call.length for call in calls)
+        ordered = sorted(calls, key=lambda call: (self._places[call.key].unit, call.key))
         return list(halving(self._score, ordered))
 
-    def _score(self, asks: list[Ask]) -> list[Answer]:
-        """In one pass; asks of one unit are neighbours."""
-        self._keep([self._places[ask.key].header for ask in asks])
+    def _score(self, calls: list[Call]) -> list[Output]:
+        """In one pass; calls of one unit are neighbours."""
+        self._keep([self._places[call.key].header for call in calls])
         units = [
             list(members)
-            for _, members in groupby(asks, key=lambda ask: self._places[ask.key].unit)
+            for _, members in groupby(calls, key=lambda call: self._places[call.key].unit)
         ]
         segments, rows, start = [], [], 0
         for members in units:
@@ -190,25 +190,25 @@ class Packed:
         read = np.concatenate(rows)
         hidden, _ = self.passes.run(segments, read)
         found, greedy = self.passes.targets(
-            hidden, read, np.concatenate([ask.continuation for ask in asks])
+            hidden, read, np.concatenate([call.continuation for call in calls])
         )
-        ends = np.cumsum([len(ask.continuation) for ask in asks])
+        ends = np.cumsum([len(call.continuation) for call in calls])
         return [
-            Answer(
-                ask.key,
-                len(ask.continuation),
+            Output(
+                call.key,
+                len(call.continuation),
                 float(found[low:high].sum()),
                 bool(greedy[low:high].all()),
             )
-            for ask, low, high in zip(asks, [0, *ends[:-1]], ends, strict=True)
+            for call, low, high in zip(calls, [0, *ends[:-1]], ends, strict=True)
         ]
 
-    def _segment(self, asks: list[Ask]) -> tuple[Segment, list[np.ndarray]]:
-        """The asks of one unit as a segment, and for each ask the rows whose next tokens are scored."""
-        header = self._places[asks[0].key].header
+    def _segment(self, calls: list[Call]) -> tuple[Segment, list[np.ndarray]]:
+        """The calls of one unit as a segment, and for each call the rows whose next tokens are scored."""
+        header = self._places[calls[0].key].header
         start = header.end if header else 0
         own = [
-            ask.inputs[start:].astype(">i4").tobytes() for ask in asks
+            call.inputs[start:].astype(">i4").tobytes() for call in calls
         ]  # bytes sort as tokens do
         distinct = sorted(set(own))
         part = segment(
@@ -218,20 +218,20 @@ class Packed:
         )
         path = dict(zip(distinct, part.paths, strict=True))
         scored = [
-            path[tokens][len(ask.context) - 1 - start :][: len(ask.continuation)]
-            for ask, tokens in zip(asks, own, strict=True)
+            path[tokens][len(call.context) - 1 - start :][: len(call.continuation)]
+            for call, tokens in zip(calls, own, strict=True)
         ]
         return part, scored
 
     @torch.inference_mode()
-    def _below_headers(self, asks: list[Ask]) -> list[Segment]:
-        """What each ask's context adds to its header, whose keys and values are made if need be."""
-        headers = [self._places[ask.key].header for ask in asks]
+    def _below_headers(self, calls: list[Call]) -> list[Segment]:
+        """What each call's context adds to its header, whose keys and values are made if need be."""
+        headers = [self._places[call.key].header for call in calls]
         self._keep(headers)
         starts = [header.end if header else 0 for header in headers]
         return [
-            segment([ask.context[start:]], start, self._pasts(header))
-            for ask, start, header in zip(asks, starts, headers, strict=True)
+            segment([call.context[start:]], start, self._pasts(header))
+            for call, start, header in zip(calls, starts, headers, strict=True)
         ]
 
     def _pasts(self, header: Header | None) -> tuple[Past, ...]:
