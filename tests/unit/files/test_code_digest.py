@@ -201,3 +201,24 @@ def test_nothing_can_be_remembered_in_a_folder_that_is_read_only(lib, monkeypatc
         module_under_test, "REMEMBERED", "a.py/code_digests.json"
     )  # a file where a folder is wanted
     assert _digest(lib) == _digest(lib)
+
+
+LISTING = "from lib.files.neighbours import neighbours\nFOUND = list(neighbours(__name__))\n"
+
+
+def test_a_module_that_lists_its_folder_depends_on_all_of_it(lib):
+    (lib / "files").mkdir()
+    for package in (lib / "files", lib / "plugins", lib / "plugins" / "more"):
+        package.mkdir(exist_ok=True)
+        (package / "__init__.py").write_text("")
+    (lib / "files" / "neighbours.py").write_text("def neighbours(name):\n    return []\n")
+    (lib / "plugins" / "registry.py").write_text(LISTING)
+    digests = [_digest(lib, "lib.plugins.registry")]
+    for name in ("plugins/one.py", "plugins/more/two.py"):
+        for text in ("A = 1\n", "A = 2\n"):
+            (lib / name).write_text(text)
+            module_under_test._remembered.cache_clear()
+            digests.append(_digest(lib, "lib.plugins.registry"))
+    assert len(set(digests)) == 5
+    (lib / "other.py").write_text("A = 1\n")
+    assert _digest(lib, "lib.plugins.registry") == digests[-1]

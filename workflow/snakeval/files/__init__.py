@@ -5,4 +5,5 @@ benchmark_files  jobs that write one file per benchmark, and the index that list
 atomic           files that are whole or absent
 yaml_file        YAML without its surprises: duplicate keys, endless nesting
 code_digest      what a stage's code means, as one digest
+neighbours       the modules of a folder that users add to
 """

@@ -49,7 +49,9 @@ def code_digest(
         if remembered.get(name, [None])[0] != stamp:
             remembered[name], parsed = [stamp, *_module(library, name, file)], True
         _, found[name], imported = remembered[name]
-        waiting += () if name.endswith(".py") else imported
+        if not name.endswith(".py"):  # of a script only its own words count
+            waiting += imported
+            waiting += _neighbours(library, file) if _lists_its_folder(library, imported) else ()
         if file.name == "__init__.py" and file.parent != library:
             found |= _other_files(file.parent, name)
     if parsed:
@@ -97,6 +99,17 @@ def _file(library: Path, name: str) -> Path | None:
         (file for file in (folder / "__init__.py", folder.with_suffix(".py")) if file.is_file()),
         None,
     )
+
+
+def _lists_its_folder(library: Path, imported: Iterable[str]) -> bool:
+    return f"{library.name}.files.neighbours" in imported
+
+
+def _neighbours(library: Path, file: Path) -> Iterable[str]:
+    """Dotted names of the modules in a file's folder and below: what `neighbours` may import."""
+    for other in sorted(file.parent.rglob("*.py")):
+        parts = other.relative_to(library.parent).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def _other_files(folder: Path, package: str) -> dict[str, str]:

@@ -1,0 +1,28 @@
+"""What users add to is a folder: the modules in it are found by listing it, not by a list that someone keeps.
+
+    METRICS = {metric.name: metric for module in neighbours(__name__) for metric in module.METRICS}
+
+The digest of a stage's code knows of this: a module that imports `neighbours` depends on every module
+of its own folder and of the folders below (`snakeval.files.code_digest`).
+"""
+
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+
+def neighbours(name: str, declaring: str | None = None) -> Iterator[ModuleType]:
+    """The modules and packages that lie in the same folder as the module `name`, by name, without it.
+
+    With `declaring` only those that have an attribute of that name, such as "METRICS".
+    """
+    package, _, own = name.rpartition(".")
+    folder = Path(import_module(package).__path__[0])
+    for found in sorted(pkgutil.iter_modules([str(folder)]), key=lambda module: module.name):
+        if found.name == own:
+            continue
+        module = import_module(f"{package}.{found.name}")
+        if declaring is None or hasattr(module, declaring):
+            yield module
