@@ -10,7 +10,7 @@ from snakeval.metrics import code_eval
 from snakeval.requests import build
 from snakeval.sandbox import execution
 from snakeval.schemas.task import REQUESTS
-from snakeval.sources import location
+from snakeval.sources.naming import split_id
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 folder = Path(snakemake.params.results)
@@ -24,7 +24,7 @@ def documents(task, split):
             / "datasets"
             / task["dataset"]
             / task["subset"]
-            / f"{location.split_id(split)}.parquet"
+            / f"{split_id(split)}.parquet"
         )
 
 

@@ -22,7 +22,7 @@ from snakeval.files import atomic
 from snakeval.files.code_digest import code_digest
 from snakeval.files.yaml_file import read_yaml
 from snakeval.metrics import local_files
-from snakeval.sources import location
+from snakeval.sources import location, naming, signature
 from snakeval.tasks import definition, resolution
 from snakeval.tasks.loader import PACKAGE
 
@@ -356,7 +356,7 @@ def _recorded(
 ) -> dict[str, Any]:
     """Where the answers of a recorded model lie, task by task; `signed` is what the list of its files depends on."""
     model, place = config.models[name], f"{where}: models.{name}.source"
-    pattern = str(location.local_path(location.parse(model.source, place, ("recorded",))))
+    pattern = str(location.local_path(location.parse(model.source, place, "models")))
     assert model.answers is not None
     names = [task.name for resolved in benchmarks.values() for task in resolved.tasks]
     files = {
@@ -375,7 +375,10 @@ def _recorded(
             benchmark: config.benchmarks()[benchmark].limit or config.limit
             for benchmark in benchmarks
         },
-        "signed": {"files": there, "signature": [location.signature(Path(file)) for file in there]},
+        "signed": {
+            "files": there,
+            "signature": [signature.signature(Path(file)) for file in there],
+        },
     }
 
 
@@ -443,7 +446,7 @@ def _with_signatures(
 def _metric_signature(key: str, value: str) -> str | None:
     """Signature of the local files that the value of a key of a metric leads to; None where it leads to none."""
     path = local_files.KEYS[key](value)
-    return None if path is None else location.signature(path)
+    return None if path is None else signature.signature(path)
 
 
 def _versions(packages: Iterable[str]) -> dict[str, str | None]:
@@ -467,7 +470,7 @@ def _needed(task: definition.Task, config: Config, datasets: dict[str, Any]) -> 
             "source": f"function:{function['!function']}",
             "function": function,
         }
-        dataset = location.dataset_id(settings["source"], None, {"file": function["file"]})
+        dataset = naming.dataset_id(settings["source"], None, {"file": function["file"]})
     else:
         if data is None:  # a scheme of its own, else the hub
             # as it stands: a task file has no business with the environment, which DataSource would look into
@@ -478,8 +481,8 @@ def _needed(task: definition.Task, config: Config, datasets: dict[str, Any]) -> 
                 _allow(config, task, f"dataset_path: {path}")
         settings = data.model_dump()
         options = data.model_dump(exclude={"source", "revision"}, exclude_defaults=True)
-        dataset = location.dataset_id(data.source, data.revision, options)
-    subset = location.subset_id(name, kwargs)
+        dataset = naming.dataset_id(data.source, data.revision, options)
+    subset = naming.subset_id(name, kwargs)
     part = datasets.setdefault(dataset, settings | {"subsets": {}})["subsets"]
     part.setdefault(subset, {"name": name, "kwargs": kwargs, "splits": []})
     part[subset]["splits"] = sorted({*part[subset]["splits"], *splits})

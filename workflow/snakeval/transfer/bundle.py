@@ -22,7 +22,8 @@ import yaml
 
 from snakeval.errors import UserError
 from snakeval.metrics import external, registry
-from snakeval.sources import location
+from snakeval.sources.naming import split_id
+from snakeval.sources.signature import sha256_of
 from snakeval.tasks.loader import PACKAGE
 
 PROGRAM = (
@@ -129,10 +130,10 @@ def _documents(needed: Iterable[Mapping[str, Any]], datasets: Path, folder: Path
             key, {"source": f"path:datasets/{'/'.join(place)}/{{split}}.parquet", "splits": {}}
         )
         for split in part["splits"]:
-            file = f"{location.split_id(split)}.parquet"
+            file = f"{split_id(split)}.parquet"
             _copy(datasets.joinpath(*place, file), folder.joinpath("datasets", *place, file))
             if file != f"{split}.parquet":
-                entry["splits"][split] = location.split_id(split)
+                entry["splits"][split] = split_id(split)
     return entries
 
 
@@ -153,9 +154,9 @@ def _model(
         )
     for row in files.to_pylist():
         target = folder / "models" / name / row["file"]
-        if not target.is_file() or location.sha256_of(target) != row["sha256"]:
+        if not target.is_file() or sha256_of(target) != row["sha256"]:
             _copy(Path(row["folder"], row["file"]), target)
-            if location.sha256_of(target) != row["sha256"]:
+            if sha256_of(target) != row["sha256"]:
                 raise UserError(
                     f"{row['folder']}/{row['file']}: has changed since it was listed; run again"
                 )

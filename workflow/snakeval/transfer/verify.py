@@ -13,7 +13,7 @@ from snakeval.errors import UserError
 from snakeval.files import parquet
 from snakeval.schemas.run import BENCHMARK_FILES
 from snakeval.schemas.task import DOCUMENT_FILES
-from snakeval.sources.location import sha256_of
+from snakeval.sources.signature import sha256_of
 
 SUMS = Path("report", "SHA256SUMS")
 
