@@ -24,7 +24,7 @@ def metrics_in(path: str, digest: str) -> dict[tuple[str, str], Metric]:
     """
     if not Path(path).is_file():
         raise UserError(
-            f"{path}: no such file; metric_files names Python files that define metrics"
+            f"{path}: no such file; extensions names Python files that define metrics"
         )
     if Path(path).suffix != ".py":
         raise UserError(f"{path}: no Python file by its name; let it end in .py")
