@@ -10,6 +10,9 @@ from typing import Any
 
 from builders.project import REPOSITORY
 
+from snakeval.files.code_digest import code_digest
+from snakeval.jobs.stage import Stage
+
 
 def copy_library(folder: Path) -> Path:
     """Copy the library and the scripts to `folder`. Returns the folder of the package."""
@@ -17,6 +20,11 @@ def copy_library(folder: Path) -> Path:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(REPOSITORY / "workflow" / part, folder / part, ignore=ignored)
     return folder / "snakeval"
+
+
+def digest(stage: Stage, library: Path) -> str:
+    """The digest of a stage's code in a copy of the library."""
+    return code_digest([f"scripts/{stage.name}.py", *stage.code], stage.left_out, library)
 
 
 def run(library: Path, code: str) -> Any:

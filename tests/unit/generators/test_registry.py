@@ -1,10 +1,9 @@
 """One file adds a generator."""
 
-from builders.library_copy import copy_library, run
+from builders.library_copy import copy_library, digest, run
 
-from snakeval.files.code_digest import code_digest
+from snakeval.sources.stage import DATASETS
 
-DOWNLOADS = ("scripts/download_dataset.py", "snakeval.sources.download")
 COINS = '''
 """Coins."""
 
@@ -44,14 +43,14 @@ print(json.dumps(found))
 
 def test_a_new_file_is_a_generator(tmp_path):
     library = copy_library(tmp_path)
-    before = code_digest(DOWNLOADS, library=library)
+    before = digest(DATASETS, library)
     file = library / "generators" / "coins.py"
     file.write_text(COINS)
-    added = code_digest(DOWNLOADS, library=library)
+    added = digest(DATASETS, library)
     documents, unknown_subset, unknown_difficulty = run(library, USE)
     assert [document["coin"] for document in documents] == ["cent"] * 3
     assert max(document["toss"] for document in documents) >= 1000
     assert "no subset 'yen'. Set dataset_name to one of cent, euro." in unknown_subset
     assert "Give 1 or more, or one of rich." in unknown_difficulty
     file.write_text(COINS.replace('"heads"', '"tails"'))
-    assert len({before, added, code_digest(DOWNLOADS, library=library)}) == 3
+    assert len({before, added, digest(DATASETS, library)}) == 3

@@ -414,7 +414,8 @@ def test_an_empty_choice_needs_a_delimiter(build):
     ]
     message = error(build, TASK, overrides=overrides | {"target_delimiter": ""})
     assert message.startswith(
-        "t: document 1: doc_to_choice: an empty text after an empty target_delimiter cannot be scored"
+        "t: document 1: doc_to_choice: an empty text after an empty target_delimiter cannot be "
+        "scored"
     )
 
 

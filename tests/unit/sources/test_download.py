@@ -176,7 +176,7 @@ def test_generated_data_set():
     }
     with pytest.raises(
         UserError,
-        match="generator:boolean: dataset_kwargs: unknown key sise. Use seed, size, difficulty",
+        match=r"generator:boolean: dataset_kwargs: unknown key sise. Use seed, size, difficulty",
     ):
         list(
             download.dataset(
@@ -212,7 +212,8 @@ def test_write_dataset_keeps_files_that_are_up_to_date(tmp_path):
 def test_documents_from_a_tasks_own_function(tmp_path):
     (tmp_path / "own.py").write_text(
         "import datasets\n\n\ndef made(size):\n"
-        "    return {'test': datasets.Dataset.from_list([{'n': n} for n in range(size)]), 'train': [{'n': 'x'}]}\n\n\n"
+        "    return {'test': datasets.Dataset.from_list([{'n': n} for n in range(size)]), "
+        "'train': [{'n': 'x'}]}\n\n\n"
         "def odd(**_):\n    return [1]\n\n\ndef failing(**_):\n    return 1 / 0\n"
     )
 
@@ -231,7 +232,8 @@ def test_documents_from_a_tasks_own_function(tmp_path):
     assert load("made") == {"train": [{"n": "x"}], "test": [{"n": 0}, {"n": 1}, {"n": 2}]}
     with pytest.raises(
         UserError,
-        match=r"task\.yaml: custom_dataset: !function own\.made returned splits test, train, not a dict with dev",
+        match=r"task\.yaml: custom_dataset: !function own\.made returned splits test, train, not "
+        r"a dict with dev",
     ):
         load("made", ["dev"])
     with pytest.raises(UserError, match="returned list, not a dict with train, test"):
@@ -286,13 +288,20 @@ CHILD = textwrap.dedent(
     from snakeval.sources import documents, download
     from snakeval.errors import UserError
     from snakeval.jobs.retry import Retry
-    retry = Retry(sleep=lambda seconds: said.append(f"slept {seconds:.0f}"), say=said.append, chance=lambda: 1.0, attempts=3)
+    retry = Retry(
+        sleep=lambda seconds: said.append(f"slept {seconds:.0f}"),
+        say=said.append,
+        chance=lambda: 1.0,
+        attempts=3,
+    )
 
     def fetch(settings):
         if "subsets" not in settings:
             return download.model(settings, "tiny", retry=retry).to_pylist()
-        found = download.dataset(settings, retry=retry)
-        return [[*key, documents.rows(table), table.schema.metadata[b"revision"].decode()] for *key, table in found]
+        return [
+            [*key, documents.rows(table), table.schema.metadata[b"revision"].decode()]
+            for *key, table in download.dataset(settings, retry=retry)
+        ]
 
     results, errors = [], []
     for settings in json.loads(sys.argv[1]):
@@ -399,7 +408,8 @@ def test_a_lasting_fault_of_the_hub(repositories):
     outcome = ask(MODEL, repositories, lambda *request: (503, {"Retry-After": "7"}, b""))
     assert (
         outcome.error
-        == "models.tiny.source: hf:org/tiny: the hub reports a fault of its own (HTTP 503) (tried 3 times)"
+        == "models.tiny.source: hf:org/tiny: the hub reports a fault of its own (HTTP 503) "
+        "(tried 3 times)"
     )
     assert outcome.said.count("slept 7") == 2
     assert "trying again in 7.0 s (attempt 2 of 3)" in outcome.said[0]
@@ -526,8 +536,8 @@ def test_offline(repositories):
     assert "password" not in unreachable.error
     forbidden = ask(MODEL, repositories, HF_HUB_OFFLINE="1")
     assert (
-        "HF_HUB_OFFLINE forbids the download. Unset it and run the download on a machine with a network"
-        in forbidden.error
+        "HF_HUB_OFFLINE forbids the download. Unset it and run the download on a machine with a "
+        "network" in forbidden.error
     )
 
 
@@ -588,8 +598,10 @@ def test_loaders_of_plain_files(tmp_path, monkeypatch):
         """
         import sys
         from snakeval.sources import download
-        subsets = {"x": {"name": None, "kwargs": {"data_files": {"test": sys.argv[1]}}, "splits": ["test"]}}
-        [(_, _, table)] = download.dataset({"source": "hf:json", "revision": None, "subsets": subsets})
+        kwargs = {"data_files": {"test": sys.argv[1]}}
+        subsets = {"x": {"name": None, "kwargs": kwargs, "splits": ["test"]}}
+        settings = {"source": "hf:json", "revision": None, "subsets": subsets}
+        [(_, _, table)] = download.dataset(settings)
         assert table.to_pylist() == [{"q": "a"}], table
         """
     )
@@ -606,7 +618,8 @@ def test_a_plain_file_without_documents_is_an_error(tmp_path, monkeypatch):
         """
         import sys
         from snakeval.sources import download
-        subsets = {"x": {"name": None, "kwargs": {"data_files": {"test": sys.argv[1]}}, "splits": ["test"]}}
+        kwargs = {"data_files": {"test": sys.argv[1]}}
+        subsets = {"x": {"name": None, "kwargs": kwargs, "splits": ["test"]}}
         list(download.dataset({"source": "hf:json", "revision": None, "subsets": subsets}))
         """
     )
@@ -676,11 +689,14 @@ def test_modelscope_data_set(repositories, tmp_path):
         """
         import sys, types
         from snakeval.sources import download
-        sys.modules["modelscope"] = types.SimpleNamespace(dataset_snapshot_download=lambda name, **options: sys.argv[1])
+        fake = types.SimpleNamespace(dataset_snapshot_download=lambda name, **options: sys.argv[1])
+        sys.modules["modelscope"] = fake
         subsets = {"art": {"name": "art", "kwargs": {}, "splits": ["test"]}}
-        [(_, _, table)] = download.dataset({"source": "modelscope:org/quiz", "revision": None, "subsets": subsets})
+        settings = {"source": "modelscope:org/quiz", "revision": None, "subsets": subsets}
+        [(_, _, table)] = download.dataset(settings)
         assert table.to_pylist() == [{"question": "art test?", "label": 1}], table
-        assert table.schema.metadata == {b"source": b"modelscope:org/quiz", b"revision": b"master"}, table.schema.metadata
+        metadata = table.schema.metadata
+        assert metadata == {b"source": b"modelscope:org/quiz", b"revision": b"master"}, metadata
         """
     )
     command = [sys.executable, "-c", code, str(repositories / "datasets" / "org" / "quiz")]

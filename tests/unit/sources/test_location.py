@@ -71,7 +71,8 @@ def test_local_paths(tmp_path):
     assert location.local_path(Source("path", "~/b"), tmp_path, Path("/run")) == Path.home() / "b"
     with pytest.raises(
         UserError,
-        match=r"path:~nobody-of-that-name/b: no such home folder on this machine\. Write the full path",
+        match=r"path:~nobody-of-that-name/b: no such home folder on this machine\. Write the "
+        r"full path",
     ):
         location.local_path(Source("path", "~nobody-of-that-name/b"), tmp_path)
 
@@ -103,6 +104,7 @@ def test_local_signature(tmp_path, model_folder):
     for of_models in ("recorded:answers.jsonl", "demo:small"):
         with pytest.raises(
             UserError,
-            match=rf"^datasets.x: unknown source '{of_models}'\. Write one of generator:…, hf:…, path:…, modelscope:…\.$",
+            match=rf"^datasets.x: unknown source '{of_models}'\. Write one of generator:…, hf:…, "
+            r"path:…, modelscope:…\.$",
         ):
             location.local_signature(of_models, tmp_path, "datasets.x", tmp_path)

@@ -33,7 +33,7 @@ def test_unusable_model_folders(model_folder, damage, message):
 
 
 def test_a_file_is_not_a_model_folder(model_folder):
-    with pytest.raises(UserError, match="is a file. Give the folder"):
+    with pytest.raises(UserError, match=r"is a file\. Give the folder"):
         location.local_signature(
             "path:config.json", Path(), "models.a.source", model_folder, model=True
         )

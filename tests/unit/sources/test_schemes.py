@@ -1,12 +1,12 @@
 """One file adds a source scheme, for models and for documents."""
 
 import pytest
-from builders.library_copy import copy_library, run
+from builders.library_copy import copy_library, digest, run
 
-from snakeval.files.code_digest import code_digest
+from snakeval.files.code_digest import LIBRARY
 from snakeval.sources.schemes.registry import SCHEMES
+from snakeval.sources.stage import DATASETS, MODELS
 
-DOWNLOADS = ("scripts/download_dataset.py", "snakeval.sources.download")
 SHELF = '''
 """`shelf:` models and documents on a shelf."""
 
@@ -82,11 +82,14 @@ def test_a_new_file_is_a_source_of_models_and_documents(library):
     assert name == "shelf+top"
 
 
-def test_the_stage_that_downloads_follows_the_file(library):
-    before = code_digest(DOWNLOADS, library=library)
-    assert before != code_digest(DOWNLOADS)
-    (library / "sources" / "schemes" / "shelf.py").write_text(SHELF.replace('"abc"', '"def"'))
-    assert code_digest(DOWNLOADS, library=library) != before
+@pytest.mark.parametrize("stage", [DATASETS, MODELS])
+def test_the_stages_that_download_follow_the_file(library, stage):
+    file = library / "sources" / "schemes" / "shelf.py"
+    file.write_text(SHELF)
+    before = digest(stage, library)
+    assert before != digest(stage, LIBRARY)
+    file.write_text(SHELF.replace('"abc"', '"def"'))
+    assert digest(stage, library) != before
 
 
 def test_every_scheme_serves_models_or_documents():

@@ -95,12 +95,13 @@ def test_csv_values_are_text_unless_types_convert_them(tmp_path):
         load(file, types={"text": "int"})
     with pytest.raises(
         UserError,
-        match=r"column n: 99999999999999999999 needs more than 64 bits\. Correct it, or read the column as text\.",
+        match=r"column n: 99999999999999999999 needs more than 64 bits\. Correct it, or read the "
+        r"column as text\.",
     ):
         load(put(tmp_path / "n.csv", "n\n1\n99999999999999999999\n"), types={"n": "int"})
     with pytest.raises(
         UserError,
-        match="`types` names column 'lable', which does not exist. Use one of text, label",
+        match=r"`types` names column 'lable', which does not exist. Use one of text, label",
     ):
         load(file, types={"lable": "int"})
 

@@ -4,8 +4,8 @@ A path is one of these:
 
 - a file, which serves every split;
 - a path with `{name}` and `{split}`;
-- a folder. For a split called test it has one of these, in itself, in `data` or in a folder with the
-  subset's name:
+- a folder. For a split called test it has one of these, in itself, in `data` or in a folder with
+  the subset's name:
 
     test.jsonl
     test-00000-of-00002.parquet, test-00001-of-00002.parquet
