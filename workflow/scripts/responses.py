@@ -1,4 +1,4 @@
-"""Gather one model's answers to every benchmark from the store; files that are still right are kept."""
+"""Gather one model's responses to every benchmark from the store."""
 
 from functools import cache
 

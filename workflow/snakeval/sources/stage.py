@@ -59,7 +59,7 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class Part:
-    """Which documents a task reads: files of a data set, and the keys of `datasets` that may lead to it."""
+    """Documents that a task reads, and the keys of `datasets` that may name their source."""
 
     dataset: str
     subset: str
@@ -130,7 +130,7 @@ def _model(name: str, model: Model, run: ResolvedRun) -> ModelSettings:
 
 
 def _part(task: Task, run: ResolvedRun) -> tuple[Part, dict[str, Any], tuple[Any, Any]]:
-    """The files a task reads, what else their data set depends on, and the subset's name and arguments."""
+    """What a task reads, what else its data set depends on, and the subset's name and arguments."""
     wanted = task.dataset
     name, kwargs = wanted["name"], wanted["kwargs"]
     keys = _keys(task)
@@ -167,7 +167,7 @@ def _published(task: Task, run: ResolvedRun) -> DataSource:
 
 
 def _keys(task: Task) -> list[str]:
-    """Keys of `datasets` under which a task's documents are looked for; the first that exists counts."""
+    """Keys of `datasets` that may name a task's documents; the first that exists counts."""
     path, name, custom = (task.dataset.get(key) for key in ("path", "name", "custom"))
     of_path = [f"{path}/{name}", path] if path and name else [path] if path else []
     return of_path + ([custom["!function"]] if custom else [])
