@@ -71,6 +71,7 @@ def test_what_a_function_does_wrong_is_told_in_a_line(sums):
     module.write_text("def documents(**_):\n    return {'test': []}\n")
     failed = sums.snakemake(check=False)
     assert (
-        "config/tasks/own/sums.yaml: custom_dataset: !function sums.documents gave splits test, not a dict with shots, test"
+        "config/tasks/own/sums.yaml: custom_dataset: !function sums.documents "
+        "returned splits test, not a dict with shots, test"
         in failed.stderr
     )

@@ -17,7 +17,8 @@ def test_a_metric_that_cannot_be_scored_stops_before_a_model_is_asked(unstarted)
     text = done.stdout + done.stderr
     assert done.returncode != 0 and "Traceback" not in text
     assert (
-        "error: boolean_expressions: scoring: 8 of 8 documents: answers could not be scored: boolean_expressions: metric akk"
+        "error: boolean_expressions: scoring: 8 of 8 documents: answers cannot be scored: "
+        "boolean_expressions: metric akk"
         in text
     )
     assert unstarted.answers() == 0

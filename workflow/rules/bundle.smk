@@ -1,8 +1,8 @@
-# A folder to run elsewhere, without a network: `snakemake bundle`.
+# A folder that runs elsewhere without a network: `snakemake bundle`.
 
 
 rule bundle:
-    """Program, task files, documents, models and metrics in one folder, with a configuration that leads to them."""
+    """Program, task files, documents, models and metrics in one folder, with its configuration."""
     input:
         settings=settings_of("bundle"),
         models=[LAYOUT.model(model) for model in MODELS],

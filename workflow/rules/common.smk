@@ -1,8 +1,9 @@
 # The checked configuration, and what each rule's jobs depend on.
 #
-# Settings that determine a result are a small JSON file per job and an input of its rule: rewritten when, and only when, their content
-# changes, they make Snakemake's own time stamps see every change of configuration, task file or code, with or without its metadata.
-# What only says how to run (GPUs, threads, batch size) is a `params` benchmark and never makes anything run again.
+# Settings that determine a result are a small JSON file per job, and an input of its rule. The file is
+# rewritten only when its content changes. So Snakemake's own time stamps see every change of
+# configuration, task file or code, even without Snakemake's metadata. Settings that only say how to run
+# (GPUs, threads, batch size) are `params` and never make anything run again.
 
 import gc
 import os
@@ -13,18 +14,18 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# The library that lies beside these rules is the one that runs, here and in every job, whatever is installed.
+# The library next to these rules runs, here and in every job, whatever is installed.
 LIBRARY = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(LIBRARY))
 os.environ.update(
     PYTHONPATH=os.pathsep.join([str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])])
 )
 
-# Snakemake writes the interpreter's path into shell commands as it is: a space in it would end the command there.
+# Snakemake does not quote the interpreter's path in shell commands; a space would end the command.
 if " " in sys.executable:
     sys.executable = shlex.quote(sys.executable)
 
-# A plan is half a million objects that stay; to look for garbage among them again and again takes a sixth of the time.
+# A plan is half a million objects that stay. Looking for garbage among them takes a sixth of the time.
 gc.freeze()
 gc.set_threshold(200_000, 50, 100)
 
@@ -60,7 +61,7 @@ localrules:
 try:
     PLAN = plan.make(config, files=workflow.configfiles, root=LIBRARY.parent)
     AHEAD = []
-    # A job on another machine reads what the run was started with, whatever the configuration says by now.
+    # A job on another machine uses the settings that the run was started with.
     if workflow.is_main_process:
         plan.write(PLAN)
         AHEAD = timestamps.bring_back(Path(PLAN.config.results))
@@ -71,7 +72,7 @@ LAYOUT = PLAN.layout
 RESULTS = LAYOUT.results
 if AHEAD:
     print(
-        f"{len(AHEAD)} files, such as {AHEAD[0]}, had a time in the future. They have the present time now.",
+        f"{len(AHEAD)} files, such as {AHEAD[0]}, had a time in the future. They now have the present time.",
         file=sys.stderr,
     )
 PROGRAMS_AT_ONCE = 8  # of those that models write, in one scoring job
@@ -107,10 +108,10 @@ def shards_of(model):
 
 
 def checks_before_asking(wildcards):
-    """Input function: the check of tasks, if a setting that decides on calls is newer than what was asked.
+    """Input function: the check of tasks, if a setting that decides calls is newer than what was asked.
 
-    Otherwise none. The check also looks at scoring, and what runs makes all behind it run: a changed
-    metric would ask again. `ancient` would hide other changes from the jobs behind it.
+    Otherwise nothing. The check also covers scoring, and each job makes the jobs behind it run. So a
+    changed metric would ask again. `ancient` would hide other changes from the jobs behind it.
     """
     asked = Path(LAYOUT.calls_index(wildcards.model, wildcards.shard))
     jobs = [("requests", BENCHMARKS), ("datasets", PLAN.datasets)]

@@ -1,5 +1,6 @@
-# One job per model and stage answers every task: the model is loaded once. Each writes a file per benchmark, keeps those that are still right,
-# and declares the list of them (see workflow/snakeval/files/benchmark_files.py), so a new task or a changed metric costs only itself.
+# One job per model and stage handles every benchmark, so a model is loaded once. A job writes one file
+# per benchmark, keeps the files that are still right, and declares the list of them to Snakemake
+# (workflow/snakeval/files/benchmark_files.py). So a new task or a changed metric costs only itself.
 
 
 rule models:
@@ -19,7 +20,7 @@ rule models:
 
 
 rule tokens:
-    """Requests as the model's token ids; what had to be cut is counted, what looks wrong is found."""
+    """Requests as token ids. What had to be cut is counted; what looks wrong is reported."""
     input:
         settings=settings_of("tokens", "model"),
         model=LAYOUT.model("{model}"),
@@ -43,7 +44,7 @@ rule tokens:
 
 
 rule calls:
-    """Ask a model, or one of its shards, what the store does not know. The only rule that needs a GPU."""
+    """Ask a model what the store does not know. The only rule that needs a GPU."""
     input:
         settings=settings_of("calls", "model"),
         model=LAYOUT.model("{model}"),
@@ -97,7 +98,7 @@ rule responses:
 
 
 rule recorded:
-    """Answers that exist already, matched to the documents; what is missing or surplus is counted."""
+    """Recorded answers, matched to the documents. Missing and surplus ones are counted."""
     input:
         settings=settings_of("recorded", "model"),
         model=LAYOUT.model("{model}"),

@@ -1,4 +1,4 @@
-# Results on object storage: `snakemake publish`, where the configuration names a place that a storage plugin knows.
+# Results on object storage: `snakemake publish`, if the configuration names a place for them.
 
 if PLAN.config.publish:
     PUBLISHED = PLAN.config.publish.rstrip("/")

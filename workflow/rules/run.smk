@@ -1,4 +1,4 @@
-# All models and tasks together: tables with intervals and comparisons, and the page that shows them.
+# All models and tasks together: tables with intervals and comparisons, and the report.
 
 
 rule findings:
@@ -142,7 +142,7 @@ rule gate:
 
 
 rule power_table:
-    """The differences that this many documents can show, and the documents that wanted differences need."""
+    """The differences that the documents can show, and the documents that differences need."""
     input:
         settings=settings_of("power_table"),
         scores=rules.tables.output.scores,

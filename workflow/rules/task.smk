@@ -20,7 +20,7 @@ rule datasets:
 
 
 rule requests:
-    """Documents rendered for a task: prompts, continuations, references; the same for every model."""
+    """Documents rendered for a task, the same for every model."""
     input:
         settings=settings_of("requests", "benchmark"),
         datasets=datasets_of_benchmark,
@@ -39,8 +39,11 @@ rule requests:
 
 
 rule list_requests:
-    """The list of all benchmarks' requests, which every model's jobs depend on in place of the files: a plan has models + benchmarks edges, not
-    models × benchmarks."""
+    """The list of all benchmarks' requests.
+
+    Every model's jobs depend on it instead of the files: a plan has models + benchmarks edges, not
+    models × benchmarks.
+    """
     input:
         settings=settings_of("list_requests"),
         requests=[LAYOUT.requests(benchmark) for benchmark in BENCHMARKS],

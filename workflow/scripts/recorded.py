@@ -1,4 +1,4 @@
-"""Match one recorded model's answers to the documents of every benchmark; files that are still right are kept."""
+"""Match one recorded model's answers to the documents of every benchmark."""
 
 from functools import cache
 

@@ -30,7 +30,7 @@ leaves = (
     build.tables(task.settings, {split: documents(task, split) for split in task.splits}, **how)
     for task in settings.tasks.values()
 )
-# Modules of code tasks load the metric `code_eval` when they are imported, and run a program with it.
+# Modules of code tasks load the metric `code_eval` at import, and run a program with it.
 allowed = settings.allow_code
 with code_eval.provided(execution.Runner(allowed)) if allowed else nullcontext():
     parquet.write(chain.from_iterable(leaves), snakemake.output[0], REQUESTS)

@@ -20,7 +20,8 @@ class Settings:
 started = job.start(*sys.argv[1:], Settings)
 """
 WRITTEN = '{"code": "c", "settings": {"limit": 8}}'
-OTHER = "Path(sys.argv[2]).write_text('{\"limit\": 9}')"  # as another start of Snakemake does while the job runs
+# What another start of Snakemake does while the job runs.
+OTHER = "Path(sys.argv[2]).write_text('{\"limit\": 9}')"
 
 
 def run(tmp_path, code):

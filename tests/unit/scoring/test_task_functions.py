@@ -233,9 +233,7 @@ def test_metrics_of_the_users_own_file(tmp_path):
     )
     digest = hashlib.sha256((tmp_path / "mine.py").read_bytes()).hexdigest()
     files = [{"file": str(tmp_path / "mine.py"), "digest": digest}]
-    scoring = settings(
-        "generate_until", [{"metric": "same_start", "letters": 2}], extensions=files
-    )
+    scoring = settings("generate_until", [{"metric": "same_start", "letters": 2}], extensions=files)
     assert values(
         score_task(
             *tables("generate_until", [generated(["abc"], ["abd"]), generated(["abc"], ["acd"])]),

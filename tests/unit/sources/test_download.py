@@ -27,6 +27,7 @@ from snakeval.jobs.retry import Retry, Trouble, persist
 from snakeval.schemas.model import MODEL_FILES
 from snakeval.schemas.task import DOCUMENT_FILES
 from snakeval.sources import documents, download, hub, hub_errors
+from snakeval.sources.repository import Repository
 
 TOKEN = "hf_secretTokenOfTheTests"
 SAID: list[str] = []
@@ -632,7 +633,7 @@ def test_a_plain_file_without_documents_is_an_error(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_is_not_tried_again():
-    repository = hub.Repository("model", "org/tiny", None, "models.tiny.source")
+    repository = Repository("model", "org/tiny", None, "models.tiny.source")
     wrapped = RuntimeError("while writing")
     wrapped.__cause__ = OSError(errno.ENOSPC, "No space left on device")
     trouble = hub_errors.diagnose(wrapped, repository)
@@ -646,7 +647,7 @@ def test_a_full_disk_is_not_tried_again():
 
 
 def test_names_that_leave_the_folder_are_refused():
-    repository = hub.Repository("dataset", "org/quiz", None, "datasets")
+    repository = Repository("dataset", "org/quiz", None, "datasets")
     for name in ("../../escaped.parquet", "/etc/passwd", "a/../../b"):
         with pytest.raises(UserError, match="would leave its folder"):
             hub.fetch(repository, COMMIT, [name], quiet())

@@ -150,7 +150,10 @@ def test_generators_in_files_are_brought_along_and_make_the_same_documents(tmp_p
         "allow_functions": True,
     }
     before = plan.make(values, [], ROOT)
-    config, documents = build(tmp_path, before.settings["bundle"][""]["settings"]), _documents(before)
+    config, documents = (
+        build(tmp_path, before.settings["bundle"][""]["settings"]),
+        _documents(before),
+    )
     coins.unlink()
     monkeypatch.chdir(tmp_path / "bundle")
     after = plan.make(config | {"models": values["models"]}, [], ROOT)

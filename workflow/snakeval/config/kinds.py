@@ -1,7 +1,9 @@
-"""Kinds of models: which stages each passes. Rules, the rule graph and the inputs of tables follow this table.
+"""Kinds of models: which stages each passes.
 
-A new kind is a line here. Kinds to come: `api` and `server` (calls carry text or chat turns, no tokens),
-`derived` (made from another model), `trivial` and `route` (responses without calls), `published` (figures alone).
+Rules, the rule graph and the inputs of tables follow from this table. A new kind is a line here.
+Kinds that will follow: `api` and `server` (calls carry text or chat turns instead of tokens),
+`derived` (made from another model), `trivial` and `route` (responses without calls), `published`
+(figures alone).
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Where each file of a run is under its results folder: every path is spelled here, for rules and jobs.
+"""Where each file of a run is: every path under `results/` is written here, for rules and jobs.
 
 A name may be a wildcard of Snakemake: `Layout("results").requests("{benchmark}")` is
 `results/requests/{benchmark}.parquet`.
@@ -11,7 +11,7 @@ SCORES_OF_A_RUN = "tables/scores.parquet"  # marks a folder as the results of a 
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of the run in the folder `results`, as texts, for Snakemake knows files by their names."""
+    """The files of the run in the folder `results`, as texts, as Snakemake knows them."""
 
     results: str
 
@@ -52,7 +52,7 @@ class Layout:
         return f"{self.results}/{stage}/{model}"
 
     def index(self, stage: str, model: str) -> str:
-        """The list of a stage's files of a model; for preflight, forecast and numerics the table itself."""
+        """The list of a stage's files of a model; of preflight, forecast, numerics the table."""
         return f"{self.results}/index/{stage}/{model}.parquet"
 
     def calls(self, model: str, shard: str) -> str:

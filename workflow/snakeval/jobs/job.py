@@ -1,4 +1,4 @@
-"""What every script does first: send its output to its log, read its settings, and turn errors into one line."""
+"""What every script does first: redirect output, read settings, turn errors into one line."""
 
 import atexit
 import errno
@@ -34,9 +34,9 @@ class Job(Generic[Settings]):
 def start(log: str, file: str, settings: type[Settings]) -> Job[Settings]:
     """Start a job whose settings, a dataclass, the run's plan wrote to `file`.
 
-    From here on all output of the process, also of libraries in C, goes to the file `log`. A UserError
-    that escapes ends the process with its one line, anything else with a traceback. When the process
-    ends, `file` says again what was read.
+    From here on all output of the process, also of libraries in C, goes to the file `log`. A
+    UserError that escapes ends the process with its one line, anything else with a traceback. When
+    the process ends, `file` says again what was read.
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
@@ -69,7 +69,7 @@ def _report(
     text = f"error: {error}\n"
     if isinstance(error, MemoryError):
         text = (
-            "error: out of memory. Give the job more (mem_mb), or run fewer at once, and run again: "
+            "error: out of memory. Give the job more (mem_mb) or run fewer at once, and run again: "
             "finished work is kept.\n"
         )
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

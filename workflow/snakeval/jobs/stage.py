@@ -1,7 +1,7 @@
 """The declaration of a stage: what its jobs' results depend on, besides the data they read.
 
-Each room that a rule calls has a `stage.py` whose STAGES are found by listing the rooms. Such a file
-imports the standard library, configuration and task language only, for the Snakefile reads it.
+Each room that a rule calls has a `stage.py`; its STAGES are found by listing the rooms. The
+Snakefile reads these files at every start, so they import nothing heavy.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
 """From a configuration to what each stage's jobs depend on.
 
-The Snakefile imports this at every start, also of every remote job: nothing here imports more than YAML
-and pydantic, reads data or uses a network.
+The Snakefile imports this at every start, also of every remote job. So this imports no more than
+YAML and pydantic, reads no data and uses no network.
 """
 
 import json
@@ -75,7 +75,7 @@ class Plan:
         return kinds.passing(self.config.models, stage)
 
     def rule_graph(self) -> list[tuple[str, str]]:
-        """The stages behind the report and what each reads, as `snakemake --rulegraph` draws them."""
+        """The stages behind the report and what each reads, as `snakemake --rulegraph` does."""
         used = {stage for stage in kinds.OF_MODELS if self.models_passing(stage)}
         known = {stage.name: stage for stage in stages()}
         edges: dict[tuple[str, str], None] = {}
@@ -103,8 +103,8 @@ def stages() -> tuple[Stage, ...]:
 def make(values: Mapping[str, Any], files: list[str], root: Path) -> Plan:
     """Check the configuration's `values`, resolve the tasks and collect each job's settings.
 
-    `files` are the configuration files that the values came from; they are read again for what a YAML
-    parser swallows, such as duplicate keys. `root` is the repository's folder, which holds the demo.
+    `files` are the configuration files of the values. They are read again for what a YAML parser
+    ignores, such as duplicate keys. `root` is the repository's folder, which holds the demo.
     Relative paths start from the working directory. Raises UserError.
     """
     for file in files:

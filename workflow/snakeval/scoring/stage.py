@@ -34,7 +34,7 @@ class ScoresSettings:
 
 @cache
 def scoring(run: ResolvedRun) -> dict[str, Scoring]:
-    """The scoring settings of every task, by benchmark; with signatures of the local files that its metrics read."""
+    """Scoring settings of every task, with signatures of the local files that its metrics read."""
     extensions = [_extension(file, run.where) for file in run.config.extensions]
     own = {"extensions": extensions} if extensions else {}
     signature = cache(_signature)
@@ -72,7 +72,7 @@ def _extension(file: str, where: str) -> dict[str, str]:
 
 
 def _signature(key: str, value: str) -> str | None:
-    """Signature of the local files that the value of a metric's key leads to; None where it leads to none."""
+    """Signature of the local files that a value of a metric's key names; None if none."""
     path = local_files.KEYS[key](value)
     return None if path is None else signature(path)
 

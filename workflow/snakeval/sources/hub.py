@@ -14,21 +14,8 @@ from typing import Any
 from snakeval.errors import UserError
 from snakeval.jobs.retry import Retry, persist
 from snakeval.sources.hub_errors import WrongDigest, diagnose_listing
+from snakeval.sources.repository import Repository
 from snakeval.sources.signature import sha256_of
-
-
-@dataclass(frozen=True)
-class Repository:
-    """A repository of the hub. `where` is the key that names it, to begin messages with."""
-
-    kind: str
-    """model or dataset"""
-    name: str
-    revision: str | None
-    where: str
-
-    def __str__(self) -> str:
-        return f"hf:{self.name}" + (f" at revision {self.revision}" if self.revision else "")
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,18 @@
 
 import errno
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from snakeval.jobs.retry import Trouble
-
-if TYPE_CHECKING:
-    from snakeval.sources.hub import Repository
+from snakeval.sources.repository import Repository
 
 
 class WrongDigest(Exception):
     """A downloaded file is not the one that the hub names."""
 
 
-def diagnose(error: Exception, repository: "Repository") -> Trouble | None:
+def diagnose(error: Exception, repository: Repository) -> Trouble | None:
     """The trouble behind an exception of the hub's client; None where the hub has no part in it."""
     for cause in _chain(error):
         trouble = (
@@ -29,7 +27,7 @@ def diagnose(error: Exception, repository: "Repository") -> Trouble | None:
     return None
 
 
-def diagnose_listing(error: Exception, repository: "Repository") -> Trouble | None:
+def diagnose_listing(error: Exception, repository: Repository) -> Trouble | None:
     """`diagnose`, for calls where the client reads only the hub's own JSON.
 
     JSON that the client cannot read then comes from something else than a hub.
@@ -44,7 +42,7 @@ def diagnose_listing(error: Exception, repository: "Repository") -> Trouble | No
     return Trouble(line, passing=True)
 
 
-def _no_space(cause: BaseException, repository: "Repository") -> Trouble | None:
+def _no_space(cause: BaseException, repository: Repository) -> Trouble | None:
     if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
         line = (
             f"{repository.where}: {repository}: no space left on the device for the download. "
@@ -54,7 +52,7 @@ def _no_space(cause: BaseException, repository: "Repository") -> Trouble | None:
     return None
 
 
-def _refused(cause: BaseException, repository: "Repository") -> Trouble | None:
+def _refused(cause: BaseException, repository: Repository) -> Trouble | None:
     """Answers of the hub that are errors, and what offline mode forbids."""
     from huggingface_hub import errors
 
@@ -98,7 +96,7 @@ def _http_trouble(status: int, headers: Any, place: str, page: str) -> Trouble:
     return Trouble(line, passing=False)
 
 
-def _damaged(cause: BaseException, repository: "Repository") -> Trouble | None:
+def _damaged(cause: BaseException, repository: Repository) -> Trouble | None:
     place = f"{repository.where}: {repository}"
     if isinstance(cause, WrongDigest):
         return Trouble(f"{place}: {cause}", passing=True)
@@ -107,7 +105,7 @@ def _damaged(cause: BaseException, repository: "Repository") -> Trouble | None:
     return None
 
 
-def _unreachable(cause: BaseException, repository: "Repository") -> Trouble | None:
+def _unreachable(cause: BaseException, repository: Repository) -> Trouble | None:
     import httpx2
 
     if isinstance(cause, httpx2.TransportError | ConnectionError):
@@ -119,7 +117,7 @@ def _unreachable(cause: BaseException, repository: "Repository") -> Trouble | No
     return None
 
 
-def _elsewhere(repository: "Repository") -> str:
+def _elsewhere(repository: Repository) -> str:
     copy = (
         "`source: path:FOLDER`"
         if repository.kind == "model"
@@ -131,7 +129,7 @@ def _elsewhere(repository: "Repository") -> str:
     )
 
 
-def _page(repository: "Repository") -> str:
+def _page(repository: Repository) -> str:
     """The repository's page on the hub."""
     kind = "datasets/" if repository.kind == "dataset" else ""
     return f"{_endpoint()}/{kind}{repository.name}"

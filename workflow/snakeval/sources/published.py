@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from snakeval.errors import UserError
 from snakeval.jobs.retry import Retry, Trouble, persist
 from snakeval.sources import hub, hub_errors
+from snakeval.sources.repository import Repository
 from snakeval.sources.scheme import Subset
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _FORBIDDEN = frozenset(
 
 
 def subsets(
-    repository: hub.Repository, commit: str | None, wanted: Mapping[str, Subset], retry: Retry
+    repository: Repository, commit: str | None, wanted: Mapping[str, Subset], retry: Retry
 ) -> "Iterator[tuple[str, str, pa.Table]]":
     """(subset, split, table) of every wanted split of a repository.
 
@@ -47,7 +48,7 @@ def is_file_loader(name: str) -> bool:
 
 
 def _splits(
-    repository: hub.Repository, commit: str | None, subset: Subset, retry: Retry
+    repository: Repository, commit: str | None, subset: Subset, retry: Retry
 ) -> "Iterator[pa.Table]":
     import datasets
 
@@ -78,7 +79,7 @@ def _splits(
         yield as_table(documents)
 
 
-def _diagnose(error: Exception, repository: hub.Repository) -> Trouble | None:
+def _diagnose(error: Exception, repository: Repository) -> Trouble | None:
     """What an exception of `datasets` means for the user; None for a defect."""
     from datasets.exceptions import DatasetsError
 

@@ -168,7 +168,7 @@ def _published(task: Task, run: ResolvedRun) -> DataSource:
 
 
 def _keys(task: Task) -> list[str]:
-    """Keys of `datasets` that may lead to a task's documents; the first that exists counts."""
+    """Keys of `datasets` that may name a task's documents; the first that exists counts."""
     path, name, custom = (task.dataset.get(key) for key in ("path", "name", "custom"))
     of_path = [f"{path}/{name}", path] if path and name else [path] if path else []
     return of_path + ([custom["!function"]] if custom else [])

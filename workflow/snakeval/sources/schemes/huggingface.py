@@ -4,6 +4,7 @@ import re
 
 from snakeval.errors import UserError
 from snakeval.sources import model_folder
+from snakeval.sources.repository import Repository
 from snakeval.sources.scheme import (
     Documents,
     FoundDocuments,
@@ -30,7 +31,7 @@ def _model(wanted: WantedModel) -> FoundModel:
     from snakeval.sources import hub
 
     retry, cache_dir = wanted.retry, wanted.places.cache_dir
-    repository = hub.Repository("model", wanted.source.location, wanted.revision, wanted.where)
+    repository = Repository("model", wanted.source.location, wanted.revision, wanted.where)
     commit = hub.commit(repository, retry, cache_dir)
     names = model_folder.model_files(
         hub.root_files(repository, commit, retry, cache_dir), wanted.where, str(repository)
@@ -44,7 +45,7 @@ def _model(wanted: WantedModel) -> FoundModel:
 def _documents(wanted: WantedDocuments) -> FoundDocuments:
     from snakeval.sources import hub, published
 
-    repository = hub.Repository("dataset", wanted.source.location, wanted.revision, wanted.where)
+    repository = Repository("dataset", wanted.source.location, wanted.revision, wanted.where)
     plain_files = published.is_file_loader(wanted.source.location)
     commit = None if plain_files else hub.commit(repository, wanted.retry)
     tables = published.subsets(repository, commit, wanted.subsets, wanted.retry)

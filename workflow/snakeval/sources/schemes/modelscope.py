@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from snakeval.errors import UserError
 from snakeval.sources.model_folder import MODEL_TEXTS
+from snakeval.sources.repository import Repository
 from snakeval.sources.scheme import (
     Documents,
     FoundDocuments,
@@ -47,7 +48,7 @@ def _model(wanted: WantedModel) -> FoundModel:
 
 def _documents(wanted: WantedDocuments) -> FoundDocuments:
     """The whole repository comes down, and `datasets` reads it as a folder."""
-    from snakeval.sources import hub, published
+    from snakeval.sources import published
 
     client = _client(wanted.where)
     revision = wanted.revision or _DEFAULT_REVISION
@@ -57,7 +58,7 @@ def _documents(wanted: WantedDocuments) -> FoundDocuments:
         ),
         wanted,
     )
-    repository = hub.Repository("dataset", str(folder), None, wanted.where)
+    repository = Repository("dataset", str(folder), None, wanted.where)
     tables = published.subsets(repository, None, wanted.subsets, wanted.retry)
     return FoundDocuments(tables, revision)
 

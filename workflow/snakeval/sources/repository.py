@@ -1,0 +1,17 @@
+"""A repository of the Hugging Face hub."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository of the hub. `where` is the key that names it, to begin messages with."""
+
+    kind: str
+    """model or dataset"""
+    name: str
+    revision: str | None
+    where: str
+
+    def __str__(self) -> str:
+        return f"hf:{self.name}" + (f" at revision {self.revision}" if self.revision else "")
