@@ -61,7 +61,8 @@ def test_functions_must_be_allowed(sums):
     failed = sums.snakemake(check=False)
     assert failed.returncode != 0
     assert (
-        "sums: custom_dataset: !function sums.documents is Python that comes with the task; allow_functions: true"
+        "sums: custom_dataset: !function sums.documents is Python that comes with the task. "
+        "Set `allow_functions: true` to run it."
         in failed.stderr
     )
 

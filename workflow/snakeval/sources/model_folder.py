@@ -16,7 +16,7 @@ MODEL_TEXTS = (
     "*.py",
 )
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-_USUAL_WEIGHTS = re.compile(r"(model|adapter_model)(-\d+-of-\d+)?\.safetensors")
+_USUAL_WEIGHTS = r"(model|adapter_model)(-\d+-of-\d+)?\.safetensors"
 
 
 def model_files(names: list[str], where: str, what: str) -> list[str]:
@@ -42,7 +42,7 @@ def model_files(names: list[str], where: str, what: str) -> list[str]:
         )
     # Some repositories publish the same weights twice, for example consolidated.safetensors or
     # model.fp16.safetensors next to model.safetensors.
-    usual = [name for name in weights if _USUAL_WEIGHTS.fullmatch(name)]
+    usual = [name for name in weights if re.fullmatch(_USUAL_WEIGHTS, name)]
     return sorted((usual or weights) + [name for name in own if matches(name, MODEL_TEXTS)])
 
 

@@ -1,10 +1,9 @@
 """A repository of the Hugging Face hub."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Repository:
+class Repository(NamedTuple):
     """A repository of the hub. `where` is the key that names it, to begin messages with."""
 
     kind: str

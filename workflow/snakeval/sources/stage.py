@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from snakeval.config import kinds
 from snakeval.config.dataset import DataSource
@@ -57,8 +57,7 @@ class ModelSettings:
     """Of a recorded model: the files of its answers."""
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """Which documents a task reads."""
 
     dataset: str

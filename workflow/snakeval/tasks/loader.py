@@ -8,10 +8,9 @@ built or answers scored.
 import hashlib
 import importlib.util
 import posixpath
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -23,8 +22,7 @@ PACKAGE = "lm_eval"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """A task file by name, its merged keys, and `file:line` of each (`origins`)."""
 
     name: str

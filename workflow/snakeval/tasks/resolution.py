@@ -7,10 +7,10 @@ group win over both.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from snakeval.errors import UserError
 from snakeval.tasks import index, loader
@@ -93,13 +93,12 @@ def _part(found: "ResolvedBenchmark", where: str) -> "ResolvedBenchmark":
     return part
 
 
-@dataclass(frozen=True)
-class _Overrides:
+class _Overrides(NamedTuple):
     """Keys that replace those of a task, and where they are written."""
 
     keys: dict[str, Any]
     origin: str
-    origins: dict[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = {}
 
     def under(self, inner: "_Overrides") -> "_Overrides":
         """Both, `inner` winning."""

@@ -8,11 +8,9 @@ from snakeval.sources.scheme import FoundModel, Models, Places, Scheme, Source, 
 from snakeval.sources.schemes.local import checked_model
 from snakeval.sources.signature import model_sha256, signature
 
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
-
 
 def _check(location: str, where: str) -> None:
-    if not _NAME.fullmatch(location):
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", location, re.ASCII):
         raise UserError(
             f"{where}: {location!r} is not a name. "
             "Write demo: and then letters, digits, _ . and - only."

@@ -15,12 +15,12 @@ from snakeval.sources.scheme import (
     WantedModel,
 )
 
-_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+_REPOSITORY = r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?"
 
 
 def check_repository(location: str, where: str, scheme: str = "hf") -> None:
     """Raise UserError for what cannot be the name of a repository, as NAME or ORG/NAME."""
-    if not _REPOSITORY.fullmatch(location) or ".." in location or "--" in location:
+    if not re.fullmatch(_REPOSITORY, location, re.ASCII) or ".." in location or "--" in location:
         raise UserError(
             f"{where}: {location!r} is not a repository. "
             f"Write {scheme}:ORG/NAME, or path:FOLDER for files of your own."
