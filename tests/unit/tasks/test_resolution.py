@@ -264,6 +264,7 @@ def test_the_same_file_may_be_included_twice(folder):
             "a.yaml:8: !function f: not a function. Write module.name.",
         ),
         ("encoder_inputs: []\n", "a list of one or two templates"),
+        ("encoder_inputs: [5]\n", "a list of one or two templates"),
         ("encoder_inputs: [question, context, answer]\n", "or of two and an empty text"),
         ("description: [\n", "not valid YAML"),
         (f"repeats: {5000 * '9'}\n", "not valid YAML: Exceeds the limit"),

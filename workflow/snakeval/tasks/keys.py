@@ -63,8 +63,9 @@ def _is_count(value: Any) -> bool:
 
 
 def _are_segments(value: Any) -> bool:
-    several = isinstance(value, list)
-    return several and (len(value) in (1, 2) or (len(value) == 3 and value[2] == ""))
+    if not isinstance(value, list) or not all(map(is_text, value)):
+        return False
+    return len(value) in (1, 2) or (len(value) == 3 and not value[2])
 
 
 def _one_of(names: tuple[str, ...]) -> Check:
