@@ -199,7 +199,7 @@ def test_the_gate_fails_with_every_finding(tmp_path):
 @pytest.mark.parametrize(
     ("baseline", "message"),
     [
-        (None, "baseline: not set; name a model"),
+        (None, "baseline: not set. Name a model"),
         ("nowhere", "nowhere is neither a model"),
         (".", "is the folder of this run"),
     ],

@@ -11,6 +11,7 @@ from builders.score_files import Run, answers, group, request, row, settings_of
 from scipy import stats
 
 from snakeval.analysis import answer_health, leaderboard, markdown
+from snakeval.analysis.comparisons import ALL_PAIRS
 from snakeval.errors import UserError
 from snakeval.files import parquet
 from snakeval.schemas.model import RESPONSES, SCORES, TOKENS
@@ -189,7 +190,7 @@ def test_models_that_cannot_be_told_apart_share_ranks(tmp_path, higher_is_better
 
 
 def test_of_many_models_each_is_listed_against_the_best(tmp_path):
-    models = [f"m{i:02}" for i in range(leaderboard.ALL_PAIRS + 1)]
+    models = [f"m{i:02}" for i in range(ALL_PAIRS + 1)]
     run = Run(tmp_path, {"t": settings_of(["acc"])}, models=models)
     for index, model in enumerate(models):
         run.add(model, "t", "acc", answers(95 if index == 7 else 30 + index, 100))
@@ -202,7 +203,7 @@ def test_of_many_models_each_is_listed_against_the_best(tmp_path):
 
 def test_the_family_of_many_models_is_all_their_pairs_listed_or_not(tmp_path):
     """The listed ones are those of the best, whose score is the largest by selection."""
-    models = [f"m{i:02}" for i in range(leaderboard.ALL_PAIRS + 1)]
+    models = [f"m{i:02}" for i in range(ALL_PAIRS + 1)]
     run = Run(tmp_path, {"t": settings_of(["acc"]), "u": settings_of(["acc"])}, models=models)
     generator, given = np.random.default_rng(0), {}
     for task in ("t", "u"):

@@ -93,13 +93,13 @@ def test_without_a_tolerance_half_a_unit_of_the_last_digit_counts(written, writt
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("models: {a: {t: x}}", "models.a.t: 'x' is no number"),
-        ("models: {a: {t: .inf}}", "models.a.t: inf is no number"),
-        ("models: {a: {t: .nan}}", "models.a.t: nan is no number"),
-        ("models: {a: {t: sNaN}}", "models.a.t: 'sNaN' is no number"),
-        ("models: {a: {t: 1e999}}", "models.a.t: '1e999' is no number"),
-        ("models: {a: {t: true}}", "models.a.t: True is no number"),
-        ("models: {a: {t: {value: 1, n: true}}}", "t.0.n: .*true is no number"),
+        ("models: {a: {t: x}}", "models.a.t: 'x' is not a number"),
+        ("models: {a: {t: .inf}}", "models.a.t: inf is not a number"),
+        ("models: {a: {t: .nan}}", "models.a.t: nan is not a number"),
+        ("models: {a: {t: sNaN}}", "models.a.t: 'sNaN' is not a number"),
+        ("models: {a: {t: 1e999}}", "models.a.t: '1e999' is not a number"),
+        ("models: {a: {t: true}}", "models.a.t: True is not a number"),
+        ("models: {a: {t: {value: 1, n: true}}}", r"t.0.n: .*true is no(t a)? number"),
         (
             "models: {a: {t: {value: 1, tolerance: .inf}}}",
             "tolerance: input should be a finite number",

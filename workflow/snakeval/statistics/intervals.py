@@ -31,7 +31,7 @@ class Estimate:
     df: float  # degrees of freedom of stderr; inf: known without estimating a spread
 
 
-def known(value: float) -> float | None:
+def none_if_not_finite(value: float) -> float | None:
     """A number as tables hold it: None where it is undefined or infinite."""
     return float(value) if np.isfinite(value) else None
 
