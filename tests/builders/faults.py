@@ -201,7 +201,7 @@ def damage(how: str) -> Fault:
 def mend(project: Project) -> str:
     """What `snakemake verify` says; what it tells to do is done."""
     done = project.snakemake("verify", check=False)
-    if remedy := re.search(r"made anew: (rm .* && )?snakemake (.*)", done.stdout + done.stderr):
+    if remedy := re.search(r"rebuild only these files: (rm .* && )?snakemake (.*)", done.stdout + done.stderr):
         subprocess.run(
             ["sh", "-c", f"{remedy[1] or ''}true"],
             cwd=project.folder,

@@ -112,6 +112,6 @@ def test_a_task_named_by_its_file_is_refused(unstarted):
     failed = unstarted.snakemake("bundle", check=False)
     assert failed.returncode != 0
     assert (
-        "bundle: tasks: config/tasks/demo/stories.yaml is a file; put its folder into task_paths"
+        "bundle: tasks: config/tasks/demo/stories.yaml is a file. Put its folder into task_paths"
         in failed.stderr
     )

@@ -100,7 +100,7 @@ def test_an_altered_export_is_made_anew_with_its_folder(results, file):
         verify.check(results)
     export = results / "tables/export"
     assert str(told.value).endswith(
-        f"made anew: rm -r {export} && snakemake --cores 1 all {export}"
+        f"rebuild only these files: rm -r {export} && snakemake --cores 1 all {export}"
     )
 
 
@@ -112,7 +112,7 @@ def test_a_list_that_lost_lines_is_told(results, kept):
         verify.check(results)
     page = results / "report/index.html"
     assert str(told.value).endswith(
-        f"made anew: rm {sums} {page} && snakemake --cores 1 all {page}"
+        f"rebuild only these files: rm {sums} {page} && snakemake --cores 1 all {page}"
     )
 
 
@@ -174,7 +174,7 @@ def test_missing_and_replaced(results):
 def test_what_is_missing_needs_no_removing(results):
     (results / "report/index.html").unlink()
     with pytest.raises(
-        UserError, match=r"made anew: snakemake --cores 1 all \S+report/index.html$"
+        UserError, match=r"rebuild only these files: snakemake --cores 1 all \S+report/index.html$"
     ):
         verify.check(results)
 
