@@ -293,10 +293,9 @@ def test_documents_that_are_gone_are_told_with_the_list_to_delete(project):
     target = "results/requests/boolean_expressions.parquet"
     failed = project.snakemake(target, check=False)
     index = "results/index/datasets/generator+boolean.parquet"
-    assert (
-        f"{file.relative_to(project.folder)}: no such file; delete {index}, which lists it, and run again"
-        in failed.stdout + failed.stderr
-    )
+    gone = f"{file.relative_to(project.folder)}: no such file"
+    advice = f"{gone}. Delete {index}, which lists it, and run again."
+    assert advice in failed.stdout + failed.stderr
     (project.folder / index).unlink()
     project.snakemake(target)
     assert project.tables() == before

@@ -107,7 +107,7 @@ def test_without_a_tolerance_half_a_unit_of_the_last_digit_counts(written, writt
         ("models: {a: {t: {valeu: 1}}}", "models.a.t.0.valeu: extra inputs"),
         ("modles: {}", "modles: extra inputs"),
         ("models: {a: {t: {value: 1, tolerance: -1}}}", "tolerance: input should be greater"),
-        ("models: {a: {t: 1, t: 2}}", "key 't' stands twice"),
+        ("models: {a: {t: 1, t: 2}}", "key 't' is given twice"),
     ],
 )
 def test_a_mistake_is_told(written, text, message):

@@ -70,7 +70,7 @@ def test_every_flipped_bit_is_found(tmp_path):
         )
         assert not parquet.verify(path), position
         assert not parquet.fresh(path, "print"), position
-        with pytest.raises(UserError, match="delete it and run again"):
+        with pytest.raises(UserError, match="Delete it and run again"):
             parquet.read(path, SCHEMA)
 
 
@@ -87,7 +87,7 @@ def test_an_extended_file_is_found(tmp_path):
     parquet.write(rows(40), path, SCHEMA)
     path.write_bytes(path.read_bytes() + b"\0")
     assert not parquet.verify(path)
-    with pytest.raises(UserError, match=r"altered since it was written.*; delete it and run again"):
+    with pytest.raises(UserError, match=r"altered since it was written.*. Delete it and run again"):
         parquet.read(path, SCHEMA)
 
 
@@ -99,7 +99,7 @@ def test_a_truncated_file_is_found(tmp_path, size):
     assert not parquet.verify(path)
     assert not parquet.fresh(path, "print")
     for use in (parquet.read, parquet.digest):
-        with pytest.raises(UserError, match="delete it and run again"):
+        with pytest.raises(UserError, match="Delete it and run again"):
             use(path)
 
 

@@ -59,17 +59,18 @@ def test_more_than_the_machine_has(machine):
 
 
 def test_less_than_asked_is_an_error(machine):
-    with pytest.raises(
-        UserError, match="2 configured, 1 granted; start Snakemake with --resources gpu=2"
-    ):
+    message = "2 configured, 1 granted. Start Snakemake with --resources gpu=2 or more"
+    with pytest.raises(UserError, match=message):
         gpus.claim(2, 1, environment=machine)
 
 
 def test_a_device_is_free_again_after_kill_9(machine, tmp_path):
-    holder = "import sys,time; from snakeval.jobs import gpus; held = gpus.claim(2, 2); print('held', flush=True); time.sleep(60)"
-    environment = (
-        os.environ | machine | {"TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    holder = (
+        "import time; from snakeval.jobs import gpus; held = gpus.claim(2, 2); "
+        "print('held', flush=True); time.sleep(60)"
     )
+    paths = {"TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = os.environ | machine | paths
     process = subprocess.Popen(
         [sys.executable, "-c", holder], stdout=subprocess.PIPE, env=environment, text=True
     )
@@ -123,20 +124,16 @@ def test_a_machine_without_a_driver_has_none(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("calls", "placed"),
+    ("configured", "placed"),
     [
         ((0, "auto", None, 1), ("cpu", None, 1)),
         ((1, "auto", None, 1), ("cuda", None, 1)),
-        (
-            (4, "auto", None, 1),
-            ("cuda", "auto", 1),
-        ),  # a model that asks for four GPUs is laid over four
+        ((4, "auto", None, 1), ("cuda", "auto", 1)),  # the layers are spread over four GPUs
         ((4, "auto", "balanced", 1), ("cuda", "balanced", 1)),
         ((4, "auto", None, 4), ("cuda", None, 4)),
         ((2, "cpu", None, 1), ("cpu", None, 1)),
     ],
 )
-def test_where_a_model_is_put(asked, placed):
-    assert gpus.placement(*asked) == dict(
-        zip(("device", "device_map", "tensor_parallel"), placed, strict=True)
-    )
+def test_where_a_model_is_put(configured, placed):
+    names = ("device", "device_map", "tensor_parallel")
+    assert gpus.placement(*configured) == dict(zip(names, placed, strict=True))
