@@ -172,7 +172,8 @@ def run(checkout: Path, configuration: Path, folder: Path, cores: int) -> Path:
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        sys.exit(f"{checkout}: {configuration.name} fails:\n{done.stdout}\n{done.stderr}")
+        output = (done.stdout + done.stderr)[-5000:]
+        sys.exit(f"{checkout}: {configuration.name} fails, its output ends with\n{output}")
     return folder / "compared"
 
 

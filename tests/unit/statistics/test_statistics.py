@@ -1,11 +1,10 @@
 """Intervals, tests, ranks and power against scipy, brute force, published figures and simulation."""
 
-import importlib.util
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
+from coverage_cases import cases
 from scipy import stats
 
 from snakeval.analysis import differences
@@ -532,15 +531,7 @@ def test_discordant_share_of_independent_models():
 # Simulation: benchmarks/coverage.py with few draws; its own output has the figures
 
 
-def _cases():
-    path = Path(__file__).parents[3] / "benchmarks" / "coverage.py"
-    spec = importlib.util.spec_from_file_location("coverage_benchmark", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return {f"{method}: {case}": simulate for method, case, simulate in module.cases()}
-
-
-CASES = _cases()
+CASES = {f"{method}: {case}": simulate for method, case, simulate in cases()}
 EXACT = {name: case for name, case in CASES.items() if name.endswith("exact")}
 
 
