@@ -31,7 +31,8 @@ def test_a_model_that_lost_much_is_worse(tmp_path):
     assert row["loss_low"] > 0.02
     assert len(flips) == 40 and all(flip["worse"] for flip in flips)
     assert flips[0] == {
-        "model": "m", "benchmark": "e", "task": "t", "filter": "none", "metric": "acc", "doc_id": 110, "before": 1.0, "now": 0.0,
+        "model": "m", "benchmark": "e", "task": "t", "filter": "none", "metric": "acc",
+        "doc_id": 110, "before": 1.0, "now": 0.0,
         "worse": True, "prediction_before": "m 1.0", "prediction_now": "m 0.0",
     }  # fmt: skip
 

@@ -16,7 +16,9 @@ n: 100
 models:
   a:
     t: 50.0
-    u: [{value: "12.30", metric: f1, tolerance: 1, note: hm}, {value: 12, n: 7, percent: false, source: elsewhere}]
+    u:
+      - {value: "12.30", metric: f1, tolerance: 1, note: hm}
+      - {value: 12, n: 7, percent: false, source: elsewhere}
   "*": {t: 40}
 """
 

@@ -122,8 +122,8 @@ def mean(
     undefined for one document or cluster, and where all of them are alike.
 
     >>> found = mean(np.array([1.0, 2.0, 3.0]))
-    >>> found.value, round(found.low, 2), found.method
-    (2.0, -0.48, 't')
+    >>> found.value, f"{found.low:.2f}", found.method
+    (2.0, '-0.48', 't')
     """
     value = float(values.mean())
     variance, df = variance_of_mean(values, clusters)
