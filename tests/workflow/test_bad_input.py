@@ -1,4 +1,4 @@
-"""What a user gets wrong is told in one line that names the file, the key and the remedy, and nothing is lost."""
+"""A user's mistake is reported in one line with file, key and remedy, and loses nothing."""
 
 import json
 import os
@@ -169,8 +169,8 @@ def test_no_space_left(own, tmp_path):
         )
         own.configure(results=str(small / "results"))
         text = told(own, str(small / "results/requests/own.parquet"))
-        message = r"no space left on the device[.;] [Ff]ree some and run again[:,] finished work is kept"
-        assert re.search(message, text)
+        advice = "[Ff]ree some and run again[:,] finished work is kept"
+        assert re.search(f"no space left on the device[.;] {advice}", text)
         subprocess.run(["mount", "-o", "remount,size=64m", small], check=True)
         own.snakemake(str(small / "results/requests/own.parquet"))
     finally:

@@ -1,4 +1,7 @@
-"""Sequence-to-sequence models, classifiers and extractive models through the whole workflow, each made here from random weights."""
+"""Sequence-to-sequence models, classifiers and extractive models through the whole workflow.
+
+Each is made here with random weights.
+"""
 
 import json
 
@@ -6,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-WORDS = "the a red green blue ball box cup is in on what where good bad film fine dull yes no 0 1 2 3".split()
+WORDS = "the a red green blue ball box cup is in on what where good bad film fine dull".split()
+WORDS += "yes no 0 1 2 3".split()
 SENTENCES = [
     ("the film is good", 1),
     ("a dull film", 0),

@@ -1,4 +1,4 @@
-"""Recorded models beside asked ones, the gate, and sample sizes, as a user runs them."""
+"""Recorded models next to called ones, the gate, and sample sizes, as a user runs them."""
 
 import json
 import shutil
@@ -11,7 +11,10 @@ RECORDED = {"source": "recorded:answers/{task}.jsonl", "answers": {"answer": "te
 
 
 def record(project, right):
-    """Answers to arithmetic's eight documents: `right` of them right, document 7 missing, one to no document."""
+    """Answers to the eight documents of arithmetic, of which `right` are right.
+
+    Document 7 has no answer, and one answer belongs to no document.
+    """
     requests = pq.read_table(project.results / "requests/arithmetic.parquet").to_pylist()
     answers = [
         request["references"][0] if request["doc_id"] < right else "#### no" for request in requests

@@ -1,4 +1,4 @@
-"""What surrounds the page: Snakemake's own report, the graph of rules it shows, its title, and earlier runs beside this one."""
+"""What surrounds the page: Snakemake's report, the graph of rules, the title, and earlier runs."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Files of a job: what is still right is kept, what was finished is never lost, what was altered is noticed."""
+"""Files of a job: valid files are kept, finished ones are never lost, altered ones are noticed."""
 
 import os
 

@@ -8,8 +8,12 @@ import pytest
 
 from snakeval.files.code_digest import LIBRARY
 
-READ = "import sys; from pathlib import Path; from snakeval.jobs import job; settings, terminal = job.start(*sys.argv[1:]); "
-OTHER = "Path(sys.argv[2]).write_text('{\"limit\": 9}')"  # as another start of Snakemake does while the job runs
+READ = (
+    "import sys; from pathlib import Path; from snakeval.jobs import job; "
+    "settings, terminal = job.start(*sys.argv[1:]); "
+)
+# Another start of Snakemake writes this while the job runs.
+OTHER = "Path(sys.argv[2]).write_text('{\"limit\": 9}')"
 
 
 def run(tmp_path, code):

@@ -14,7 +14,7 @@ MODELS = {"tiny": {"source": "demo:tiny"}}
 
 @pytest.fixture
 def settings(repository, tmp_path, monkeypatch):
-    """The settings of arithmetic and a model, planned in an empty folder; with the metrics given, if any."""
+    """The settings of arithmetic and a model, planned in an empty folder, with given metrics."""
     monkeypatch.chdir(tmp_path)
 
     def of(*metrics):

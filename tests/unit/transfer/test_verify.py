@@ -163,10 +163,8 @@ def test_missing_and_replaced(results):
         verify.check(results)
     text = str(told.value)
     assert text.startswith("3 of ")
-    assert (
-        f"{results / 'scores/m/a.parquet'}: missing, but {results / 'index/scores/m.parquet'} lists it"
-        in text
-    )
+    file, index = results / "scores/m/a.parquet", results / "index/scores/m.parquet"
+    assert f"{file}: missing, but {index} lists it" in text
     assert f"{results / 'datasets/d/s/test.parquet'}: not the file that" in text
     assert f"{results / 'report/index.html'}: missing" in text
 
