@@ -177,7 +177,7 @@ def stop() -> None:
 
 
 def jobs(states: str = "all") -> list[dict[str, str]]:
-    """SLURM's jobs as `scontrol` tells of them, ended ones too."""
+    """SLURM's jobs as `scontrol` lists them, also those that ended."""
     listed = _run("squeue", "-h", "-t", states, "-o", "%A").split()
     blocks = [_run("scontrol", "-d", "-o", "show", "job", job) for job in dict.fromkeys(listed)]
     return [dict(part.split("=", 1) for part in block.split() if "=" in part) for block in blocks]

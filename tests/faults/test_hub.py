@@ -76,13 +76,12 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_of_the_hub_is_told_and_mended_by_the_next_run(unstarted, repositories, name):
-    fault, told = FAULTS[name]
+def test_a_fault_of_the_hub_is_reported_and_repaired_by_the_next_run(unstarted, repositories, name):
+    fault, message = FAULTS[name]
     unstarted.configure(models={"tiny": {"source": "hf:org/tiny", "dtype": "float32"}})
     output = run(unstarted, repositories, MODEL, fault=fault, check=False)
-    assert re.search(rf"^error: models\.tiny\.source: .*{re.escape(told)}", output, re.MULTILINE), (
-        output
-    )
+    reported = rf"^error: models\.tiny\.source: .*{re.escape(message)}"
+    assert re.search(reported, output, re.MULTILINE), output
     assert not (unstarted.folder / MODEL).exists()
     run(unstarted, repositories, MODEL)
     sums = {

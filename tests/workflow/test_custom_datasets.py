@@ -67,7 +67,7 @@ def test_functions_must_be_allowed(sums):
     assert message in failed.stderr
 
 
-def test_what_a_function_does_wrong_is_told_in_a_line(sums):
+def test_what_a_function_does_wrong_is_reported_in_a_line(sums):
     module = sums.folder / "config/tasks/own/sums.py"
     module.write_text("def documents(**_):\n    return {'test': []}\n")
     failed = sums.snakemake(check=False)

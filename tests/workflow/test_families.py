@@ -207,7 +207,7 @@ def test_an_extractive_model_answers_out_of_the_passage(families):
     assert ("t5", "token_f1") in found
 
 
-def test_a_model_that_cannot_answer_a_task_is_told_at_once(families):
+def test_a_model_that_cannot_answer_a_task_is_reported_at_once(families):
     configure(families, ["classifier"], ["reading"])
     done = families.snakemake(check=False)
     assert done.returncode != 0

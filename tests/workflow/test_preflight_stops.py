@@ -11,7 +11,7 @@ def edit(project, name, old, new):
     path.write_text(text.replace(old, new, 1))
 
 
-def test_a_metric_that_cannot_be_scored_stops_before_a_model_is_asked(unstarted):
+def test_a_metric_that_cannot_be_scored_stops_before_a_model_is_called(unstarted):
     edit(unstarted, "boolean_expressions", "metric: acc,", "metric: akk,")
     done = unstarted.snakemake(check=False)
     text = done.stdout + done.stderr
@@ -46,7 +46,7 @@ def test_preflight_asks_nothing_and_forecasts(unstarted):
     ]
 
 
-def test_models_on_the_cpu_share_the_cores_unless_told(unstarted):
+def test_models_on_the_cpu_share_the_cores_unless_configured(unstarted):
     tiny = {"source": "demo:tiny", "dtype": "float32"}
     unstarted.configure(
         models={"a": tiny, "b": tiny | {"shards": 2}, "c": tiny | {"threads": 1}},
@@ -59,7 +59,7 @@ def test_models_on_the_cpu_share_the_cores_unless_told(unstarted):
     assert seconds["b"] == seconds["a"]
 
 
-def test_a_warning_is_shown_when_the_model_is_asked(unstarted):
+def test_a_warning_is_shown_when_the_model_is_called(unstarted):
     unstarted.configure(
         models={"tiny": {"source": "demo:tiny", "dtype": "float32", "max_length": 16}},
         tasks=["boolean_expressions"],

@@ -33,7 +33,7 @@ def table(project, name):
     return pq.read_table(project.results / "tables" / f"{name}.parquet").to_pylist()
 
 
-def test_a_recorded_model_is_scored_like_any_and_never_asked(project):
+def test_a_recorded_model_is_scored_like_any_and_never_called(project):
     before = project.answers()
     record(project, right=5)
     project.configure(models=MODELS | {"published": RECORDED})
@@ -79,14 +79,14 @@ def test_a_recorded_model_is_scored_like_any_and_never_asked(project):
     }["published"] == 6 / 7
 
 
-def test_a_task_removed_beside_a_recorded_model(project):
+def test_a_task_removed_next_to_a_recorded_model(project):
     record(project, right=5)
     project.configure(models={"published": RECORDED}, tasks=["arithmetic"])
     assert project.run()["recorded_responses published"] == 1
     assert {row["task"]: row["n"] for row in table(project, "scores")} == {"arithmetic": 7}
 
 
-def test_a_file_that_is_not_there_is_told_before_anything_runs(project):
+def test_a_missing_file_is_reported_before_anything_runs(project):
     project.configure(models={"published": RECORDED})
     done = project.snakemake(check=False)
     assert done.returncode != 0

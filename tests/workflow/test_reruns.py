@@ -283,7 +283,7 @@ def test_a_file_of_responses_deleted(project):
     assert kept.stat().st_mtime == times
 
 
-def test_documents_that_are_gone_are_told_with_the_list_to_delete(project):
+def test_documents_that_are_gone_are_reported_with_the_list_to_delete(project):
     before = project.tables()
     file = next(project.results.glob("datasets/generator+boolean/*/test.parquet"))
     file.unlink()

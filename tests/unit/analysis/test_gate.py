@@ -54,7 +54,7 @@ def test_a_model_that_is_better_passes(tmp_path):
     assert not any(flip["worse"] for flip in flips)
 
 
-def test_a_loss_within_the_margin_passes_and_is_told(tmp_path):
+def test_a_loss_within_the_margin_passes_and_is_reported(tmp_path):
     row, _ = compared(tmp_path, answers(1000, 2000), answers(985, 2000))
     assert (row["verdict"], row["reason"]) == ("passed", "worse, but within the margin")
     row, _ = compared(

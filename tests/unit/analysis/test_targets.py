@@ -112,7 +112,7 @@ def test_without_a_tolerance_half_a_unit_of_the_last_digit_counts(written, writt
         ("models: {a: {t: 1, t: 2}}", "key 't' is given twice"),
     ],
 )
-def test_a_mistake_is_told(written, text, message):
+def test_a_mistake_is_reported(written, text, message):
     with pytest.raises(UserError, match=message):
         written(text)
 
@@ -167,7 +167,7 @@ def test_a_figure_is_of_a_task_or_an_benchmark_by_its_leading_or_the_named_metri
     assert (row["status"], row["metric"]) == ("regenerated", "f1")
 
 
-def test_a_score_to_reach_is_asked_of_every_model(written):
+def test_a_score_to_reach_is_for_every_model(written):
     rows = written('models: {"*": {t: 0.5}}')
     found = verdicts(rows, [line(), line(model="b", value=0.4)], models=("a", "b"))
     assert [(row["model"], row["status"]) for row in found] == [
@@ -179,7 +179,7 @@ def test_a_score_to_reach_is_asked_of_every_model(written):
     assert targets.to_reach(written(FILE)) == {"t": 0.4}
 
 
-def test_targets_stand_in_the_table_of_scores_on_its_scale(written):
+def test_targets_are_in_the_table_of_scores_on_its_scale(written):
     scores = pa.Table.from_pylist([line(), line(metric="f1", primary=False)], SCORE_TABLE)
     rows = verdicts(written("percent: true\nmodels: {a: {e: 49.0}}"), scores.to_pylist())
     found = leaderboard.with_targets(scores, targets.in_score_units(rows)).to_pylist()

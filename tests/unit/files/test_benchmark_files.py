@@ -78,7 +78,7 @@ def test_a_folder_can_be_moved(job, tmp_path):
     )
 
 
-def test_a_file_without_a_fingerprint_that_is_gone_is_told_with_its_index(tmp_path):
+def test_a_file_without_a_fingerprint_that_is_gone_is_reported_with_its_index(tmp_path):
     file, index = tmp_path / "requests/a.parquet", tmp_path / "index/requests.parquet"
     parquet.write(pa.table({"name": ["a"]}), file, SCHEMA)
     benchmark_files.write_list(index, {"a": file})
@@ -90,7 +90,7 @@ def test_a_file_without_a_fingerprint_that_is_gone_is_told_with_its_index(tmp_pa
         benchmark_files.read(index, "a", SCHEMA)
 
 
-def test_an_benchmark_that_is_not_listed_is_told(job, tmp_path):
+def test_a_benchmark_that_is_not_listed_is_reported(job, tmp_path):
     job(a="1")
     index = tmp_path / "index/stage/model.parquet"
     with pytest.raises(UserError, match=f"{index}: does not list b. Delete it and run again"):
@@ -98,7 +98,7 @@ def test_an_benchmark_that_is_not_listed_is_told(job, tmp_path):
 
 
 @pytest.mark.parametrize("harm", ["missing", "replaced", "damaged"])
-def test_a_reader_is_told_how_to_mend(job, tmp_path, harm):
+def test_a_reader_reports_how_to_rebuild(job, tmp_path, harm):
     job(a="1")
     index, path = tmp_path / "index/stage/model.parquet", tmp_path / "stage/model/a.parquet"
     if harm == "missing":

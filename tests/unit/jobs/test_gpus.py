@@ -38,19 +38,19 @@ def test_a_job_of_two_gets_both(machine):
 
 
 def test_no_gpu_wanted_hides_all(machine):
-    told = io.StringIO()
-    assert gpus.claim(0, 0, told, environment=machine) == []
+    terminal = io.StringIO()
+    assert gpus.claim(0, 0, terminal, environment=machine) == []
     assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
     assert (
         "on the CPU; `gpus: 1` would take one of the GPUs that this machine shows (4, GPU-abc)"
-        in told.getvalue()
+        in terminal.getvalue()
     )
 
 
-def test_nothing_is_told_where_there_is_no_gpu_to_take(machine):
-    told = io.StringIO()
-    assert gpus.claim(0, 0, told, environment=machine | {"CUDA_VISIBLE_DEVICES": ""}) == []
-    assert not told.getvalue()
+def test_nothing_is_written_where_there_is_no_gpu_to_take(machine):
+    terminal = io.StringIO()
+    assert gpus.claim(0, 0, terminal, environment=machine | {"CUDA_VISIBLE_DEVICES": ""}) == []
+    assert not terminal.getvalue()
 
 
 def test_more_than_the_machine_has(machine):
@@ -58,7 +58,7 @@ def test_more_than_the_machine_has(machine):
         gpus.claim(3, 3, environment=machine)
 
 
-def test_less_than_asked_is_an_error(machine):
+def test_less_than_configured_is_an_error(machine):
     message = "2 configured, 1 granted. Start Snakemake with --resources gpu=2 or more"
     with pytest.raises(UserError, match=message):
         gpus.claim(2, 1, environment=machine)

@@ -29,7 +29,7 @@ def settings(repository, tmp_path, monkeypatch):
     return of
 
 
-def test_settings_that_are_no_text_any_more_are_written_anew(repository, tmp_path, monkeypatch):
+def test_settings_that_are_no_longer_text_are_written_again(repository, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = plan.make({"models": MODELS, "tasks": ["arithmetic"]}, [], root=repository)
     plan.write(run)

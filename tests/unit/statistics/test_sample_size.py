@@ -7,7 +7,7 @@ from builders.score_series import rng
 from snakeval.statistics import comparisons, sample_size
 
 
-def test_power_is_what_was_asked_for():
+def test_power_is_what_was_wanted():
     discordant, gap = 0.25, 0.05
     n = sample_size.documents_needed_right_or_wrong(gap, discordant)
     only_a, only_b, _ = (

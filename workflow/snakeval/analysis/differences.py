@@ -72,7 +72,7 @@ def is_binary(comparison: Comparison) -> bool:
 
 
 def discordant(comparison: Comparison) -> tuple[int, int]:
-    """Documents right for a alone, and for b alone, of a binary comparison."""
+    """Documents right for a only, and for b only, of a binary comparison."""
     only_a = sum(int(np.count_nonzero(s.a.data > s.b.data)) for s in comparison)
     only_b = sum(int(np.count_nonzero(s.a.data < s.b.data)) for s in comparison)
     return only_a, only_b
@@ -223,6 +223,6 @@ def _effective_number(stratum: Stratum) -> tuple[float, float]:
 def _share_variance(shares: np.ndarray) -> np.ndarray:
     """Variance of one document's difference.
 
-    `shares` (..., 2): the shares of documents right for a alone and for b alone.
+    `shares` (..., 2): the shares of documents right for a only and for b only.
     """
     return shares.sum(axis=-1) - (shares[..., 0] - shares[..., 1]) ** 2

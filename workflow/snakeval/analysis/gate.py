@@ -26,7 +26,7 @@ from snakeval.schemas.task import REQUESTS
 from snakeval.statistics.intervals import none_if_not_finite
 
 MARGIN = 0.02
-MOST_NEEDED = 1e7  # documents to ask for; where more would be needed, the loss is at the margin
+MOST_NEEDED = 1e7  # documents; where more are needed, the loss is practically the margin
 PASSED, SAME, WORSE, UNDECIDED, NEW = "passed", "same", "worse", "undecided", "new"
 Settings = Mapping[str, Any]
 Rows = list[dict[str, Any]]

@@ -36,7 +36,7 @@ class Line:
 
     task: str
     key: Key
-    members: list[str]  # leaf tasks; a task's own line has itself alone
+    members: list[str]  # leaf tasks; for a task's own line only the task
     strata: list[dict[str, Series]]  # model -> series, one per member
     weight_by_size: bool
     higher_is_better: bool
@@ -164,7 +164,7 @@ def _split(table: pa.Table, keys: list[str]) -> Iterator[tuple[tuple[str, ...], 
 
 
 def _as_shares(by_model: dict[str, Series]) -> dict[str, Series]:
-    """Mark a mean as a share where its values lie in [0, 1] for all models.
+    """Mark a mean as a share where its values are in [0, 1] for all models.
 
     Not every metric declares this: those of `process_results` do not.
     """
@@ -276,7 +276,7 @@ def _chance(whole: _Benchmark, task: str, key: Key) -> float | None:
     return whole.guessing[task] if guessed and key[1] in GUESSED else None
 
 
-# What the scoring settings of a task say
+# What the scoring settings of a task decide
 
 
 def _ordered(by_key: Mapping[Key, Any], settings: Settings) -> list[Key]:

@@ -51,9 +51,7 @@ def _cell(cell: str | Score | None) -> str:
         return escaped(cell)
     if cell is None or not cell.value:
         return "--"
-    value, low, high = (
-        text.replace("∞", r"\infty") for text in (cell.value, cell.low, cell.high)
-    )
+    value, low, high = (text.replace("∞", r"\infty") for text in (cell.value, cell.low, cell.high))
     shown = rf"\mathbf{{{value}}}" if cell.best else value
     mark = r"\,\dagger" if cell.tied else ""
     ends = rf"_{{{low}}}^{{{high}{mark}}}" if low else rf"^{{{mark}}}" if mark else ""
