@@ -23,13 +23,13 @@ from builders.project import REPOSITORY, Project
 
 HARM = Path(__file__).parents[1] / "harm"
 SCRIPTS = {  # script -> a file that exists after it ran
-    "build_requests": "requests/arithmetic.parquet",
-    "encode_tokens": "index/tokens/tiny.parquet",
-    "infer": "index/calls/tiny/1-of-1.parquet",
-    "assemble_responses": "index/responses/tiny.parquet",
-    "score": "index/scores/tiny.parquet",
-    "make_tables": "tables/scores.parquet",
-    "write_report": "report/index.html",
+    "requests": "requests/arithmetic.parquet",
+    "tokens": "index/tokens/tiny.parquet",
+    "calls": "index/calls/tiny/1-of-1.parquet",
+    "responses": "index/responses/tiny.parquet",
+    "scores": "index/scores/tiny.parquet",
+    "tables": "tables/scores.parquet",
+    "report": "report/index.html",
 }
 PAGE = 4096  # bytes; a small file system allocates whole pages
 Fault = Callable[[Project, random.Random], str | None]

@@ -7,7 +7,7 @@ anywhere passes everywhere with probability alpha at most (Berger 1982, Technome
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from scipy import stats
 from snakeval.analysis import comparisons, differences, flips, lines, markdown
 from snakeval.analysis.differences import Comparison
 from snakeval.analysis.lines import Line
+from snakeval.analysis.stage import GateSettings
 from snakeval.errors import UserError
 from snakeval.files import benchmark_files, parquet
+from snakeval.files.layout import Layout
 from snakeval.schemas.run import FLIPS, GATE
 from snakeval.schemas.task import REQUESTS
 from snakeval.statistics.intervals import none_if_not_finite
@@ -28,7 +30,6 @@ from snakeval.statistics.intervals import none_if_not_finite
 MARGIN = 0.02
 MOST_NEEDED = 1e7  # documents; where more are needed, the loss is practically the margin
 PASSED, SAME, WORSE, UNDECIDED, NEW = "passed", "same", "worse", "undecided", "new"
-Settings = Mapping[str, Any]
 Rows = list[dict[str, Any]]
 
 
@@ -45,7 +46,7 @@ class _Pair:
     changed: dict[str, int]  # task -> number of changed documents
 
 
-def build(results: Path, settings: Settings) -> tuple[pa.Table, pa.Table]:
+def build(results: Path, settings: GateSettings) -> tuple[pa.Table, pa.Table]:
     """GATE and FLIPS of the run in `results`.
 
     `settings`: those of `leaderboard.build`, and `baseline` (a model of the run, or the folder of
@@ -64,7 +65,7 @@ def build(results: Path, settings: Settings) -> tuple[pa.Table, pa.Table]:
         found = lines.of_benchmark(pair.benchmark, files, pair.requests, settings, pair.kept)
         primary = {line.task: line for line in found if line.primary}
         for line in primary.values():
-            if line.constants["parent"] is None or line.task in settings["margin"]:
+            if line.constants["parent"] is None or line.task in settings.margin:
                 changed = sum(pair.changed.get(task, 0) for task in line.members)
                 row = _compared(pair.model, pair.benchmark, line, settings)
                 verdicts.append(row | {"changed": changed})
@@ -77,15 +78,15 @@ def build(results: Path, settings: Settings) -> tuple[pa.Table, pa.Table]:
     return pa.Table.from_pylist(verdicts, GATE), pa.Table.from_pylist(flipped, FLIPS)
 
 
-def check(table: pa.Table, settings: Settings) -> None:
+def check(table: pa.Table, settings: GateSettings) -> None:
     """Raise UserError that names each model and task that got worse.
 
     With `undecided: fail` it also names those that may have got worse.
     """
-    failing = (WORSE, UNDECIDED) if settings["undecided"] == "fail" else (WORSE,)
+    failing = (WORSE, UNDECIDED) if settings.undecided == "fail" else (WORSE,)
     failed = [row for row in table.to_pylist() if row["verdict"] in failing]
     if failed:
-        baseline = settings["baseline"]
+        baseline = settings.baseline
         head = f"{len(failed)} of {table.num_rows} comparisons with {baseline} fail the gate"
         reasons = [
             f"{row['model']}, {row['task']}: {row['verdict']}: {row['reason']}" for row in failed
@@ -138,15 +139,22 @@ def unchanged(now: Path, before: Path) -> tuple[dict[str, np.ndarray] | None, di
     return {task: np.array(numbers, dtype=np.int64) for task, numbers in kept.items()}, changed
 
 
-def _pairs(results: Path, settings: Settings) -> Iterator[_Pair]:
+def _pairs(results: Path, settings: GateSettings) -> Iterator[_Pair]:
     """The models of the run with what they are compared with, benchmark by benchmark."""
-    baseline = settings["baseline"]
-    earlier = _earlier(results, settings)
+    baseline = settings.baseline
+    if baseline is None:
+        raise UserError(
+            "baseline: not set. Name a model, or the results folder of an earlier run: "
+            "snakemake gate --config baseline=FOLDER"
+        )
+    earlier = None if baseline in settings.models else _earlier(results, baseline)
     before_results = results if earlier is None else earlier
-    for benchmark in settings["benchmarks"]:
-        requests = results / "requests" / f"{benchmark}.parquet"
-        kept, changed = unchanged(requests, before_results / "requests" / f"{benchmark}.parquet")
-        for model in settings["models"]:
+    for benchmark in settings.benchmarks:
+        requests, before_requests = (
+            Path(Layout(str(folder)).requests(benchmark)) for folder in (results, before_results)
+        )
+        kept, changed = unchanged(requests, before_requests)
+        for model in settings.models:
             if model == baseline:
                 continue
             before_model = baseline if earlier is None else model
@@ -159,16 +167,8 @@ def _pairs(results: Path, settings: Settings) -> Iterator[_Pair]:
             yield _Pair(model, benchmark, now, before, requests, kept, changed)
 
 
-def _earlier(results: Path, settings: Settings) -> Path | None:
-    """The folder of the earlier run; None where the baseline is a model of this one."""
-    baseline = settings["baseline"]
-    if baseline is None:
-        raise UserError(
-            "baseline: not set. Name a model, or the results folder of an earlier run: "
-            "snakemake gate --config baseline=FOLDER"
-        )
-    if baseline in settings["models"]:
-        return None
+def _earlier(results: Path, baseline: str) -> Path:
+    """The folder of the earlier run."""
     earlier = Path(baseline)
     if earlier.resolve() == results.resolve():
         raise UserError(
@@ -184,7 +184,7 @@ def _earlier(results: Path, settings: Settings) -> Path | None:
 
 def _scores(results: Path, model: str, benchmark: str) -> Path | None:
     """The score file of a model and benchmark; None where the run has none."""
-    index = results / "index" / "scores" / f"{model}.parquet"
+    index = Path(Layout(str(results)).index("scores", model))
     if not index.exists() or benchmark not in benchmark_files.digests(index):
         return None
     return benchmark_files.path(index, benchmark)
@@ -203,12 +203,12 @@ def _row(
     benchmark: str,
     task: str,
     key: tuple[str, str] | tuple[None, None],
-    settings: Settings,
+    settings: GateSettings,
 ) -> dict[str, Any]:
-    margin = settings["margin"].get(task, settings["margin"].get("default", MARGIN))
+    margin = settings.margin.get(task, settings.margin.get("default", MARGIN))
     return {
         "model": model,
-        "baseline": settings["baseline"],
+        "baseline": settings.baseline,
         "benchmark": benchmark,
         "task": task,
         "filter": key[0],
@@ -217,29 +217,29 @@ def _row(
         "n": 0,
         "changed": 0,
         "margin": float(margin),
-        "alpha": settings["alpha"],
+        "alpha": settings.alpha,
         "verdict": "",
         "reason": None,
     }
 
 
-def _new(settings: Settings) -> dict[str, str]:
-    return {"verdict": NEW, "reason": f"{settings['baseline']} has no scores of it"}
+def _new(settings: GateSettings) -> dict[str, str]:
+    return {"verdict": NEW, "reason": f"{settings.baseline} has no scores of it"}
 
 
-def _compared(model: str, benchmark: str, line: Line, settings: Settings) -> dict[str, Any]:
+def _compared(model: str, benchmark: str, line: Line, settings: GateSettings) -> dict[str, Any]:
     row = _row(model, benchmark, line.task, line.key, settings) | {"scale": line.scale}
     if not (line.has("now") and line.has("before")):
         return row | _new(settings)
     pair = comparisons.paired(line, "now", "before")
-    difference = differences.interval(pair, 1 - 2 * settings["alpha"])
+    difference = differences.interval(pair, 1 - 2 * settings.alpha)
     sign = -1.0 if line.higher_is_better else 1.0
     low, high = np.nan, np.nan
     if np.isfinite(difference.low):
         low, high = sorted((sign * difference.low, sign * difference.high))
     loss = sign * difference.value + 0.0  # no negative zero
     verdict, reason = _verdict(
-        pair, loss, (low, high), difference.stderr, row["margin"], settings["alpha"]
+        pair, loss, (low, high), difference.stderr, row["margin"], settings.alpha
     )
     return row | {
         "n": differences.documents(pair),

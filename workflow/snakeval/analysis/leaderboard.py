@@ -11,6 +11,7 @@ from snakeval.analysis import comparisons, lines
 from snakeval.analysis.comparisons import PairTests
 from snakeval.analysis.lines import Line
 from snakeval.analysis.series import estimate, group_estimate
+from snakeval.analysis.stage import RunSettings
 from snakeval.schemas.run import SCORE_TABLE
 from snakeval.statistics.intervals import Estimate, none_if_not_finite
 
@@ -20,7 +21,7 @@ Target = tuple[str, str, str, str, str]  # model, benchmark, task, filter, metri
 def build(
     scores: Mapping[tuple[str, str], Path],
     requests: Mapping[str, Path],
-    settings: Mapping[str, Any],
+    settings: RunSettings,
 ) -> tuple[pa.Table, pa.Table]:
     """SCORE_TABLE and COMPARISONS of a run.
 
@@ -30,10 +31,10 @@ def build(
 
     Raises UserError for a file that is missing or damaged.
     """
-    models = settings["models"]
+    models = settings.models
     rows: list[dict[str, Any]] = []
     found: list[tuple[str, PairTests]] = []
-    for benchmark in settings["benchmarks"]:
+    for benchmark in settings.benchmarks:
         files = {model: scores[model, benchmark] for model in models}
         for line in lines.of_benchmark(benchmark, files, requests[benchmark], settings):
             estimates = {model: _estimate(line, model) for model in models if line.has(model)}

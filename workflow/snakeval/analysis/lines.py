@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from snakeval.analysis.series import Series, from_scores
+from snakeval.analysis.stage import RunSettings
 from snakeval.errors import UserError
 from snakeval.files import parquet
 from snakeval.metrics import registry
@@ -83,7 +84,7 @@ def of_benchmark(
     benchmark: str,
     files: Mapping[str, Path],
     requests: Path,
-    settings: Settings,
+    settings: RunSettings,
     among: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[Line]:
     """The lines of one benchmark: each group, then its members in their order, then other tasks.
@@ -95,13 +96,13 @@ def of_benchmark(
 
     Raises UserError for scores of a task that is not in the configuration, without `among`.
     """
-    tasks = settings["benchmarks"][benchmark]
-    series = _read(files, tasks, settings["seed"], of_this_run=among is None)
+    tasks = settings.benchmarks[benchmark]
+    series = _read(files, tasks, settings.seed, of_this_run=among is None)
     if among is not None:
         for task, by_key in series.items():
             for by_model in by_key.values():
                 by_model |= {model: one.among(among[task]) for model, one in by_model.items()}
-    groups = {group["name"]: group for group in settings["groups"].get(benchmark) or []}
+    groups = {group["name"]: group for group in settings.groups.get(benchmark) or []}
     keys = {task: _ordered(series[task], tasks[task]) for task in tasks}
     leads = {task: _leading(keys[task], tasks[task]) for task in tasks}
     inside = {member for group in groups.values() for member in group["members"]}

@@ -1,6 +1,6 @@
 """What the documents of a run can show, and how many a wanted difference needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from snakeval.analysis import markdown
+from snakeval.analysis.stage import PowerSettings
 from snakeval.schemas.run import POWER
 from snakeval.statistics import sample_size
 
@@ -26,7 +27,7 @@ class _Spread:
     basis: str  # where the variance comes from
 
 
-def build(scores: pa.Table, comparisons: pa.Table, settings: Mapping[str, Any]) -> pa.Table:
+def build(scores: pa.Table, comparisons: pa.Table, settings: PowerSettings) -> pa.Table:
     """POWER: one row per task or group, by its primary metric, and wanted difference.
 
     `settings`: `differences`, `power`, `alpha`.
@@ -51,17 +52,17 @@ def build(scores: pa.Table, comparisons: pa.Table, settings: Mapping[str, Any]) 
             "scale": spread.scale,
             "basis": spread.basis,
             "detectable": sample_size.detectable_difference(
-                float(np.sqrt(spread.variance / spread.n)), settings["power"], settings["alpha"]
+                float(np.sqrt(spread.variance / spread.n)), settings.power, settings.alpha
             ),
         }
-        for difference in settings["differences"]:
-            needed = _needed(spread, difference, settings["power"], settings["alpha"])
+        for difference in settings.differences:
+            needed = _needed(spread, difference, settings.power, settings.alpha)
             own = {"difference": float(difference), "documents": needed}
             rows.append(shared | own | {"enough": spread.n >= needed})
     return pa.Table.from_pylist(rows, POWER)
 
 
-def summary(table: pa.Table, settings: Mapping[str, Any]) -> str:
+def summary(table: pa.Table, settings: PowerSettings) -> str:
     """The table as Markdown, one line per task."""
     lines: dict[tuple, list[str]] = {}
     for row in table.to_pylist():
@@ -69,13 +70,13 @@ def summary(table: pa.Table, settings: Mapping[str, Any]) -> str:
         key = (row["benchmark"], row["task"])
         lines.setdefault(key, [row["task"], label, f"{row['n']:,}", f"{row['detectable']:.4f}"])
         lines[key].append(f"{row['documents']:,}{' ✓' if row['enough'] else ''}")
-    wanted = [f"for {difference:g}" for difference in settings["differences"]]
+    wanted = [f"for {difference:g}" for difference in settings.differences]
     if not lines:
         return "No task has scores from which a number of documents follows.\n"
     head = ("task", "metric", "documents", "detectable", *wanted)
     note = (
         "detectable: the smallest true difference between two models that so many documents show "
-        f"with {settings['power']:.0%} power at {settings['alpha']:.0%}; "
+        f"with {settings.power:.0%} power at {settings.alpha:.0%}; "
         "for …: documents that this difference needs (✓ there are enough). "
         "Single comparisons, not adjusted."
     )

@@ -12,11 +12,10 @@ from pathlib import Path
 
 from snakeval.errors import UserError
 from snakeval.files import parquet
+from snakeval.files.layout import Layout
 from snakeval.schemas.run import BENCHMARK_FILES
 from snakeval.schemas.task import DOCUMENT_FILES
 from snakeval.sources.location import sha256_of
-
-SUMS = Path("report", "SHA256SUMS")
 
 
 def check(results: Path, configured: Collection[str] | None = None) -> int:
@@ -26,7 +25,7 @@ def check(results: Path, configured: Collection[str] | None = None) -> int:
     `configured`: the models, benchmarks and data sets of the configuration. Files of others, from
     earlier configurations, cannot be rebuilt, so the command leaves them out.
     """
-    sums = results / SUMS
+    sums = Path(Layout(str(results)).sums())
     tables, texts = _tables(results), _sums(sums) if sums.exists() else {}
     damaged = _damaged_tables(results, tables) | _damaged_texts(results, texts)
     if damaged:
@@ -38,11 +37,12 @@ def check(results: Path, configured: Collection[str] | None = None) -> int:
 
 def write_sums(results: Path) -> None:
     """List for `check`, with their sha256, the files of report and tables that are no Parquet."""
+    sums = Path(Layout(str(results)).sums())
     lines = [
-        f"{sha256_of(file)}  {Path(os.path.relpath(file, (results / SUMS).parent)).as_posix()}\n"
+        f"{sha256_of(file)}  {Path(os.path.relpath(file, sums.parent)).as_posix()}\n"
         for file in _texts(results)
     ]
-    (results / SUMS).write_text("".join(lines), encoding="utf-8")
+    sums.write_text("".join(lines), encoding="utf-8")
 
 
 def _tables(results: Path) -> list[Path]:
@@ -56,13 +56,14 @@ def _texts(results: Path) -> list[Path]:
 
     Those of `snakemake gate` and `snakemake power` are left out.
     """
-    tables, page = results / "tables", results / "report"
+    layout = Layout(str(results))
+    page = Path(layout.page())
     found = [
-        page / "index.html",
-        *(page / "samples").rglob("*"),
-        *(tables / "export").rglob("*"),
-        tables / "summary.md",
-        tables / "preflight.md",
+        page,
+        *(page.parent / "samples").rglob("*"),
+        *Path(layout.export()).rglob("*"),
+        Path(layout.text("summary")),
+        Path(layout.text("preflight")),
     ]
     return sorted(
         file
@@ -87,7 +88,7 @@ def _damaged_tables(results: Path, tables: Collection[Path]) -> dict[Path, str]:
 
 def _damaged_texts(results: Path, texts: Mapping[Path, str]) -> dict[Path, str]:
     """Damaged and missing files of SHA256SUMS, and the list itself where it lacks one."""
-    sums = results / SUMS
+    sums = Path(Layout(str(results)).sums())
     damaged: dict[Path, str] = {}
     for path, digest in texts.items():
         if not path.exists():
@@ -135,13 +136,13 @@ def _output(results: Path, path: Path) -> Path:
 
     That is the index that lists the file, its folder or page, or the file itself.
     """
-    parts = path.relative_to(results).parts
+    layout, parts = Layout(str(results)), path.relative_to(results).parts
     if parts[:2] == ("tables", "export"):
-        return results / "tables" / "export"
+        return Path(layout.export())
     if parts[0] == "report":
-        return results / "report" / "index.html"
+        return Path(layout.page())
     if parts[0] == "datasets":
-        return results / "index" / "datasets" / f"{parts[1]}.parquet"
+        return Path(layout.dataset_index(parts[1]))
     if parts[0] in ("tokens", "calls", "responses", "recorded", "scores"):
         return results.joinpath("index", *parts[:-2], f"{parts[-2]}.parquet")
     return path
