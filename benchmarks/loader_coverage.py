@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 from jinja2 import Environment, meta
-from jinja2 import nodes as jinja_nodes
+from jinja2.nodes import Getattr, Getitem, Name, Template
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
@@ -128,8 +128,8 @@ def _documents(settings: dict[str, Any]):
         tree = environment.parse(field)
         for name in sorted(meta.find_undeclared_variables(tree)):
             columns.setdefault(name, VALUES)
-        for access in tree.find_all((jinja_nodes.Getattr, jinja_nodes.Getitem)):
-            if isinstance(access.node, jinja_nodes.Name):
+        for access in tree.find_all((Getattr, Getitem)):
+            if isinstance(access.node, Name):
                 part, column = _key(access), access.node.name
                 if isinstance(part, str) and not hasattr("", part) and column in columns:
                     columns[column] = [*_mappings(tree, column), *columns[column]]
@@ -139,11 +139,11 @@ def _documents(settings: dict[str, Any]):
         yield {name: draw.choice(values) for name, values in columns.items()}
 
 
-def _mappings(tree: jinja_nodes.Template, column: str) -> list[dict[str, Any]]:
+def _mappings(tree: Template, column: str) -> list[dict[str, Any]]:
     """Mappings with the keys that a template takes from a column."""
     keys = []
-    for access in tree.find_all((jinja_nodes.Getattr, jinja_nodes.Getitem)):
-        if isinstance(access.node, jinja_nodes.Name) and access.node.name == column:
+    for access in tree.find_all((Getattr, Getitem)):
+        if isinstance(access.node, Name) and access.node.name == column:
             key = _key(access)
             keys += [key] if isinstance(key, str) and not hasattr("", key) else []
     return [
@@ -153,8 +153,8 @@ def _mappings(tree: jinja_nodes.Template, column: str) -> list[dict[str, Any]]:
     ]
 
 
-def _key(access: jinja_nodes.Getattr | jinja_nodes.Getitem) -> Any:
-    if isinstance(access, jinja_nodes.Getattr):
+def _key(access: Getattr | Getitem) -> Any:
+    if isinstance(access, Getattr):
         return access.attr
     return getattr(access.arg, "value", None)
 

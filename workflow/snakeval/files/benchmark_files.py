@@ -72,11 +72,9 @@ def digests(index: str | Path) -> dict[str, str]:
 
 
 def fingerprints(index: str | Path, *made_from: object) -> dict[str, str]:
-    """Of each benchmark's file that is made from its file in `index` and from plain values (JSON)."""
-    return {
-        benchmark: parquet.fingerprint_of(*made_from, digest)
-        for benchmark, digest in digests(index).items()
-    }
+    """Benchmark -> fingerprint of what is made from its file in `index` and from plain values."""
+    found = digests(index)
+    return {name: parquet.fingerprint_of(*made_from, digest) for name, digest in found.items()}
 
 
 def path(index: str | Path, benchmark: str) -> Path:
