@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from builders.project import REPOSITORY
-
 from snakeval.files.code_digest import code_digest
 from snakeval.jobs.stage import Stage
 
