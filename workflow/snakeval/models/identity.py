@@ -15,7 +15,7 @@ import pyarrow as pa
 from snakeval.config.model import Model, keys_of
 from snakeval.errors import UserError
 from snakeval.files.code_digest import code_digest
-from snakeval.sources.location import matches
+from snakeval.sources.model_folder import matches
 
 ENGINE = ("snakeval.backends.local.build",)
 # How tables look and what an error says changes no answer.
