@@ -31,8 +31,9 @@ sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests")]
 from builders import engine_models as tiny  # noqa: E402
 
 from snakeval.backends.local.ending import Ending  # noqa: E402
+from snakeval.backends.local.engine import TableEngine  # noqa: E402
 from snakeval.backends.local.seq2seq import Seq2Seq  # noqa: E402
-from snakeval.backends.protocol import Counters, TableEngine  # noqa: E402
+from snakeval.backends.protocol import Counters  # noqa: E402
 
 FAMILIES = {
     "causal": (auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, transformers.AutoModelForCausalLM),

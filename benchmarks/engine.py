@@ -27,6 +27,7 @@ from workload import LENGTH, NEW_TOKENS, SIZES, STOPS, Work, make_model, works
 
 from snakeval.backends import protocol
 from snakeval.backends.local import build
+from snakeval.config.model import settings
 from snakeval.schemas.model import CALLS
 
 
@@ -148,7 +149,7 @@ def main() -> None:
     transformers.utils.logging.set_verbosity_error()
     with tempfile.TemporaryDirectory() as folder:
         make_model(Path(folder), small=options.small)
-        loaded = build.load(folder, {"dtype": options.dtype})
+        loaded = build.load(folder, settings(dtype=options.dtype))
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         every = [
             work

@@ -299,12 +299,11 @@ def _ours() -> tuple:
     """Model files, encoder and engine."""
     from snakeval.backends.local import build
 
-    settings = {"source": f"path:{_model()}", "revision": None}
-    files = download.model(settings, name="tiny")
+    files = download.model({"source": f"path:{_model()}", "revision": None}, name="tiny")
     return (
         files,
         encode.load_encoder(files, {}),
-        build.load(_model(), {"dtype": "float32", "device": "cpu"}),
+        build.load(_model(), settings(dtype="float32", device="cpu")),
     )
 
 

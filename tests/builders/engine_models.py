@@ -11,9 +11,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from snakeval.backends.local.causal import Causal
 from snakeval.backends.local.ending import Ending
+from snakeval.backends.local.engine import TableEngine
 from snakeval.backends.local.packed.kv_cache import Room
 from snakeval.backends.local.patches.modes import Modes
-from snakeval.backends.protocol import Counters, TableEngine
+from snakeval.backends.protocol import Counters
 from snakeval.schemas.model import CALLS
 
 VOCABULARY = 320

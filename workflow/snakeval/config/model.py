@@ -1,10 +1,11 @@
 """Section `models`: a model and how it is asked."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from snakeval.config.types import Located, Section, Whole
+from snakeval.errors import UserError
 
 
 class Answers(Section):
@@ -85,3 +86,22 @@ class Model(Section):
     """Take the memory for the longest text at the start, so that it runs out then or never. Changes no answer."""
     tokens_per_batch: Annotated[Whole, Field(ge=16)] | None = None
     """Tokens computed at once; null: fitted to the machine. Changes speed, not answers."""
+
+
+def settings(**keys: Any) -> Model:
+    """The section of a model whose files are at hand: `settings(dtype="float32", gpus=1)`.
+
+    Keys left out have their defaults; `source` may be left out, too. Raises UserError, one for all
+    keys that are unknown or have a wrong value.
+    """
+    try:
+        return Model.model_validate({"source": "path:."} | keys)
+    except ValidationError as error:
+        wrong = [
+            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}, got {detail['input']!r}"
+            if detail["type"] != "extra_forbidden"
+            else f"{detail['loc'][-1]}: no such key"
+            for detail in error.errors()
+        ]
+        known = ", ".join(Model.model_fields)
+        raise UserError(f"settings of a model: {'; '.join(wrong)}. Keys: {known}.") from None

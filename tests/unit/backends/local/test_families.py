@@ -7,6 +7,7 @@ import transformers
 from builders import engine_models as tiny
 
 from snakeval.backends.local import build
+from snakeval.config.model import settings
 from snakeval.errors import UserError
 
 
@@ -31,9 +32,8 @@ def seq2seq(request, tmp_path_factory):
             decoder_ffn_dim=48, max_position_embeddings=tiny.LENGTH, init_std=0.3, forced_eos_token_id=None, bos_token_id=0,
         )  # fmt: skip
         model = transformers.BartForConditionalGeneration(config)
-    return model.eval(), build.load(
-        tiny.save(model, tmp_path_factory.mktemp(request.param)), {"dtype": "float32"}
-    )
+    folder = tiny.save(model, tmp_path_factory.mktemp(request.param))
+    return model.eval(), build.load(folder, settings(dtype="float32"))
 
 
 def test_seq2seq_loglikelihoods(seq2seq):
@@ -94,14 +94,14 @@ def test_seq2seq_greedy_texts_are_those_of_generate(seq2seq):
         assert found[row["key"]]["text"] == tiny.tokenizer().decode(ids, skip_special_tokens=True)
 
 
-def bert(tmp_path, auto, **settings):
+def bert(tmp_path, auto, **config_keys):
     torch.manual_seed(5)
     config = transformers.BertConfig(
         vocab_size=tiny.VOCABULARY, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48,
-        max_position_embeddings=tiny.LENGTH, initializer_range=0.3, **settings,
+        max_position_embeddings=tiny.LENGTH, initializer_range=0.3, **config_keys,
     )  # fmt: skip
     model = auto.from_config(config).eval()
-    return model, build.load(tiny.save(model, tmp_path), {"dtype": "float32"})
+    return model, build.load(tiny.save(model, tmp_path), settings(dtype="float32"))
 
 
 def test_labels_of_a_classifier(tmp_path):

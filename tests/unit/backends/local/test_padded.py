@@ -7,6 +7,7 @@ import transformers
 from builders import engine_models as tiny
 
 from snakeval.backends.local import build, speed
+from snakeval.config.model import settings
 from snakeval.errors import UserError
 
 
@@ -136,7 +137,7 @@ def test_texts_of_models_that_padding_or_a_plain_cache_does_not_suit(build, rere
     ]
     engine = tiny.engine_of(model, "padded")
     found = tiny.answers(engine, tiny.table(rows))
-    assert ("read anew for every token" in engine.description) == rereads
+    assert ("read again for every token" in engine.description) == rereads
     for index, row in enumerate(rows):
         ids = torch.tensor([row["context"]])
         expected = model.generate(ids, max_new_tokens=8 + index, do_sample=False)[
@@ -251,19 +252,15 @@ def test_repetition_penalty_is_that_of_generate():
 
 def test_load_reads_a_folder_and_names_what_it_cannot_use(tmp_path):
     tiny.save(tiny.causal("gpt2"), tmp_path / "model")
-    loaded = build.load(tmp_path / "model", {"dtype": "float32", "strategy": "padded"})
+    loaded = build.load(tmp_path / "model", settings(dtype="float32", strategy="padded"))
     assert (loaded.family, loaded.max_length, loaded.device) == ("causal", tiny.LENGTH, "cpu")
     rows = tiny.mixture()[:3]
     assert tiny.answers(loaded, tiny.table(rows)) == tiny.answers(padded("gpt2"), tiny.table(rows))
-    with pytest.raises(UserError, match="unknown wings"):
-        build.load(tmp_path / "model", {"wings": 2})
-    with pytest.raises(UserError, match="dtype is 'int3'"):
-        build.load(tmp_path / "model", {"dtype": "int3"})
     with pytest.raises(UserError, match="no config"):
         build.load(tmp_path)
     if not torch.cuda.is_available():
         with pytest.raises(UserError, match="no GPU"):
-            build.load(tmp_path / "model", {"device": "cuda"})
+            build.load(tmp_path / "model", settings(device="cuda"))
 
 
 def test_calls_that_cannot_be_answered_are_named():
@@ -325,5 +322,5 @@ def test_a_precision_that_is_slow_on_this_processor_is_told(monkeypatch, times, 
 def test_advice_on_a_model_reaches_the_terminal(tmp_path, monkeypatch):
     folder, terminal = tiny.save(tiny.causal("gpt2"), tmp_path), io.StringIO()
     monkeypatch.setattr(speed, "advice", lambda device, dtype: f"{device} {dtype}")
-    build.load(folder, {"dtype": "bfloat16", "device": "cpu"}, terminal)
+    build.load(folder, settings(dtype="bfloat16", device="cpu"), terminal=terminal)
     assert terminal.getvalue() == "cpu torch.bfloat16\n"

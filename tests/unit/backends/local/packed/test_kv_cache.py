@@ -5,9 +5,9 @@ import pytest
 import torch
 from builders import engine_models as tiny
 
+from snakeval.backends.local.engine import TableEngine
 from snakeval.backends.local.packed.decode import FEWEST
 from snakeval.backends.local.packed.kv_cache import LEVELS, PRECISIONS, Rounded, States
-from snakeval.backends.protocol import TableEngine
 from snakeval.errors import UserError
 
 
@@ -134,7 +134,7 @@ def test_8_bits_change_texts_little_and_are_really_used():
 
 
 def test_8_bits_need_the_packed_path():
-    with pytest.raises(UserError, match="kv_cache_dtype int8 is for the packed path"):
+    with pytest.raises(UserError, match="kv_cache_dtype: int8 is for the packed strategy"):
         tiny.answers(tiny.engine("bloom", dtype="int8"), prompts(count=2))
 
 

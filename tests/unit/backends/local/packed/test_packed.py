@@ -300,7 +300,7 @@ def test_a_model_that_packing_does_not_suit_falls_back_and_says_why(monkeypatch)
         "causal/padded (GPTNeoXForCausalLM is not exact in packed passes"
     )
     assert found == tiny.answers(tiny.engine("gpt_neox", "padded"), tiny.table(rows))
-    with pytest.raises(UserError, match="path is packed, but GPTNeoX"):
+    with pytest.raises(UserError, match="strategy: it is packed, but GPTNeoX"):
         tiny.engine("gpt_neox", "packed").plan(tiny.table(rows))
 
 
