@@ -22,9 +22,11 @@ from builders.lm_eval_schemas import SCHEMAS
 from builders.real_data import DATA, REAL
 
 from snakeval.analysis import leaderboard
+from snakeval.config.model import settings
 from snakeval.files import parquet
 from snakeval.generators.generate import generate
-from snakeval.inference import ask
+from snakeval.inference.ask import ask
+from snakeval.inference.assemble import assemble
 from snakeval.inference.store import Store
 from snakeval.metrics import registry
 from snakeval.models import identity
@@ -184,16 +186,16 @@ def compare(case: Case, theirs: dict, folder: Path) -> Row:
         identity.identity(files, {"dtype": "float32"}),
         identity.tokenizer_identity(files),
     ) as store:
-        ask.ask(encoded, lambda: engine, store, model="tiny", benchmark="benchmark")
-        answered = ask.assemble(encoded, store, asked="")
-    settings = task.scoring_settings()
-    scores = score_task(asked, answered, settings)
+        ask(encoded, lambda: engine, store, model="tiny", benchmark="benchmark")
+        answered = assemble(encoded, store, model="tiny", called="")
+    scoring = task.scoring_settings()
+    scores = score_task(asked, answered, scoring)
     samples = theirs["samples"][case.name]
     reported = theirs["results"][case.name]
-    aggregates = _table(task.name, asked, scores, settings, folder)
+    aggregates = _table(task.name, asked, scores, scoring, folder)
     values, whole, errors, resampled = [], [], [], []
     for (name, metric), row in aggregates.items():
-        aggregation = registry.aggregation_of(metric, settings)
+        aggregation = registry.aggregation_of(metric, scoring)
         if aggregation.name == "bypass" or f"{metric},{name}" not in reported:
             raise AssertionError(
                 f"{case.name}: {metric} after {name} is not among the package's results {sorted(reported)}"
@@ -214,11 +216,11 @@ def compare(case: Case, theirs: dict, folder: Path) -> Row:
             errors.append(_gap(row["stderr"], error))
     return Row(
         case.name,
-        settings["output_type"],
+        scoring["output_type"],
         asked.num_rows,
         list(dict.fromkeys(metric for _, metric in aggregates)),
         list(dict.fromkeys(name for name, _ in aggregates)),
-        *_answers(answered, samples, settings),
+        *_answers(answered, samples, scoring),
         max((value for value in values if value is not None), default=None),
         max(whole),
         max(errors, default=None),

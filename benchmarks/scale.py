@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parent.parent
 sys.path.insert(0, str(REPOSITORY / "workflow"))
 
 from snakeval.files import parquet  # noqa: E402
-from snakeval.inference import ask  # noqa: E402
+from snakeval.inference.calls import from_tokens  # noqa: E402
 from snakeval.inference.store import Store  # noqa: E402
 from snakeval.models import identity  # noqa: E402
 from snakeval.schemas.model import MODEL_FILES, OUTPUTS, TOKENS  # noqa: E402
@@ -99,7 +99,7 @@ def answer(folder: Path) -> None:
         identity.identity(files, settings),
         identity.tokenizer_identity(files),
     ) as store:
-        keys = store.keys(ask.explode(tokens)[0])
+        keys = store.keys(from_tokens(tokens)[0])
         n = len(keys)
         columns = {
             "key": keys,

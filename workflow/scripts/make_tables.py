@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from snakeval.analysis import answer_health, export, leaderboard, markdown, targets
 from snakeval.files import benchmark_files, parquet
-from snakeval.inference import ask
+from snakeval.inference.timings import summed
 from snakeval.jobs import job
 from snakeval.schemas.model import NUMERICS, TIMINGS
 from snakeval.schemas.run import COMPARISONS, HEALTH, SCORE_TABLE, TARGETS
@@ -21,7 +21,7 @@ shards = {
     model: [index for index in inputs.asked if Path(index).parent.name == model] for model in asked
 }
 timings = [
-    ask.summed([benchmark_files.read(index, benchmark, TIMINGS) for index in shards[model]])
+    summed([benchmark_files.read(index, benchmark, TIMINGS) for index in shards[model]])
     for model, benchmark in product(asked, benchmarks)
 ]
 scored = benchmark_files.paths(settings["models"], inputs.scores, benchmarks)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -60,6 +61,14 @@ def digests(index: str | Path) -> dict[str, str]:
     """What each benchmark's file held when the index was written, to stand in the fingerprint of what is made from it."""
     table = parquet.read(index, BENCHMARK_FILES)
     return dict(zip(table["benchmark"].to_pylist(), table["digest"].to_pylist(), strict=True))
+
+
+def fingerprints(index: str | Path, *made_from: Any) -> dict[str, str]:
+    """Benchmark -> fingerprint of what is made from its file and from `made_from`."""
+    return {
+        benchmark: parquet.fingerprint_of(*made_from, digest)
+        for benchmark, digest in digests(index).items()
+    }
 
 
 def path(index: str | Path, benchmark: str) -> Path:
