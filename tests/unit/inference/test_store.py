@@ -96,7 +96,7 @@ def test_what_cannot_change_the_answer_does_not_count():
 
 def test_no_two_requests_share_a_key_by_where_a_row_stands():
     rows = [
-        {**ASK, "token_types": types, "context": ids}
+        {**CALL, "token_types": types, "context": ids}
         for ids in ([1], [], [1, 2])
         for types in (None, [], [0], [1, 2])
     ]
