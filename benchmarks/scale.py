@@ -1,9 +1,10 @@
-"""Seconds and memory of every stage but the model's own work, from ten thousand to a million requests.
+"""Seconds and memory of every stage but the model's own work, from 10,000 to 1,000,000 requests.
 
     python benchmarks/scale.py [--requests 10000 100000 1000000] [--table docs/scale_table.md]
 
-A task of documents with four choices each is written to a file; the workflow's own rules run over it, one at a time, in processes of their
-own. Answers are made up and put into the response store, so that `infer` finds every request answered and loads no model.
+A task of documents with four choices each is written to a file. The workflow's own rules run over
+it, one at a time, in processes of their own. Outputs are made up and put into the response store,
+so that `infer` finds every call answered and loads no model.
 """
 
 import argparse
@@ -115,7 +116,10 @@ def answer(folder: Path) -> None:
 
 
 def measure(folder: Path, target: str) -> tuple[float, float, float]:
-    """Wall seconds, CPU seconds and peak memory (MB) of a run that makes `target`; the largest process counts."""
+    """Wall seconds, CPU seconds and peak memory (MB) of a run that makes `target`.
+
+    Of memory the largest process counts.
+    """
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all", "--", target]
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, *command], cwd=folder, capture_output=True, text=True

@@ -13,10 +13,8 @@ from snakeval.inference.calls import FROM_TOKENS
 from snakeval.inference.store import Store
 from snakeval.schemas.model import OUTPUTS, RESPONSES, TOKENS
 
-GREEDY = {
-    "until": ["\n"], "max_new_tokens": 8, "do_sample": False, "temperature": 0.0, "top_p": 1.0,
-    "top_k": 0, "repetition_penalty": 1.0, "samples": 1, "seed": 1,
-}
+GREEDY = {"until": ["\n"], "max_new_tokens": 8, "do_sample": False, "temperature": 0.0}
+GREEDY |= {"top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0, "samples": 1, "seed": 1}
 
 
 class Fake:

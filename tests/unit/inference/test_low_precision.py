@@ -97,7 +97,8 @@ def test_asked_once(tmp_path):
 
 
 def test_planted_flips_are_counted(tmp_path):
-    """Answers alone are those of the engine, answers in batches are altered: every choice and every text is another one."""
+    """Outputs alone are those of the engine. Outputs in batches are altered: every choice and every
+    text is another one."""
     tokens, engine = _tokens(12), _llama(torch.float32)
     with Store(tmp_path, "model") as store:
         ask(tokens, lambda: _Altered(engine), store, **WHO)

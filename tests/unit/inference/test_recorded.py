@@ -258,7 +258,7 @@ def test_texts_that_do_not_fit_are_an_error(tmp_path):
     expected = r"document 0: the answer \{'a': 1\} is neither text nor a number"
     with pytest.raises(UserError, match=expected):
         match(asked(), lines(tmp_path / "a.jsonl", [{"text": {"a": 1}}] * 3), answer="text")
-    with pytest.raises(UserError, match="the task scores texts. Name their column"):
+    with pytest.raises(UserError, match=r"the task scores texts\. Name their column"):
         match(asked(), lines(tmp_path / "a.jsonl", [{"ll": -1.0}] * 3), loglikelihoods="ll")
 
 

@@ -1,4 +1,4 @@
-"""The response store: what a key holds, and what survives kills, damage, compaction and several writers."""
+"""The response store: what a key covers; kills, damage, compaction and several writers."""
 
 import os
 import signal

@@ -65,7 +65,8 @@ def ask_benchmarks(
         before = benchmarks[: benchmarks.index(benchmark)] if shard[1] > 1 else []
         earlier = pa.concat_arrays([NO_KEYS, *map(keys_of, before)])
         rows = source.read(index, benchmark)
-        who = {"model": model, "benchmark": benchmark, "shard": shard, "source": source}
+        who: dict[str, Any] = {"model": model, "benchmark": benchmark}
+        who |= {"shard": shard, "source": source}
         spent = ask(rows, load_engine, store, **who, earlier=earlier, terminal=terminal)
         again = ask_alone(rows, load_engine, store, **who, documents=alone, terminal=terminal)
         return timings.with_asked_alone(spent, again)
@@ -88,10 +89,9 @@ def ask(
     """Put the missing outputs of one benchmark into the store; gives one row of TIMINGS.
 
     `rows`: the benchmark's table of `source`. `shard` (k, n): the k-th of n parts that ask at the
-    same time; the first one counts requests and duplicates. `earlier`: keys of calls that earlier
-    benchmarks ask too. Those are left to them, as they are when one job asks all. `load_engine` is
-    called only if an output is missing, and should return the same engine each time. Progress is
-    written to `terminal`. Raises UserError when a log-likelihood is not a number.
+    same time; the first one counts requests and duplicates. `earlier`: keys of calls that are left
+    to earlier benchmarks, as when one job asks all. `load_engine` is called only if an output is
+    missing. Progress is written to `terminal`. Raises UserError for a log-likelihood of NaN.
     """
     started = time.perf_counter()
     calls, documents = source.explode(rows)
@@ -105,9 +105,8 @@ def ask(
         engine = load_engine()
         loaded = time.perf_counter()
         before = replace(engine.counters)
-        batches = shards.share(
-            _plan(engine, calls, f"{model}, {benchmark}"), calls, shard, benchmark
-        )
+        plan = _plan(engine, calls, f"{model}, {benchmark}")
+        batches = shards.share(plan, calls, shard, benchmark)
         mine = np.isin(np.arange(len(calls)), np.concatenate([*batches, []]))
         todo = _Todo(calls, batches, missing, mine, model, benchmark, shard)
         with energy.metered(engine.device) as joules:
@@ -120,15 +119,11 @@ def ask(
         started = loaded
     tokens = lengths(calls["context"]) + lengths(calls["continuation"])
     first = shard[0] == 1
-    counts = timings.Counts(
-        requests=len(every_key) if first else 0,
-        duplicates=len(every_key) - len(calls) if first else 0,
-        from_store=int((mine & known).sum()),
-        stored_tokens=int(tokens[mine & known].sum()),
-    )
-    seconds = time.perf_counter() - started
+    requests, duplicates = len(every_key) * first, (len(every_key) - len(calls)) * first
+    from_store, stored_tokens = int((mine & known).sum()), int(tokens[mine & known].sum())
+    counts = timings.Counts(requests, duplicates, from_store, stored_tokens)
     who = {"model": model, "benchmark": benchmark, "identity": store.identity}
-    return timings.row(counts, measured, **who, seconds=seconds)
+    return timings.row(counts, measured, **who, seconds=time.perf_counter() - started)
 
 
 def ask_alone(

@@ -127,8 +127,12 @@ def of_requests(
     *, chat: bool = False, system_prompt: str | None = None, fewshot_as_multiturn: bool = True
 ) -> Input:
     """The input of a model that is asked with text or chat turns: see `from_requests`."""
-    how = {"chat": chat, "system_prompt": system_prompt}
-    explode = partial(from_requests, **how, fewshot_as_multiturn=fewshot_as_multiturn)
+    explode = partial(
+        from_requests,
+        chat=chat,
+        system_prompt=system_prompt,
+        fewshot_as_multiturn=fewshot_as_multiturn,
+    )
     return Input(REQUESTS, _OF_REQUESTS, explode)
 
 

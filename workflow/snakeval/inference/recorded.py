@@ -2,8 +2,8 @@
 
 A record belongs to the document that it names (`id`). Without `id` it belongs to the document in
 its place, if there are as many records as documents. It is checked against its document where
-columns of both must be equal. Mismatches are reported, never guessed: documents without a record have no
-response, records without a document are left out, and both are counted.
+columns of both must be equal. Mismatches are reported, never guessed: documents without a record
+have no response, records without a document are left out, and both are counted.
 """
 
 import json

@@ -41,7 +41,8 @@ def load(
     `terminal` receives advice on the settings. Raises UserError for a folder without a model, an
     architecture of no known family, and a device that this machine does not have.
     """
-    order = Order(Path(folder), model or settings(), rows, tokenizer and Path(tokenizer) or None)
+    tokenizer = None if tokenizer is None else Path(tokenizer)
+    order = Order(Path(folder), model or settings(), rows, tokenizer)
     if order.model.tensor_parallel > 1:
         return Leader(order, load_here)
     return load_here(order, terminal)

@@ -1,4 +1,4 @@
-"""Causal models: packed where that is shown to be exact, else padded, and `description` says why."""
+"""Causal models: packed where that is shown to be exact, else padded; `description` says why."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -23,7 +23,7 @@ class Classifier(Encoder):
     kinds = (LOGLIKELIHOOD,)
 
     def __init__(self, model: Any, counters: Counters, budget: int):
-        """`budget`: tokens of a batch, padding included. Raises UserError for fewer than 2 labels."""
+        """`budget`: tokens of a batch, padding included. Raises UserError below two labels."""
         if model.config.num_labels < 2:
             raise UserError(
                 f"{model.config.name_or_path}: num_labels is {model.config.num_labels}. "

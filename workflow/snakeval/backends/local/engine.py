@@ -17,7 +17,7 @@ from snakeval.backends.protocol import Counters, Strategy
 class TableEngine:
     """An `Engine` that answers calls of token ids with `strategy`."""
 
-    forms = (TOKENS,)
+    forms: tuple[str, ...] = (TOKENS,)
 
     def __init__(
         self,

@@ -49,7 +49,7 @@ def follow(pipe: IO[bytes]) -> None:
 
 
 def _listen(pipe: IO[bytes], messages: Messages) -> None:
-    """Read in a thread of its own: a follower that waits for the others also sees its leader end."""
+    """Read in a thread, so that a follower which waits for the others sees its leader end."""
     try:
         while True:
             method = receive(pipe).decode()

@@ -50,7 +50,8 @@ def test_zeros_stay_zeros_in_8_bits():
     ("dtype", "error"), [(torch.float32, 0.004), (torch.bfloat16, 0.01), (torch.float16, 0.02)]
 )
 def test_8_bits_in_every_precision(dtype, error, size):
-    """In bfloat16 a unit that is rounded down makes more than 127 of the largest number; in float16 a unit may be subnormal."""
+    """In bfloat16 a unit that is rounded down gives the largest number more than 127 of it. In
+    float16 a unit may be subnormal."""
     states = (size * torch.randn(500, 2, 128, generator=torch.Generator().manual_seed(0))).to(dtype)
     kept = Rounded(states[:1, :, None], 500, 1)
     kept.write(torch.arange(500), torch.zeros(500, dtype=torch.long), states)
