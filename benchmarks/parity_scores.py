@@ -188,7 +188,8 @@ def compare(case: Case, theirs: dict, folder: Path) -> Row:
     asked = build_requests(task.request_settings(), tables, limit=LIMIT, seed=SEED)
     files, encoder, engine = _ours()
     encoded = encode.encode_requests(asked, encoder, model="tiny")
-    who = (identity.identity(files, {"dtype": "float32"}), identity.tokenizer_identity(files))
+    model = settings(dtype="float32")
+    who = (identity.identity(files, model), identity.tokenizer_identity(files))
     with Store(folder / "store", *who) as store:
         ask(encoded, lambda: engine, store, model="tiny", benchmark="benchmark")
         answered = assemble(encoded, store, model="tiny", called="")
@@ -300,7 +301,7 @@ def _ours() -> tuple:
 
     files = download.model({"source": f"path:{_model()}", "revision": None}, name="tiny")
     engine = build.load(_model(), settings(dtype="float32", device="cpu"))
-    return files, encode.load_encoder(files, {}), engine
+    return files, encode.load_encoder(files, settings()), engine
 
 
 def _model() -> Path:

@@ -4,7 +4,7 @@
 
 A task of documents with four choices each is written to a file. The workflow's own rules run over
 it, one at a time, in processes of their own. Outputs are made up and put into the response store,
-so that `infer` finds every call answered and loads no model.
+so that `calls` finds every call answered and loads no model.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import yaml
 REPOSITORY = Path(__file__).parent.parent
 sys.path.insert(0, str(REPOSITORY / "workflow"))
 
+from snakeval.config.model import of_values  # noqa: E402
 from snakeval.files import parquet  # noqa: E402
 from snakeval.inference.calls import from_tokens  # noqa: E402
 from snakeval.inference.store import Store  # noqa: E402
@@ -33,7 +34,7 @@ STAGES = {
     "documents": "results/index/datasets/{dataset}.parquet",
     "requests": "results/requests/choices.parquet",
     "tokens": "results/index/tokens/tiny.parquet",
-    "infer (all known)": "results/index/calls/tiny/1-of-1.parquet",
+    "calls (all known)": "results/index/calls/tiny/1-of-1.parquet",
     "responses": "results/index/responses/tiny.parquet",
     "scores": "results/index/scores/tiny.parquet",
     "tables": "results/tables/scores.parquet",
@@ -92,14 +93,11 @@ def prepare(folder: Path, requests: int) -> None:
 def answer(folder: Path) -> None:
     """Made-up answers to all requests, in the store."""
     files = parquet.read(folder / "results/models/tiny.parquet", MODEL_FILES)
-    settings = json.loads((folder / "results/settings/responses/tiny.json").read_text())
+    settings = json.loads((folder / "results/settings/calls/tiny.json").read_text())["settings"]
+    who = identity.identity(files, of_values(settings["values"]))
     tokens = parquet.read(folder / "results/tokens/tiny/choices.parquet", TOKENS)
     rng = np.random.default_rng(0)
-    with Store(
-        folder / "results/store",
-        identity.identity(files, settings),
-        identity.tokenizer_identity(files),
-    ) as store:
+    with Store(folder / "results/store", who, identity.tokenizer_identity(files)) as store:
         keys = store.keys(from_tokens(tokens)[0])
         n = len(keys)
         columns = {
@@ -151,7 +149,7 @@ def main() -> None:
             dataset = next((folder / "results/settings/datasets").glob("*.json")).stem
             measure(folder, "results/models/tiny.parquet")
             for stage, target in STAGES.items():
-                if stage.startswith("infer"):
+                if stage.startswith("calls"):
                     started = time.perf_counter()
                     answer(folder)
                     print(f"store filled: {time.perf_counter() - started:.1f} s", flush=True)

@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pytest
 
+from snakeval.config.model import Model
 from snakeval.models import identity as module
 from snakeval.models.identity import identity, tokenizer_identity
 from snakeval.schemas.model import MODEL_FILES
@@ -12,7 +13,7 @@ FILES = {
     "modeling_own.py": "p", "sub/adapter.bin": "a", "tokenizer.json": "t",
     "tokenizer_config.json": "u", "chat_template.jinja": "j", "README.md": "r", "LICENSE": "l",
 }  # fmt: skip
-SETTINGS = {"dtype": "float32", "trust_remote_code": False, "family": "causal", "strategy": "auto"}
+MODEL = Model(source="path:a", dtype="float32", family="causal")
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +40,7 @@ def _files(changes=None, folder="/a", model="m"):
     ],
 )
 def test_weights_configuration_and_code_count(file):
-    assert identity(_files({file: "changed"}), SETTINGS) != identity(_files(), SETTINGS)
+    assert identity(_files({file: "changed"}), MODEL) != identity(_files(), MODEL)
     assert tokenizer_identity(_files({file: "changed"})) == tokenizer_identity(_files())
 
 
@@ -47,25 +48,25 @@ def test_weights_configuration_and_code_count(file):
     "file", ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "vocab.txt"]
 )
 def test_the_tokenizer_counts_for_generated_text_alone(file):
-    assert identity(_files({file: "changed"}), SETTINGS) == identity(_files(), SETTINGS)
+    assert identity(_files({file: "changed"}), MODEL) == identity(_files(), MODEL)
     assert tokenizer_identity(_files({file: "changed"})) != tokenizer_identity(_files())
 
 
 @pytest.mark.parametrize("file", ["README.md", "LICENSE", "sub/notes.md"])
 def test_documents_do_not_count(file):
-    assert identity(_files({file: "changed"}), SETTINGS) == identity(_files(), SETTINGS)
+    assert identity(_files({file: "changed"}), MODEL) == identity(_files(), MODEL)
     assert tokenizer_identity(_files({file: "changed"})) == tokenizer_identity(_files())
 
 
 def test_names_folders_and_order_do_not_count():
     other = _files(folder="/b", model="n")
     turned = other.take(list(reversed(range(len(other)))))
-    assert identity(turned, SETTINGS) == identity(_files(), SETTINGS)
+    assert identity(turned, MODEL) == identity(_files(), MODEL)
 
 
 def test_a_removed_or_renamed_file_counts():
     for changes in ({"generation_config.json": None}, {"config.json": None, "config2.json": "c"}):
-        assert identity(_files(changes), SETTINGS) != identity(_files(), SETTINGS)
+        assert identity(_files(changes), MODEL) != identity(_files(), MODEL)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_a_removed_or_renamed_file_counts():
     ],
 )
 def test_how_it_is_computed_counts(change):
-    assert identity(_files(), SETTINGS | change) != identity(_files(), SETTINGS)
+    assert identity(_files(), MODEL.model_copy(update=change)) != identity(_files(), MODEL)
 
 
 @pytest.mark.parametrize(
@@ -93,20 +94,20 @@ def test_how_it_is_computed_counts(change):
     ],
 )
 def test_how_it_is_run_does_not_count(change):
-    assert identity(_files(), SETTINGS | change) == identity(_files(), SETTINGS)
+    assert identity(_files(), MODEL.model_copy(update=change)) == identity(_files(), MODEL)
 
 
 @pytest.mark.parametrize("program", ["torch", "transformers"])
 def test_versions_count(monkeypatch, program):
-    before = identity(_files(), SETTINGS)
+    before = identity(_files(), MODEL)
     version = module.version
     monkeypatch.setattr(
         module, "version", lambda name: "changed" * (name == program) + version(name)
     )
-    assert identity(_files(), SETTINGS) != before
+    assert identity(_files(), MODEL) != before
 
 
 def test_the_engine_counts(monkeypatch):
-    before = identity(_files(), SETTINGS)
+    before = identity(_files(), MODEL)
     monkeypatch.setattr(module, "code_digest", lambda *_, **__: "changed")
-    assert identity(_files(), SETTINGS) != before
+    assert identity(_files(), MODEL) != before

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -63,8 +62,8 @@ def digests(index: str | Path) -> dict[str, str]:
     return dict(zip(table["benchmark"].to_pylist(), table["digest"].to_pylist(), strict=True))
 
 
-def fingerprints(index: str | Path, *made_from: Any) -> dict[str, str]:
-    """Benchmark -> fingerprint of what is made from its file and from `made_from`."""
+def fingerprints(index: str | Path, *made_from: object) -> dict[str, str]:
+    """Of each benchmark's file that is made from its file in `index` and from plain values (JSON)."""
     return {
         benchmark: parquet.fingerprint_of(*made_from, digest)
         for benchmark, digest in digests(index).items()

@@ -52,7 +52,7 @@ def ask_benchmarks(
 
     A benchmark is skipped while its rows and `made_from` (the model and its settings) are the same.
     """
-    fingerprints = benchmark_files.fingerprints(index, made_from)
+    fingerprints = benchmark_files.fingerprints(index, *made_from)
     benchmarks = list(fingerprints)
 
     @cache

@@ -15,7 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from snakeval.config.model import Answers
 from snakeval.errors import UserError
+from snakeval.inference.stage import RecordedSettings
 from snakeval.schemas.model import RECORDED, RESPONSES
 from snakeval.sources import documents, file_formats
 from snakeval.sources.file_formats import Reading
@@ -28,25 +30,23 @@ Record = dict[str, Any]
 
 
 def responses(
-    requests: pa.Table, settings: Mapping[str, Any], *, model: str, benchmark: str
+    requests: pa.Table, settings: RecordedSettings, *, model: str, benchmark: str
 ) -> tuple[pa.Table, pa.Table]:
     """RESPONSES of the documents of one benchmark that have one, and RECORDED, a row per task.
 
-    `requests`: REQUESTS of the benchmark. `settings`: `answers` (the section of the configuration),
-    `files` (task -> file) and `limits` (benchmark -> documents per task, or None). Raises UserError
-    where a file cannot be read, a column is missing, two records answer one document, or a record
-    answers another question.
+    `requests`: REQUESTS of the benchmark. Raises UserError where a file cannot be read, a column is
+    missing, two records answer one document, or a record answers another question.
     """
     rows: list[Record] = []
     matches: list[Record] = []
     for task in pc.unique(requests["task"]).to_pylist():
         columns = ["doc_id", "kind", "continuations", "document"]
         asked = requests.filter(pc.field("task") == task).select(columns).to_pylist()
-        limited = settings["limits"][benchmark] == len(asked)
-        file = Path(settings["files"][task])
+        limited = settings.limits[benchmark] == len(asked)
+        file = Path(settings.files[task])
         found = {"model": model, "task": task, "file": str(file), "documents": len(asked)}
         where = f"models.{model}: {file}"
-        own, counts = _of_task(file, asked, settings["answers"], limited, where)
+        own, counts = _of_task(file, asked, settings.answers, limited, where)
         matches.append(found | counts)
         names = {"model": model, "task": task}
         rows += [names | response for response in own]
@@ -54,7 +54,7 @@ def responses(
 
 
 def _of_task(
-    file: Path, asked: list[Record], answers: Mapping[str, Any], limited: bool, where: str
+    file: Path, asked: list[Record], answers: Answers, limited: bool, where: str
 ) -> tuple[list[Record], Record]:
     """The responses to the documents `asked` of one task, and the counts of RECORDED.
 
@@ -82,11 +82,11 @@ def _of_task(
     return rows, _counts(len(records), asked, given, surplus, reason)
 
 
-def _records(file: Path, answers: Mapping[str, Any]) -> list[Record]:
-    lm_eval = answers["format"] == "lm_eval"
-    file_format = "jsonl" if lm_eval else answers["format"]
-    header = tuple(answers["header"]) if answers["header"] else None
-    reading = Reading(format=file_format, columns=header, field=answers["field"])
+def _records(file: Path, answers: Answers) -> list[Record]:
+    lm_eval = answers.format == "lm_eval"
+    file_format = "jsonl" if lm_eval else answers.format
+    header = tuple(answers.header) if answers.header else None
+    reading = Reading(format=file_format, columns=header, field=answers.field)
     records = documents.rows(file_formats.read(file, reading))
     if not lm_eval:
         return records
@@ -95,9 +95,9 @@ def _records(file: Path, answers: Mapping[str, Any]) -> list[Record]:
     return [record for record, name in zip(records, filters, strict=True) if name == filters[0]]
 
 
-def _chosen(records: list[Record], answers: Mapping[str, Any], where: str) -> list[Record]:
+def _chosen(records: list[Record], answers: Answers, where: str) -> list[Record]:
     """The records that `where` of the section chooses."""
-    wanted = answers["where"].items()
+    wanted = answers.where.items()
 
     def chosen(record: Record) -> bool:
         return all(_same(_at(record, column, where), value) for column, value in wanted)
@@ -108,13 +108,13 @@ def _chosen(records: list[Record], answers: Mapping[str, Any], where: str) -> li
 def _matched(
     records: list[Record],
     asked: list[Record],
-    answers: Mapping[str, Any],
+    answers: Answers,
     limited: bool,
     where: str,
 ) -> tuple[dict[int, list[Record]], list[str], str | None]:
     """Number of a document -> its records; how the records without a document name theirs; and why
     nothing was matched, if so."""
-    column = answers["id"] or (LM_EVAL["id"] if answers["format"] == "lm_eval" else None)
+    column = answers.id or (LM_EVAL["id"] if answers.format == "lm_eval" else None)
     if column is None:
         names = [str(number) for number in range(len(records))]
         if len(records) != len(asked) and not (limited and len(records) > len(asked)):
@@ -124,7 +124,7 @@ def _matched(
         by_document = {document["doc_id"]: [record] for document, record in pairs}
         surplus = names[len(asked) :]
     else:
-        numbers = _numbers(asked, answers["document_id"], where)
+        numbers = _numbers(asked, answers.document_id, where)
         by_document, surplus = {}, []
         for record in records:
             name = _plain(_at(record, column, where))
@@ -133,7 +133,7 @@ def _matched(
             else:
                 surplus.append(name)
     twice = [number for number, own in by_document.items() if len(own) > 1]
-    if twice and not answers["samples"]:
+    if twice and not answers.samples:
         raise UserError(
             f"{where}: {len(by_document[twice[0]])} records answer document {twice[0]}. "
             "Choose among them with `where`, or set `samples: true` if they are its samples."
@@ -162,15 +162,15 @@ def _numbers(asked: list[Record], field: str | None, where: str) -> dict[str, in
 def _check_same(
     by_document: Mapping[int, list[Record]],
     asked: list[Record],
-    answers: Mapping[str, Any],
+    answers: Answers,
     where: str,
 ) -> None:
     """Raises UserError for a record that differs from its document in a column of `same`.
 
     A record of lm-eval must not differ in any key that both have.
     """
-    lm_eval = answers["format"] == "lm_eval"
-    if not answers["same"] and not lm_eval:
+    lm_eval = answers.format == "lm_eval"
+    if not answers.same and not lm_eval:
         return
     texts = {document["doc_id"]: document["document"] for document in asked}
     for number, own in by_document.items():
@@ -178,7 +178,7 @@ def _check_same(
         for record in own:
             pairs = [
                 (column, _at(record, column, where), _at(document, field, where))
-                for column, field in answers["same"].items()
+                for column, field in answers.same.items()
             ]
             pairs += _copied(record.get("doc"), document) if lm_eval else []
             for column, theirs, ours in pairs:
@@ -199,19 +199,19 @@ def _copied(copy: Any, document: Record) -> list[tuple[str, Any, Any]]:
     return [(f"doc.{key}", copy[key], document[key]) for key in keys]
 
 
-def _columns(answers: Mapping[str, Any]) -> list[str]:
+def _columns(answers: Answers) -> list[str]:
     """Columns in which a record may hold its answer."""
-    if answers["format"] == "lm_eval":
+    if answers.format == "lm_eval":
         return ["resps"]
-    return [*_listed(answers["answer"] or []), *_listed(answers["loglikelihoods"] or [])]
+    return [*_listed(answers.answer or []), *_listed(answers.loglikelihoods or [])]
 
 
-def _has_answer(record: Record, answers: Mapping[str, Any]) -> bool:
+def _has_answer(record: Record, answers: Answers) -> bool:
     return any(_at(record, column, None) not in (None, [], [[]]) for column in _columns(answers))
 
 
 def _response(
-    document: Record, records: list[Record], answers: Mapping[str, Any], where: str
+    document: Record, records: list[Record], answers: Answers, where: str
 ) -> Record:
     """The columns of RESPONSES that were recorded; the others are empty."""
     texts, values, greedy = [], [], []
@@ -232,9 +232,9 @@ def _response(
     return scored | {"n_tokens": [], "texts": texts, "finish_reasons": []}
 
 
-def _texts(record: Record, answers: Mapping[str, Any], where: str) -> Iterator[Any]:
+def _texts(record: Record, answers: Answers, where: str) -> Iterator[Any]:
     """The samples of a record."""
-    if answers["format"] == "lm_eval":
+    if answers.format == "lm_eval":
         resps = record["resps"]
         if not (isinstance(resps, list) and resps and isinstance(resps[0], list)):
             raise UserError(
@@ -242,16 +242,16 @@ def _texts(record: Record, answers: Mapping[str, Any], where: str) -> Iterator[A
             )
         yield from resps[0]
         return
-    if not answers["answer"]:
+    if not answers.answer:
         raise UserError(
             f"{where}: the task scores texts. Name their column: `answers: {{answer: COLUMN}}`."
         )
-    for column in _listed(answers["answer"]):
+    for column in _listed(answers.answer):
         yield from _listed(_at(record, column, where))
 
 
 def _pairs(
-    records: list[Record], answers: Mapping[str, Any], where: str
+    records: list[Record], answers: Answers, where: str
 ) -> list[tuple[float, bool | None]]:
     """(log-likelihood, greedy) of each continuation; greedy is None where it was not recorded."""
     if len(records) > 1:
@@ -260,23 +260,23 @@ def _pairs(
             "Choose one record with `where`."
         )
     (record,) = records
-    if answers["format"] == "lm_eval":
+    if answers.format == "lm_eval":
         return [_pair(answer, where) for answer in _listed(record["resps"])]
-    if answers["loglikelihoods"] is None:
+    if answers.loglikelihoods is None:
         raise UserError(
             f"{where}: the task scores log-likelihoods. "
             "Name their column: `answers: {loglikelihoods: COLUMN}`."
         )
-    values = _listed(_at(record, answers["loglikelihoods"], where))
+    values = _listed(_at(record, answers.loglikelihoods, where))
     flags = [None] * len(values)
-    if answers["greedy"]:
-        flags = _listed(_at(record, answers["greedy"], where))
+    if answers.greedy:
+        flags = _listed(_at(record, answers.greedy, where))
     found = zip(values, flags, strict=False)
     pairs = [(_number(value, where), _flag(flag, where)) for value, flag in found]
     if len(flags) != len(values):
         raise UserError(
             f"{where}: {len(values)} log-likelihoods, but {len(flags)} values of "
-            f"{answers['greedy']}. Give one for each."
+            f"{answers.greedy}. Give one for each."
         )
     return pairs
 

@@ -4,10 +4,10 @@ import json
 import os
 import struct
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from snakeval.config.model import Model
 from snakeval.errors import UserError
 
 FAMILIES = ("causal", "seq2seq", "classifier", "extractive")
@@ -79,7 +79,7 @@ def family(config: Any) -> str:
     )
 
 
-def leave_out_torch(folder: Path | str, settings: Mapping[str, Any]) -> None:
+def leave_out_torch(folder: Path | str, model: Model) -> None:
     """Make transformers load without PyTorch in this process, for a job that needs only a model's
     tokenizer and configuration.
 
@@ -90,8 +90,7 @@ def leave_out_torch(folder: Path | str, settings: Mapping[str, Any]) -> None:
     config = config_json(folder)
     name = _first_name(config.get("architectures"))
     found = _by_its_end(name, config.get("is_encoder_decoder", False))
-    known = found or settings.get("family", "auto") != "auto"
-    if known and not settings.get("trust_remote_code"):
+    if (found or model.family != "auto") and not model.trust_remote_code:
         # Of transformers, which would warn that PyTorch is missing.
         os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"
         # "import torch" then fails, so transformers takes it as missing.
@@ -127,19 +126,19 @@ def _listed(architecture: str) -> str | None:
     return None
 
 
-def in_low_precision(folder: Path | str, settings: Mapping[str, Any]) -> bool:
+def in_low_precision(folder: Path | str, model: Model) -> bool:
     """Whether a model computes in less than float32 under its settings, or it or its cache is
     quantised.
 
     Known from its files alone, because importing transformers takes seconds. `dtype` auto: as the
     weights were saved.
     """
-    config, dtype = config_json(folder), settings["dtype"]
+    config, dtype = config_json(folder), model.dtype
     parts = (config.get("text_config") or {}, config)
     named = (part.get(name) for part in parts for name in ("dtype", "torch_dtype"))
     saved = next((str(name) for name in named if name), None) or _dtype_of_weights(Path(folder))
     computed = saved.removeprefix("torch.") if dtype == "auto" else dtype
-    quantised = bool(config.get("quantization_config")) or settings["kv_cache_dtype"] != "auto"
+    quantised = bool(config.get("quantization_config")) or model.kv_cache_dtype != "auto"
     return quantised or computed not in ("float32", "float64")
 
 

@@ -8,25 +8,23 @@ model's name, how tokens were made, batch sizes, the device.
 
 import hashlib
 import json
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
+from snakeval.config.model import Model, keys_of
 from snakeval.errors import UserError
 from snakeval.files.code_digest import code_digest
 from snakeval.sources.location import matches
 
 ENGINE = ("snakeval.backends.local.build",)
-# These change no output: how tables look, what an error says, and how a section is declared. The
-# values of a section's keys count by themselves (SETTINGS).
+# These change no output: how tables look, what an error says, how a section is declared. The
+# values of a model's keys count by themselves.
 NOT_ENGINE = (
     *("snakeval.errors", "snakeval.files.parquet", "snakeval.config.model"),
     *("snakeval.schemas.columns", "snakeval.schemas.model"),
 )
-SETTINGS = ("family", "dtype", "trust_remote_code", "strategy", "kv_cache_dtype")
 
 # Every other file in a model's folder counts. An unknown file that counts may cost a computation.
 # If it did not count, outputs could be wrong.
@@ -40,17 +38,17 @@ OTHER_FILES = (
 )
 
 
-def identity(model_files: pa.Table, settings: Mapping[str, Any]) -> str:
+def identity(model_files: pa.Table, model: Model) -> str:
     """Sha256 (hex) of everything that determines a model's outputs to token ids.
 
-    `model_files`: MODEL_FILES rows of one model. `settings`: the model's section of the
-    configuration, of which SETTINGS count; an absent key is null.
+    `model_files`: MODEL_FILES rows of one model. `model`: its section of the configuration. The
+    keys count that decide answers (`snakeval.config.model`).
     """
     # Without +cpu or +cu128, which are the same program.
     versions = {name: version(name).partition("+")[0] for name in ("torch", "transformers")}
     described = {
         "files": _digests(model_files, without=TOKENIZER_FILES + OTHER_FILES),
-        "settings": {key: settings.get(key) for key in SETTINGS},
+        "settings": {key: getattr(model, key) for key in keys_of("calls", "A")},
         "code": code_digest(ENGINE, without=NOT_ENGINE),
         "versions": versions,
     }

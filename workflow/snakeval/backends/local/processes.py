@@ -32,7 +32,7 @@ class Order:
     def to_json(self) -> dict[str, Any]:
         return {
             "folder": str(self.folder),
-            "model": self.model.model_dump(mode="json"),
+            "model": self.model.model_dump(mode="json", exclude={"source", "answers"}),
             "rows": self.rows,
             "tokenizer": self.tokenizer and str(self.tokenizer),
         }
