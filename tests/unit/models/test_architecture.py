@@ -228,7 +228,7 @@ def test_the_header_of_weights(tmp_path):
         ),
     ],
 )
-def test_weights_that_are_not_whole_are_told(tmp_path, content):
+def test_weights_that_are_incomplete_are_an_error(tmp_path, content):
     (tmp_path / "w").write_bytes(content)
     expected = r"w: incomplete, or not a safetensors file\. Download the model again"
     with pytest.raises(UserError, match=expected):
@@ -236,7 +236,7 @@ def test_weights_that_are_not_whole_are_told(tmp_path, content):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "[" * 100_000, '{"text_config": [1]}'])
-def test_a_configuration_that_is_none_is_told(tmp_path, content):
+def test_a_file_that_is_no_configuration_is_an_error(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
     for ask in (
         lambda: configuration(tmp_path),

@@ -164,7 +164,7 @@ def ask_alone(
 
 
 def distinct_keys(rows: pa.Table, store: Store, source: Input = FROM_TOKENS) -> pa.Array:
-    """The distinct keys of the calls that rows of an input stand for."""
+    """The distinct keys of the calls of rows of an input."""
     return pc.unique(store.keys(source.explode(rows)[0]))
 
 

@@ -49,7 +49,7 @@ SCORE_TABLE = schema(
     (
         "rank_high",
         pa.int32(),
-        "worst rank; models whose ranges overlap cannot be told apart; null for a single model",
+        "worst rank; models whose ranges overlap cannot be distinguished; null for a single model",
     ),
     ("primary", pa.bool_(), "the metric that leads the leaderboard for this task"),
     (

@@ -34,7 +34,7 @@ class Header:
     tokens: np.ndarray
     parent: "Header | None"
     start: int  # position of the first token
-    private: bool = False  # everything below it lies in one batch
+    private: bool = False  # everything below it is in one batch
 
     @property
     def end(self) -> int:
