@@ -11,8 +11,6 @@ from importlib import resources
 import pytest
 from builders import report_run
 
-from snakeval.report.page import write_page
-
 pytestmark = pytest.mark.skipif(
     not (shutil.which("chromium") and shutil.which("chromedriver")),
     reason="needs chromium and chromedriver (Debian: chromium-driver)",
@@ -46,7 +44,7 @@ def address(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("run") / "a folder # with % signs"
     settings = report_run.make(folder, documents=30, hostile=True)
     settings["history"] = [{"label": "before", "results": str(folder)}]
-    write_page(folder, settings, folder / "report/index.html")
+    report_run.write(folder, settings)
     return (folder / "report/index.html").as_uri()
 
 
@@ -346,7 +344,7 @@ def test_wrong_addresses_tell_what_is_wrong(page):
 
 def test_missing_sample_files_are_named(browser, tmp_path):
     settings = report_run.make(tmp_path, models=1, tasks=1, documents=2)
-    write_page(tmp_path, settings, tmp_path / "report/index.html")
+    report_run.write(tmp_path, settings)
     shutil.rmtree(tmp_path / "report/samples")
     browser.get((tmp_path / "report/index.html").as_uri() + "#samples")
     _until(
@@ -490,7 +488,7 @@ def test_accessible_by_axe(page, theme, width):
 def test_large_run_is_small_and_whole(browser, tmp_path):
     """10 models × 60 tasks: at most 2 MB without samples (benchmarks/report.py tells how fast it opens)."""
     settings = report_run.make(tmp_path, models=10, tasks=60, documents=3)
-    write_page(tmp_path, settings, tmp_path / "report/index.html")
+    report_run.write(tmp_path, settings)
     assert (tmp_path / "report/index.html").stat().st_size <= 2_000_000
     browser.get((tmp_path / "report/index.html").as_uri())
     assert len(browser.find_elements("css selector", "#scores thead [data-column]")) == 10

@@ -1,23 +1,36 @@
-"""Synthetic results folders for the tests of the report: any number of models, tasks and documents, with everything odd that data can hold.
+"""Synthetic results folders for the tests of the report, of any size, with all that is odd in data.
 
-`python tests/report_run.py FOLDER --models 10 --tasks 60 --documents 167` writes one and its report.
+`python tests/builders/report_run.py FOLDER --models 10 --tasks 60 --documents 167` writes one and
+its report.
 """
 
 import argparse
+import base64
 import itertools
 import json
 import math
+import re
 import time
+import zlib
+from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from snakeval.analysis.history import EarlierRun, Files
 from snakeval.files import parquet
+from snakeval.report.inputs import Inputs
+from snakeval.report.page import write_page
 from snakeval.schemas.model import FORECAST, NUMERICS, RESPONSES, SCORES, TIMINGS, TOKENS
 from snakeval.schemas.run import COMPARISONS, HEALTH, PREFLIGHT, SCORE_TABLE, TARGETS
 from snakeval.schemas.task import REQUESTS
 
+TABLES = (
+    *("scores", "comparisons", "health", "efficiency", "numerics", "targets"),
+    *("preflight", "forecast"),
+)
 HOSTILE = [
     "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">",
     "</script></pre></td></table><!-- <b>never closed",
@@ -68,7 +81,7 @@ def make(
     hostile: bool = False,
     seed: int = 7,
 ) -> dict:
-    """Write a results folder under `folder`; give the settings that `report.write` takes."""
+    """Write a results folder under `folder`; give the settings that `write_page` takes."""
     rng = np.random.default_rng(seed)
     names = ["small", "large"] if models == 2 else [f"model-{i:02d}" for i in range(models)]
     ability = dict(zip(names, np.linspace(-0.4, 0.9, models) if models > 1 else [0.3], strict=True))
@@ -135,6 +148,80 @@ def make(
         "tasks": list(_benchmarks(tasks)),
         "provenance": _provenance(names),
     }
+
+
+def inputs_of(folder: Path, settings: dict) -> Inputs:
+    """The files of a results folder that the report of it reads; `history` of the settings included.
+
+    A file of a stage that is not there is left out.
+    """
+    models, benchmarks = settings["models"], settings["tasks"]
+    return Inputs(
+        **{name: folder / f"tables/{name}.parquet" for name in TABLES},
+        requests=_requests_of(folder, benchmarks),
+        tokens=_answers_of(folder / "tokens", models, benchmarks),
+        responses=_answers_of(folder / "responses", models, benchmarks),
+        document_scores=_answers_of(folder / "scores", models, benchmarks),
+        history=tuple(
+            EarlierRun(
+                run["label"],
+                Path(run["results"], "tables/scores.parquet"),
+                files_of(Path(run["results"]), models, benchmarks),
+            )
+            for run in settings.get("history", [])
+        ),
+    )
+
+
+def files_of(folder: Path, models: Iterable[str], benchmarks: Iterable[str]) -> Files:
+    """The requests and the scores of documents in a results folder."""
+    return Files(
+        _requests_of(folder, benchmarks), _answers_of(folder / "scores", models, benchmarks)
+    )
+
+
+def write(folder: Path, settings: dict) -> Path:
+    """Write the report of a results folder; give its page."""
+    page = folder / "report/index.html"
+    write_page(inputs_of(folder, settings), settings, page)
+    return page
+
+
+def unpack(path: Path) -> tuple[str, object]:
+    """The name and the content of a file that the page loads."""
+    call = r'snakevalFile\("([^"]+)","([A-Za-z0-9+/=]+)"\)\n'
+    name, packed = re.fullmatch(call, path.read_text(encoding="ascii")).groups()
+    return name, json.loads(zlib.decompress(base64.b64decode(packed)))
+
+
+def worsen(folder: Path, model: str, benchmark: str) -> tuple[np.ndarray, np.ndarray]:
+    """Set `acc` of every third document of a task to 0; give the values before and after."""
+    path = folder / f"scores/{model}/{benchmark}.parquet"
+    lines = parquet.read(path, SCORES).to_pylist()
+    before = np.array([line["value"] for line in lines if line["metric"] == "acc"])
+    for line in lines:
+        if line["metric"] == "acc" and line["doc_id"] % 3 == 0:
+            line["value"] = 0.0
+    _write(lines, path, SCORES)
+    after = np.array([line["value"] for line in lines if line["metric"] == "acc"])
+    path = folder / "tables/scores.parquet"
+    table = parquet.read(path, SCORE_TABLE).to_pylist()
+    for line in table:
+        if (line["model"], line["task"], line["metric"]) == (model, benchmark, "acc"):
+            line["value"] = float(after.mean())
+    _write(table, path, SCORE_TABLE)
+    return before, after
+
+
+def _requests_of(folder: Path, benchmarks: Iterable[str]) -> dict[str, Path]:
+    return {each: folder / f"requests/{each}.parquet" for each in benchmarks}
+
+
+def _answers_of(
+    stage: Path, models: Iterable[str], benchmarks: Iterable[str]
+) -> dict[tuple[str, str], Path]:
+    files = {pair: stage / pair[0] / f"{pair[1]}.parquet" for pair in product(models, benchmarks)}
+    return {pair: file for pair, file in files.items() if file.exists()}
 
 
 def _benchmarks(tasks: int) -> dict[str, list[tuple[str, str, str | None]]]:
@@ -806,8 +893,6 @@ def _write(rows: list[dict], path: Path, schema: pa.Schema) -> None:
 
 
 def main() -> None:
-    from snakeval.report.page import write_page
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     for name, value in (("models", 2), ("tasks", 7), ("documents", 40)):
@@ -820,7 +905,7 @@ def main() -> None:
         settings = make(folder, **options)
         kept.write_text(json.dumps(settings))
     start = time.perf_counter()
-    write_page(folder, json.loads(kept.read_text()), folder / "report/index.html")
+    write(folder, json.loads(kept.read_text()))
     print(f"report in {time.perf_counter() - start:.2f} s")
 
 

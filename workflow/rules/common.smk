@@ -102,8 +102,19 @@ RULE_GRAPH = [  # what `snakemake --rulegraph` draws, for the report
     *([["recorded_responses", "tables"]] if RECORDED else []),
     ["list_requests", "tables"],
     ["scores", "tables"],
-    ["findings", "report"],
-    ["tables", "report"],
+    *([[rule, "report"] for rule in ("tokens", "responses")] if ASKED else []),
+    *([["recorded_responses", "report"]] if RECORDED else []),
+    *(
+        [rule, "report"]
+        for rule in (
+            "download_dataset",
+            "download_model",
+            "list_requests",
+            "scores",
+            "findings",
+            "tables",
+        )
+    ),
 ]
 
 

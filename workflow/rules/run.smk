@@ -85,7 +85,25 @@ rule report:
         settings=settings_of("report"),
         tables=rules.tables.output,
         findings=rules.findings.output,
-        history=[f"{folder}/{plan.SCORES_OF_A_RUN}" for folder in RUN.earlier_runs],
+        requests=rules.list_requests.output[0],
+        tokens=expand(f"{RESULTS}/index/tokens/{{model}}.parquet", model=ASKED),
+        responses=expand(f"{RESULTS}/index/responses/{{model}}.parquet", model=MODELS),
+        scores=expand(f"{RESULTS}/index/scores/{{model}}.parquet", model=MODELS),
+        models=expand(f"{RESULTS}/models/{{model}}.parquet", model=MODELS),
+        datasets=expand(
+            f"{RESULTS}/index/datasets/{{dataset}}.parquet",
+            dataset=sorted(RUN.settings["datasets"]),
+        ),
+        history=[
+            file
+            for folder in RUN.earlier_runs
+            for file in [
+                f"{folder}/{plan.SCORES_OF_A_RUN}",
+                f"{folder}/index/requests.parquet",
+                *expand(f"{folder}/index/scores/{{model}}.parquet", model=MODELS),
+            ]
+            if file.endswith(plan.SCORES_OF_A_RUN) or Path(file).exists()
+        ],
     output:
         page=report(f"{RESULTS}/report/index.html", caption="../report/page.rst", category="Scores"),
         sums=f"{RESULTS}/report/SHA256SUMS",
@@ -96,7 +114,6 @@ rule report:
     params:
         results=results_folder,
         config=RUN.config.model_dump(),
-        datasets=sorted(RUN.settings["datasets"]),
         repository=str(LIBRARY.parent),
         command=COMMAND,
         rules=RULE_GRAPH,

@@ -1,4 +1,4 @@
-"""What users add to is a folder: the modules in it are found by listing it, not by a list that someone keeps.
+"""What users add to is a folder: its modules are found by listing it, not by a list that someone keeps.
 
     METRICS = {metric.name: metric for module in neighbours(__name__) for metric in module.METRICS}
 
@@ -13,16 +13,23 @@ from pathlib import Path
 from types import ModuleType
 
 
-def neighbours(name: str, declaring: str | None = None) -> Iterator[ModuleType]:
-    """The modules and packages that lie in the same folder as the module `name`, by name, without it.
+def neighbours(
+    name: str, declaring: str | None = None, inside: str | None = None
+) -> Iterator[ModuleType]:
+    """The modules and packages in the same folder as the module `name`, by name, without it.
 
-    With `declaring` only those that have an attribute of that name, such as "METRICS".
+    With `inside`, the module of that name in each folder there that has one, such as "view".
+    With `declaring`, only those that have an attribute of that name, such as "METRICS".
     """
     package, _, own = name.rpartition(".")
     folder = Path(import_module(package).__path__[0])
-    for found in sorted(pkgutil.iter_modules([str(folder)]), key=lambda module: module.name):
-        if found.name == own:
+    if inside is None:
+        found = sorted(module.name for module in pkgutil.iter_modules([str(folder)]))
+    else:
+        found = sorted(f"{file.parent.name}.{inside}" for file in folder.glob(f"*/{inside}.py"))
+    for each in found:
+        if each == own:
             continue
-        module = import_module(f"{package}.{found.name}")
+        module = import_module(f"{package}.{each}")
         if declaring is None or hasattr(module, declaring):
             yield module
