@@ -19,10 +19,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from snakeval.analysis.history import EarlierRun, Files
+from snakeval.analysis.history import EarlierFiles, Files
 from snakeval.files import parquet
+from snakeval.report import stage
 from snakeval.report.inputs import Inputs
-from snakeval.report.page import write_page
+from snakeval.report.page import read_run, write_page
+from snakeval.report.stage import ReportSettings
+from snakeval.report.view import Run
 from snakeval.schemas.model import FORECAST, NUMERICS, RESPONSES, SCORES, TIMINGS, TOKENS
 from snakeval.schemas.run import COMPARISONS, HEALTH, PREFLIGHT, SCORE_TABLE, TARGETS
 from snakeval.schemas.task import REQUESTS
@@ -51,11 +54,11 @@ METRICS = {  # kind -> (filter, metric, higher is better, chance, primary)
     "perplexity": [("none", "word_perplexity", False, None, True)],
 }
 RULES = [
-    ["download_dataset", "requests"],
+    ["datasets", "requests"],
     ["requests", "tokens"],
-    ["download_model", "tokens"],
-    ["tokens", "infer"],
-    ["infer", "scores"],
+    ["models", "tokens"],
+    ["tokens", "calls"],
+    ["calls", "scores"],
 ]
 RULES += [
     ["requests", "scores"],
@@ -163,7 +166,7 @@ def inputs_of(folder: Path, settings: dict) -> Inputs:
         responses=_answers_of(folder / "responses", models, benchmarks),
         document_scores=_answers_of(folder / "scores", models, benchmarks),
         history=tuple(
-            EarlierRun(
+            EarlierFiles(
                 run["label"],
                 Path(run["results"], "tables/scores.parquet"),
                 files_of(Path(run["results"]), models, benchmarks),
@@ -180,11 +183,27 @@ def files_of(folder: Path, models: Iterable[str], benchmarks: Iterable[str]) -> 
     )
 
 
-def write(folder: Path, settings: dict) -> Path:
+def write(folder: Path, settings: dict, page: Path | None = None) -> Path:
     """Write the report of a results folder; give its page."""
-    page = folder / "report/index.html"
-    write_page(inputs_of(folder, settings), settings, page)
+    page = page or folder / "report/index.html"
+    inputs, provenance = inputs_of(folder, settings), settings["provenance"]
+    write_page(inputs, report_settings(settings), provenance, page)
     return page
+
+
+def run_of(folder: Path, settings: dict) -> Run:
+    """The run in a results folder, as views know it."""
+    inputs = inputs_of(folder, settings)
+    return read_run(inputs, report_settings(settings), settings["provenance"])
+
+
+def report_settings(settings: dict) -> ReportSettings:
+    """What `make` gave, and what a test changed of it."""
+    given = {"targets": {}, "baseline": None, "history": []} | settings
+    del given["provenance"]
+    return ReportSettings(
+        **given | {"history": [stage.EarlierRun(**run) for run in given["history"]]}
+    )
 
 
 def unpack(path: Path) -> tuple[str, object]:

@@ -17,7 +17,9 @@ LEFT = ("report", "logs", "settings")  # what the rule itself and the planning o
 def _declared(project) -> set[Path]:
     """The inputs of the report's job, and the files in their folders and lists."""
     lines = project.snakemake("--detailed-summary").stdout.splitlines()
-    (report,) = [line.split("\t") for line in lines if line.startswith("results/report/index.html\t")]
+    (report,) = [
+        line.split("\t") for line in lines if line.startswith("results/report/index.html\t")
+    ]
     inputs = {project.folder / path for path in report[4].split(",")}
     found = set(inputs)
     for path in inputs:

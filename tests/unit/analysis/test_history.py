@@ -10,16 +10,17 @@ from builders import report_run
 from builders.score_files import folder_of, gate_settings, group, settings_of
 
 from snakeval.analysis import gate, history, leaderboard
+from snakeval.analysis.stage import RunSettings
 from snakeval.files import benchmark_files, parquet
 from snakeval.schemas.model import SCORES
 from snakeval.schemas.run import SCORE_TABLE
 from snakeval.statistics.comparisons import tango
 
 
-def _courses(now: Path, before: Path, settings: dict) -> list[history.Course]:
+def _courses(now: Path, before: Path, settings: RunSettings) -> list[history.Course]:
     """The courses of the leading metrics from the results folder `before` to `now`."""
-    models, benchmarks = settings["models"], settings["benchmarks"]
-    earlier = history.EarlierRun(
+    models, benchmarks = settings.models, settings.benchmarks
+    earlier = history.EarlierFiles(
         "before",
         before / "tables/scores.parquet",
         report_run.files_of(before, models, benchmarks),
@@ -55,7 +56,7 @@ def _scored(folder, metric, tasks, groups, values, clusters=None) -> None:
 def test_documents_of_the_same_requests_are_paired_and_regressions_come_first(tmp_path):
     earlier, now = tmp_path / "earlier", tmp_path / "now"
     report_run.make(earlier, tasks=2, documents=60)
-    settings = report_run.make(now, tasks=2, documents=60)
+    settings = report_run.report_settings(report_run.make(now, tasks=2, documents=60))
     before, after = report_run.worsen(now, "large", "boolean")
     first, *others = _courses(now, earlier, settings)
     assert (first.model, first.task, first.verdict) == ("large", "boolean", "regression")
@@ -68,7 +69,8 @@ def test_documents_of_the_same_requests_are_paired_and_regressions_come_first(tm
 
 def test_documents_of_other_requests_are_not_paired(tmp_path):
     report_run.make(tmp_path / "earlier", models=1, tasks=1, documents=30, seed=1)
-    settings = report_run.make(tmp_path / "now", models=1, tasks=1, documents=30, seed=2)
+    made = report_run.make(tmp_path / "now", models=1, tasks=1, documents=30, seed=2)
+    settings = report_run.report_settings(made)
     (course,) = _courses(tmp_path / "now", tmp_path / "earlier", settings)
     assert not course.change.paired
     now, old = (
@@ -80,7 +82,8 @@ def test_documents_of_other_requests_are_not_paired(tmp_path):
 
 
 def test_a_run_without_its_documents_is_compared_by_its_table(tmp_path):
-    settings = report_run.make(tmp_path / "now", models=1, tasks=1, documents=30)
+    made = report_run.make(tmp_path / "now", models=1, tasks=1, documents=30)
+    settings = report_run.report_settings(made)
     report_run.make(tmp_path / "earlier", models=1, tasks=1, documents=30)
     (paired,) = _courses(tmp_path / "now", tmp_path / "earlier", settings)
     (tmp_path / "earlier/scores/model-00/boolean.parquet").unlink()

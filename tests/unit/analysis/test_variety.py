@@ -5,13 +5,12 @@ from collections import Counter
 from builders import report_run
 
 from snakeval.analysis import variety
-from snakeval.report.page import read_run
 
 
 def test_clusters_are_averaged_per_model(tmp_path):
     settings = report_run.make(tmp_path, documents=12, hostile=True)
     inputs = report_run.inputs_of(tmp_path, settings)
-    run = read_run(inputs, settings)
+    run = report_run.run_of(tmp_path, settings)
     files = inputs.requests, inputs.responses, inputs.document_scores
     found = variety.measure(run.models, *files, run.primary())
     assert found.clustered == []  # 12 documents in 6 passages are too few
@@ -24,7 +23,7 @@ def test_clusters_are_averaged_per_model(tmp_path):
 def test_clusters_of_enough_documents_are_found_in_the_files(tmp_path):
     settings = report_run.make(tmp_path, documents=40)
     inputs = report_run.inputs_of(tmp_path, settings)
-    run = read_run(inputs, settings)
+    run = report_run.run_of(tmp_path, settings)
     files = inputs.requests, inputs.responses, inputs.document_scores
     (found,) = variety.measure(run.models, *files, run.primary()).clustered
     assert (found.benchmark, found.task, sum(found.sizes)) == ("passages", "passages", 40)

@@ -7,7 +7,6 @@ from builders import report_run
 
 from snakeval.files import parquet
 from snakeval.report import board, cost
-from snakeval.report.page import read_run
 from snakeval.report.views.cost import view
 from snakeval.schemas.model import TIMINGS
 
@@ -19,7 +18,7 @@ def test_costs_are_summed_and_the_cheaper_and_better_are_marked(tmp_path):
         board.Standing("large", 0.8, 0.7, 0.9, 1, 1),
         board.Standing("small", 0.3, 0.2, 0.4, 0, 1),
     ]
-    run = replace(read_run(inputs, settings), standings=standings)
+    run = replace(report_run.run_of(tmp_path, settings), standings=standings)
     small = next(each for each in cost.of_models(run, inputs.efficiency) if each.model == "small")
     own = [
         line
@@ -33,7 +32,10 @@ def test_costs_are_summed_and_the_cheaper_and_better_are_marked(tmp_path):
     )
     assert small.precision == "bfloat16, gptq 4 bit"
     chart = view.content(run, efficiency=inputs.efficiency)["chart"]
-    assert [point.strong for point in chart.points] == [True, True]  # small is cheaper, large better
+    assert [point.strong for point in chart.points] == [
+        True,
+        True,
+    ]  # small is cheaper, large better
 
 
 def test_a_run_without_timings_has_no_view_of_costs(tmp_path):

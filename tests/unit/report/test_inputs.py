@@ -86,7 +86,8 @@ def test_what_an_earlier_run_has_lost_is_left_out(run):
 def test_the_page_is_the_same_where_all_other_files_are_gone(run):
     folder, settings = run
     files = _declared(folder, settings)
-    write_page(files, settings, folder / "first/index.html")
+    how = report_run.report_settings(settings), settings["provenance"]
+    write_page(files, *how, folder / "first/index.html")
     earlier = files.history[0]
     named = {getattr(files, name) for name in TABLES} | {earlier.table}
     for held in (files.requests, files.tokens, files.responses, files.document_scores):
@@ -96,7 +97,7 @@ def test_the_page_is_the_same_where_all_other_files_are_gone(run):
         if file.is_file() and file not in named:
             file.unlink()
     assert not (folder / "now/index/requests.parquet").exists()
-    write_page(files, settings, folder / "second/index.html")
+    write_page(files, *how, folder / "second/index.html")
     first, second = (
         {
             file.relative_to(folder / name): file.read_bytes()

@@ -18,7 +18,6 @@ from snakeval.errors import UserError
 from snakeval.files import parquet
 from snakeval.report import board, text
 from snakeval.report.packed import json_block
-from snakeval.report.page import write_page
 from snakeval.schemas.model import TIMINGS
 from snakeval.schemas.run import COMPARISONS, HEALTH, SCORE_TABLE
 
@@ -123,7 +122,7 @@ def test_hostile_names_in_data_blocks_cannot_end_them():
 
 def test_same_tables_give_the_same_bytes(run, tmp_path):
     folder, settings = run
-    write_page(report_run.inputs_of(folder, settings), settings, tmp_path / "index.html")
+    report_run.write(folder, settings, tmp_path / "index.html")
     first = {
         p.relative_to(folder / "report"): p.read_bytes()
         for p in (folder / "report").rglob("*")
@@ -158,9 +157,7 @@ def test_any_size_of_run(tmp_path, models, tasks):
 
 
 @pytest.mark.parametrize("second_is_compared", [True, False])
-def test_models_that_were_not_compared_are_not_shown_as_undecided(
-    tmp_path, second_is_compared
-):
+def test_models_that_were_not_compared_are_not_shown_as_undecided(tmp_path, second_is_compared):
     """model-20 leads, and is the best except on passages.
 
     There it was compared only with the best: model-19, which is the second, or model-18.

@@ -4,14 +4,12 @@ import re
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 from builders import report_run
 
 from snakeval.files.code_digest import LIBRARY, code_digest
-from snakeval.report.page import write_page
 from snakeval.report.views import registry
 
 ADDED = {
@@ -19,7 +17,7 @@ ADDED = {
 from snakeval.report.view import Run, View
 
 def content(run: Run, *, targets) -> dict | None:
-    return {"title": run.settings["title"], "file": targets.name} if len(run.models) > 1 else None
+    return {"title": run.settings.title, "file": targets.name} if len(run.models) > 1 else None
 
 def write(run: Run, folder, *, targets) -> None:
     (folder / "more").mkdir(parents=True)

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from snakeval.analysis import differences, gate, leaderboard
 from snakeval.analysis.leaderboard import Line
+from snakeval.analysis.stage import RunSettings
 from snakeval.files import parquet
 from snakeval.schemas.run import SCORE_TABLE
 from snakeval.statistics import intervals
@@ -29,7 +29,7 @@ class Files:
 
 
 @dataclass(frozen=True)
-class EarlierRun:
+class EarlierFiles:
     """A run before this one: its SCORE_TABLE, and what is still there of its documents."""
 
     label: str
@@ -86,13 +86,13 @@ class Course:
 
 def courses(
     now: Files,
-    earlier: Sequence[EarlierRun],
+    earlier: Sequence[EarlierFiles],
     scores: Sequence[Score],
-    settings: Mapping[str, Any],
+    settings: RunSettings,
 ) -> list[Course]:
     """The courses of the `scores` that earlier runs have as well, regressions first.
 
-    `earlier`: oldest first. `settings`: as for `leaderboard.build`. The change is that of the
+    `earlier`: oldest first. The change is that of the
     documents that are the same in both runs, with the interval that comparisons and the gate use.
     Without such documents it treats the two runs as independent samples. Raises UserError when a
     table of an earlier run is missing or damaged.
@@ -138,7 +138,7 @@ def _lines(
     now: Files,
     before: Files,
     unchanged: Callable[[Path, Path], dict[str, np.ndarray] | None],
-    settings: Mapping[str, Any],
+    settings: RunSettings,
 ) -> dict[tuple[str, str, str], Line]:
     """(task, filter, metric) -> the model's scores, now and before, of the unchanged documents."""
     where = (model, benchmark)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from snakeval.analysis.history import EarlierRun, Files
+from snakeval.analysis.history import EarlierFiles, Files
 from snakeval.files import benchmark_files, parquet
 from snakeval.schemas.run import BENCHMARK_FILES
 
@@ -31,7 +31,7 @@ class Inputs:
     tokens: Mapping[tuple[str, str], Path]  # a recorded model has none
     responses: Mapping[tuple[str, str], Path]
     document_scores: Mapping[tuple[str, str], Path]
-    history: tuple[EarlierRun, ...] = ()  # oldest first
+    history: tuple[EarlierFiles, ...] = ()  # oldest first
 
 
 def of_lists(
@@ -41,7 +41,7 @@ def of_lists(
     responses: Iterable[str],
     scores: Iterable[str],
     benchmarks: Iterable[str],
-    history: Iterable[EarlierRun] = (),
+    history: Iterable[EarlierFiles] = (),
 ) -> Inputs:
     """From the paths of the tables, and of the lists of each benchmark's file.
 
@@ -64,7 +64,7 @@ def of_lists(
     )
 
 
-def earlier_run(label: str, results: Path, declared: Iterable[str]) -> EarlierRun:
+def earlier_run(label: str, results: Path, declared: Iterable[str]) -> EarlierFiles:
     """The earlier run in the folder `results`, from the files of it that the rule declares.
 
     Its table of scores must be there. Its lists of requests and scores may be absent, and so may
@@ -80,7 +80,7 @@ def earlier_run(label: str, results: Path, declared: Iterable[str]) -> EarlierRu
     }
     requests = lists / "requests.parquet"
     held = _present(requests) if requests in own else {}
-    return EarlierRun(label, results / "tables/scores.parquet", Files(held, scores))
+    return EarlierFiles(label, results / "tables/scores.parquet", Files(held, scores))
 
 
 def _present(index: Path) -> dict[str, Path]:

@@ -18,6 +18,7 @@ from snakeval.files import atomic
 from snakeval.report import board, text
 from snakeval.report.inputs import Inputs
 from snakeval.report.packed import json_block, json_text, pack
+from snakeval.report.stage import ReportSettings
 from snakeval.report.view import Run, View, lines_of
 from snakeval.report.views.registry import VIEWS
 from snakeval.schemas.run import COMPARISONS, SCORE_TABLE
@@ -51,19 +52,16 @@ class Shown:
     html: Markup
 
 
-def write_page(inputs: Inputs, settings: Mapping[str, Any], output: Path) -> None:
+def write_page(
+    inputs: Inputs, settings: ReportSettings, provenance: Mapping[str, Any], output: Path
+) -> None:
     """Write the page `output`, and next to it a folder for each view that loads files.
 
-    `settings`: {"title": str, "models": names, "tasks": benchmarks in the order of the
-    configuration, "provenance": what `snakeval.report.provenance.collect` gives}, and optionally
-    "targets": {task: score to reach} and "baseline": a model that the others are compared with.
-    With earlier runs in `inputs` also what `analysis.leaderboard.build` takes.
-
-    The page is a function of the files and the settings. Raises UserError when a file is missing or
-    damaged.
+    `provenance`: what `snakeval.report.provenance.collect` gives. The page is a function of these
+    and of the files. Raises UserError when a file is missing or damaged.
     """
     output = Path(output)
-    run = read_run(inputs, settings)
+    run = read_run(inputs, settings, provenance)
     environment = _environment()
     shown = []
     for name, view in VIEWS.items():
@@ -77,14 +75,14 @@ def write_page(inputs: Inputs, settings: Mapping[str, Any], output: Path) -> Non
         if view.write is not None:
             view.write(run, folder, **files)
         template = environment.get_template(f"{name}/view.j2")
-        html = template.render(view=name, run=run, settings=settings, **content)
+        html = template.render(view=name, run=run, **content)
         shown.append(Shown(name, view, Markup(html)))
     atomic.write_text(output, _page(environment, run, shown))
 
 
-def read_run(inputs: Inputs, settings: Mapping[str, Any]) -> Run:
+def read_run(inputs: Inputs, settings: ReportSettings, provenance: Mapping[str, Any]) -> Run:
     """The scores and comparisons of the run, and how its models stand."""
-    configured, benchmarks = list(settings["models"]), list(settings["tasks"])
+    configured, benchmarks = settings.models, settings.tasks
     scores = lines_of(inputs.scores, SCORE_TABLE, configured, benchmarks)
     comparisons = lines_of(inputs.comparisons, COMPARISONS, configured, benchmarks)
     pairs = board.pairs(comparisons)
@@ -94,6 +92,7 @@ def read_run(inputs: Inputs, settings: Mapping[str, Any]) -> Run:
     rows = board.rows(scores, models, benchmarks)
     return Run(
         settings=settings,
+        provenance=provenance,
         models=models,
         benchmarks=benchmarks,
         scores=scores,
@@ -175,7 +174,7 @@ def _source_hash(content: str) -> str:
 
 def _run_data(run: Run) -> dict:
     """What the scripts know: models, best first, and every row of the scores."""
-    targets = run.settings.get("targets", {})
+    targets = run.settings.targets
 
     def values(row: board.Row) -> list[float | None]:
         cells = [row.cells.get(model) for model in run.models]

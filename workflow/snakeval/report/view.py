@@ -26,6 +26,7 @@ import pyarrow as pa
 
 from snakeval.files import parquet
 from snakeval.report.board import Pair, Row, Standing
+from snakeval.report.stage import ReportSettings
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class View:
 class Run:
     """The run, as every view knows it."""
 
-    settings: Mapping[str, Any]  # as `page.write_page` takes them
+    settings: ReportSettings
+    provenance: Mapping[str, Any]  # what `report.provenance.collect` gave
     models: list[str]  # best first
     benchmarks: list[str]  # in the order of the configuration
     scores: list[dict]  # lines of SCORE_TABLE
@@ -61,11 +63,6 @@ class Run:
     leading: list[Row]  # those at its top, each by its primary metric
     pairs: Mapping[tuple, Pair]  # of `board.pairs`
     standings: list[Standing]  # best first
-
-    @property
-    def provenance(self) -> Mapping[str, Any]:
-        """What `snakeval.report.provenance.collect` gave."""
-        return self.settings["provenance"]
 
     def primary(self, bounded: bool = False) -> dict[tuple[str, str], tuple[str, str]]:
         """(benchmark, task) -> the filter and metric that lead, without groups.

@@ -11,7 +11,6 @@ from builders.report_run import unpack
 
 from snakeval.errors import UserError
 from snakeval.files import parquet
-from snakeval.report.page import write_page
 from snakeval.report.views.samples.files import FLAGS
 from snakeval.schemas.model import RESPONSES, TOKENS
 from snakeval.schemas.run import HEALTH
@@ -111,7 +110,7 @@ def test_samples_of_an_earlier_run_do_not_stay(run, tmp_path):
     folder, settings = run
     (tmp_path / "samples/old").mkdir(parents=True)
     (tmp_path / "samples/old/index.js").write_text("snakevalFile()")
-    write_page(report_run.inputs_of(folder, settings), settings, tmp_path / "index.html")
+    report_run.write(folder, settings, tmp_path / "index.html")
     assert not (tmp_path / "samples/old").exists()
 
 

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from snakeval.analysis.history import Change, Course, EarlierRun, Files, Score, courses
+from snakeval.analysis.history import Change, Course, EarlierFiles, Files, Score, courses
+from snakeval.analysis.stage import RunSettings
 from snakeval.report import charts, text
 from snakeval.report.board import Row
 from snakeval.report.view import Run, View
@@ -13,7 +14,7 @@ from snakeval.report.view import Run, View
 def content(
     run: Run,
     *,
-    history: Sequence[EarlierRun],
+    history: Sequence[EarlierFiles],
     requests: Mapping[str, Path],
     document_scores: Mapping[tuple[str, str], Path],
 ) -> dict | None:
@@ -32,7 +33,7 @@ def content(
 
 
 def followed(
-    now: Files, earlier: Sequence[EarlierRun], leading: Sequence[Row], settings: Mapping
+    now: Files, earlier: Sequence[EarlierFiles], leading: Sequence[Row], settings: RunSettings
 ) -> list[Course]:
     """The courses of the rows that lead; `settings` as for `analysis.leaderboard.build`."""
     scores = [

@@ -8,11 +8,12 @@ from snakeval.files import parquet
 from snakeval.jobs import job
 from snakeval.report import inputs, provenance
 from snakeval.report.page import write_page
+from snakeval.report.stage import ReportSettings
 from snakeval.schemas.model import MODEL_FILES
 from snakeval.schemas.task import DOCUMENT_FILES
 from snakeval.transfer import verify
 
-settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
+settings = job.start(snakemake.log[0], snakemake.input.settings, ReportSettings).settings
 params, declared = snakemake.params, snakemake.input
 models = [
     {
@@ -44,11 +45,11 @@ files = inputs.of_lists(
     tokens=declared.tokens,
     responses=declared.responses,
     scores=declared.scores,
-    benchmarks=settings["tasks"],
+    benchmarks=settings.tasks,
     history=[
-        inputs.earlier_run(run["label"], Path(run["results"]), declared.history)
-        for run in settings["history"]
+        inputs.earlier_run(run.label, Path(run.results), declared.history)
+        for run in settings.history
     ],
 )
-write_page(files, settings | {"provenance": origin}, Path(snakemake.output.page))
+write_page(files, settings, origin, Path(snakemake.output.page))
 verify.write_sums(Path(params.results))
