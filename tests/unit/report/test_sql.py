@@ -1,4 +1,4 @@
-"""SQL over the results: what it finds, that it can only read, and that this machine alone is served."""
+"""SQL over the results: what it finds, that it only reads, and serves this machine alone."""
 
 import os
 import re

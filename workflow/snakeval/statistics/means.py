@@ -14,8 +14,8 @@ def independent_mean(estimates: Sequence[Limits]) -> Limits:
     mean + sqrt(sum (high - value)^2) / k. For normal intervals this is the usual formula. It also
     holds for intervals that are not symmetric, and for scores that do not vary.
 
-    (None, None, None) without estimates, or where a value is unknown. No limits where one of them is
-    unknown.
+    (None, None, None) without estimates, or where a value is unknown. No limits where one of the
+    limits is unknown.
     """
     values = [value for value, _, _ in estimates if value is not None]
     if not values or len(values) < len(estimates):
