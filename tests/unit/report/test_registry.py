@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,15 @@ def test_the_digests_of_other_stages_do_not_depend_on_views(library):
     before = code_digest(["snakeval.analysis.leaderboard"], library=library)
     _add(library, "battles", ADDED)
     assert code_digest(["snakeval.analysis.leaderboard"], library=library) == before
+
+
+def test_the_package_holds_every_file_of_the_report(repository):
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["snakeval"]
+    held = {file for pattern in patterns for file in LIBRARY.glob(pattern)}
+    files = {
+        file
+        for file in (LIBRARY / "report").rglob("*")
+        if file.is_file() and file.suffix not in (".py", ".pyc")
+    }
+    assert files and files <= held

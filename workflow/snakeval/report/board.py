@@ -69,8 +69,8 @@ class Pair:
 class Record(NamedTuple):
     """One model against another, as names of tasks.
 
-    Where it is better or worse at adjusted p < 0.05, where neither, and where both were not
-    compared.
+    Where it is better or worse at adjusted p < 0.05, where it is neither, and where the two were
+    not compared.
     """
 
     better: list[str]
@@ -91,7 +91,7 @@ class Standing:
     rows: int
     ahead: list[str] = field(default_factory=list)  # tasks where it beats all others beyond noise
     behind: list[str] = field(default_factory=list)  # where all others beat it, as far as compared
-    above_chance: int = 0  # rows whose interval lies above chance
+    above_chance: int = 0  # rows whose interval is above chance
     with_chance: int = 0
 
 
@@ -272,7 +272,7 @@ def _descend(
 
 
 def _above_chance(row: Row, cell: Cell) -> bool | None:
-    """Whether the interval lies on the better side of chance; None where either is unknown."""
+    """Whether the interval is on the better side of chance; None where either is unknown."""
     if row.chance is None or cell.low is None or cell.high is None:
         return None
     return cell.low > row.chance if row.higher_is_better else cell.high < row.chance

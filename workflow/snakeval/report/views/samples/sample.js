@@ -2,7 +2,7 @@
 
 async function showSample(article, row) {
   const [benchmark, model, index] = [chosen.benchmark, chosen.model, chosen.index];
-  const [asked, answered] = await Promise.all([
+  const [request, response] = await Promise.all([
     recordOf("q", row),
     recordOf(`m${run.models.indexOf(model)}`, row),
   ]);
@@ -16,58 +16,58 @@ async function showSample(article, row) {
     el(
       "h2",
       {},
-      `${visible(asked.task)} `,
+      `${visible(request.task)} `,
       el(
         "a",
         { class: "here", href: address(model, row), title: "the address of this sample" },
-        `#${asked.doc_id}`,
+        `#${request.doc_id}`,
       ),
     ),
-    badges(row, answered),
+    badges(row, response),
     models(row, index),
-    ...answered.prompts.map((prompt, i) =>
+    ...response.prompts.map((prompt, i) =>
       part(
-        answered.prompts.length > 1 ? `Prompt ${i + 1} of ${answered.prompts.length}` : "Prompt",
-        promptNote(answered, i),
-        turns(prompt, asked),
+        response.prompts.length > 1 ? `Prompt ${i + 1} of ${response.prompts.length}` : "Prompt",
+        promptNote(response, i),
+        turns(prompt, request),
       ),
     ),
-    answered.prompts.length
+    response.prompts.length
       ? null
       : part(
           "Question",
           el("p", { class: "caption" }, "what was read is not recorded"),
-          ...asked.questions.map((text) => block(text)),
+          ...request.questions.map((text) => block(text)),
         ),
-    answered.texts.length
-      ? part(asked.kind === "generate_until" ? "Answer" : "Text", ...texts(answered))
+    response.texts.length
+      ? part(request.kind === "generate_until" ? "Answer" : "Text", ...texts(response))
       : null,
-    likelihoods(asked, answered, part),
-    asked.references.length
-      ? part("Reference", ...asked.references.map((text) => block(text, { class: "reference" })))
+    likelihoods(request, response, part),
+    request.references.length
+      ? part("Reference", ...request.references.map((text) => block(text, { class: "reference" })))
       : null,
-    part("Scores", scoreTable(answered.scores)),
-    answered.passage === null ? null : part("Passage", block(answered.passage)),
-    more(asked),
+    part("Scores", scoreTable(response.scores)),
+    response.passage === null ? null : part("Passage", block(response.passage)),
+    more(request),
   ];
   article.replaceChildren(...parts.filter(Boolean));
   article.scrollTop = 0;
 }
 
-function badges(row, answered) {
+function badges(row, response) {
   const verdict = gradeOf(row);
   const badge = (text, kind) => el("span", { class: `badge ${kind}` }, text);
-  const cut = answered.truncated_tokens;
+  const cut = response.truncated_tokens;
   const found = [
     verdict && badge(`${SIGNS[verdict]} ${SHOWS[verdict]}`, verdict),
     cut > 0 && badge(`prompt cut by ${whole(cut)} token${cut === 1 ? "" : "s"}`, "warn"),
-    answered.dropped_shots > 0 &&
+    response.dropped_shots > 0 &&
       badge(
-        `${answered.dropped_shots} example${answered.dropped_shots === 1 ? "" : "s"} dropped`,
+        `${response.dropped_shots} example${response.dropped_shots === 1 ? "" : "s"} dropped`,
         "warn",
       ),
-    answered.finish_reasons.includes("length") && badge("answer cut at the length limit", "warn"),
-    answered.scores.some((score) => !score.extracted) && badge("no answer extracted", "warn"),
+    response.finish_reasons.includes("length") && badge("answer cut at the length limit", "warn"),
+    response.scores.some((score) => !score.extracted) && badge("no answer extracted", "warn"),
     ...["refused", "repeating"].map(
       (flag) => own().flags[row] & FLAGS[flag] && badge(SHOWS[flag], "warn"),
     ),
@@ -102,34 +102,38 @@ function models(row, index) {
 
 const ENDINGS = { stop: "a stop string", eos: "the end token", length: "the length limit" };
 
-function texts(answered) {
-  return answered.texts.flatMap((text, i) => {
-    const name = answered.texts.length > 1 ? `sample ${i + 1}: ` : "";
-    const reason = answered.finish_reasons[i];
+function texts(response) {
+  return response.texts.flatMap((text, i) => {
+    const name = response.texts.length > 1 ? `sample ${i + 1}: ` : "";
+    const reason = response.finish_reasons[i];
     const how = reason
-      ? `${answered.n_tokens[i] ?? "?"} tokens, ended by ${ENDINGS[reason] ?? reason}`
+      ? `${response.n_tokens[i] ?? "?"} tokens, ended by ${ENDINGS[reason] ?? reason}`
       : "recorded";
     return [el("p", { class: "caption" }, `${name}${how}`), block(text, { class: "answer" })];
   });
 }
 
-function likelihoods(asked, answered, part) {
-  const values = answered.loglikelihoods;
+function likelihoods(request, response, part) {
+  const values = response.loglikelihoods;
   if (!values.length) return null;
   const known = values.filter((value) => typeof value === "number");
   const [low, high] = [Math.min(...known), Math.max(...known)];
   const floor = low - Math.max((high - low) * 0.15, 1e-6);
   const width = (value) =>
     typeof value === "number" ? Math.max(2, (120 * (value - floor)) / (high - floor || 1)) : 0;
-  const choices = asked.choices.length;
+  const choices = request.choices.length;
   const among = values.slice(0, choices).map(Number);
   const total = among.reduce((sum, value) => sum + Math.exp(value - Math.max(...among)), 0);
-  const rolling = asked.kind === "loglikelihood_rolling";
+  const rolling = request.kind === "loglikelihood_rolling";
   const lines = values.map((value, i) => {
-    const asks = rolling ? null : asked.continuations[i];
-    const name = rolling ? `window ${i + 1}` : asks ? asks.text : `continuation ${i + 1}`;
+    const continuation = rolling ? null : request.continuations[i];
+    const name = rolling
+      ? `window ${i + 1}`
+      : continuation
+        ? continuation.text
+        : `continuation ${i + 1}`;
     const marks = [
-      asked.gold.includes(i) && i < choices ? "reference" : "",
+      request.gold.includes(i) && i < choices ? "reference" : "",
       choices && i < choices && value === Math.max(...among) ? "likeliest" : "",
     ].filter(Boolean);
     return el(
@@ -139,7 +143,7 @@ function likelihoods(asked, answered, part) {
         "th",
         { scope: "row" },
         ...(name.length > 400 ? [block(name)] : nodes(name)),
-        note(asks, answered.context[i], answered.prompts.length),
+        note(continuation, response.context[i], response.prompts.length),
       ),
       el("td", { class: "marks" }, marks.join(", ")),
       el("td", { class: "num" }, typeof value === "number" ? number(value) : String(value)),
@@ -165,8 +169,8 @@ function likelihoods(asked, answered, part) {
           ? `${Math.round((100 * Math.exp(among[i] - Math.max(...among))) / total)} %`
           : "",
       ),
-      el("td", { class: "num" }, String(answered.n_tokens[i] ?? "")),
-      el("td", {}, answered.greedy.length ? (answered.greedy[i] ? "yes" : "no") : ""),
+      el("td", { class: "num" }, String(response.n_tokens[i] ?? "")),
+      el("td", {}, response.greedy.length ? (response.greedy[i] ? "yes" : "no") : ""),
     );
   });
   const heads = [
@@ -215,9 +219,9 @@ function likelihoods(asked, answered, part) {
 }
 
 // The one of several prompts that a continuation follows.
-function note(asks, context, prompts) {
-  if (asks?.question === -1) return " (after nothing)";
-  return asks && prompts > 1 ? ` (after prompt ${context + 1})` : "";
+function note(continuation, context, prompts) {
+  if (continuation?.question === -1) return " (after nothing)";
+  return continuation && prompts > 1 ? ` (after prompt ${context + 1})` : "";
 }
 
 function scoreTable(scores) {
@@ -259,15 +263,15 @@ function scoreTable(scores) {
   );
 }
 
-const promptNote = (answered, i) =>
+const promptNote = (response, i) =>
   el(
     "p",
     { class: "caption" },
-    `${whole(answered.prompt_tokens[i] ?? 0)} tokens, exactly as the model read it`,
+    `${whole(response.prompt_tokens[i] ?? 0)} tokens, exactly as the model read it`,
   );
 
 // The prompt cut where its turns begin and end. What is between them (template, delimiters) stays.
-function segments(prompt, asked) {
+function segments(prompt, request) {
   const found = [];
   let end = 0;
   const take = (kind, text) => {
@@ -277,9 +281,9 @@ function segments(prompt, asked) {
     found.push({ kind, text });
     end = start + text.length;
   };
-  for (const turn of asked.preamble)
+  for (const turn of request.preamble)
     take(`${turn.role}${turn.document === null ? "" : " example"}`, turn.text);
-  const question = asked.questions
+  const question = request.questions
     .map((text) => ({ text, start: prompt.lastIndexOf(text) }))
     .filter(({ text, start }) => text && start >= end)
     .sort((x, y) => y.text.length - x.text.length)[0];
@@ -291,8 +295,8 @@ function segments(prompt, asked) {
 
 let preambleOpen = false; // kept from sample to sample
 
-function turns(prompt, asked) {
-  const parts = segments(prompt, asked).map(({ kind, text }) => {
+function turns(prompt, request) {
+  const parts = segments(prompt, request).map(({ kind, text }) => {
     if (kind === "between" && !text.trim())
       return el(
         "pre",
@@ -304,10 +308,10 @@ function turns(prompt, asked) {
       : el("div", { class: `turn ${kind}` }, el("span", { class: "role" }, kind), block(text));
   });
   const question = parts.findLastIndex((part) => part.classList.contains("turn"));
-  const examples = asked.preamble.filter(
+  const examples = request.preamble.filter(
     (turn) => turn.role === "user" && turn.document !== null,
   ).length;
-  if (question < 1 || !asked.preamble.length) return el("div", { class: "prompt" }, ...parts);
+  if (question < 1 || !request.preamble.length) return el("div", { class: "prompt" }, ...parts);
   const before = el(
     "details",
     { open: preambleOpen, toggle: () => (preambleOpen = before.open) },
@@ -323,15 +327,15 @@ function turns(prompt, asked) {
   return el("div", { class: "prompt" }, before, ...parts.slice(question));
 }
 
-function more(asked) {
+function more(request) {
   const facts = [
-    ["kind", asked.kind],
-    ["cluster", asked.cluster],
-    ["choices", asked.choices.length ? asked.choices.join(" | ") : null],
+    ["kind", request.kind],
+    ["cluster", request.cluster],
+    ["choices", request.choices.length ? request.choices.join(" | ") : null],
   ];
-  if (asked.generation)
+  if (request.generation)
     facts.push(
-      ...Object.entries(asked.generation).map(([key, value]) => [key, JSON.stringify(value)]),
+      ...Object.entries(request.generation).map(([key, value]) => [key, JSON.stringify(value)]),
     );
   const shown = facts
     .filter(([, value]) => value !== null && value !== undefined)
@@ -344,7 +348,7 @@ function more(asked) {
     { class: "more-facts" },
     el("summary", {}, "Document and settings"),
     el("dl", {}, ...shown),
-    asked.document ? block(pretty(asked.document), { class: "code" }) : null,
+    request.document ? block(pretty(request.document), { class: "code" }) : null,
   );
 }
 

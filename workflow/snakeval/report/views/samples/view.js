@@ -150,21 +150,21 @@ async function filter(row) {
 
 async function contains(row, words) {
   if (chosen.index.snippet[row].toLowerCase().includes(words)) return true;
-  const [asked, answered] = await Promise.all([
+  const [request, response] = await Promise.all([
     recordOf("q", row),
     recordOf(`m${run.models.indexOf(chosen.model)}`, row),
   ]);
   const texts = [
-    ...asked.questions,
-    ...asked.choices,
-    ...asked.references,
-    ...asked.continuations.map((each) => each.text),
+    ...request.questions,
+    ...request.choices,
+    ...request.references,
+    ...request.continuations.map((each) => each.text),
   ];
-  if (answered)
+  if (response)
     texts.push(
-      ...answered.prompts,
-      ...answered.texts,
-      ...answered.scores.map((each) => each.prediction ?? ""),
+      ...response.prompts,
+      ...response.texts,
+      ...response.scores.map((each) => each.prediction ?? ""),
     );
   return texts.some((text) => text.toLowerCase().includes(words));
 }
