@@ -13,7 +13,7 @@ import pytest
 from builders import report_run
 from builders.report_run import unpack
 
-from snakeval.analysis import leaderboard
+from snakeval.analysis.comparisons import ALL_PAIRS
 from snakeval.errors import UserError
 from snakeval.files import parquet
 from snakeval.report import board, text
@@ -165,7 +165,7 @@ def test_models_that_were_not_compared_are_not_shown_as_undecided(tmp_path, seco
 
     There it was compared only with the best: model-19, which is the second, or model-18.
     """
-    settings = report_run.make(tmp_path, models=leaderboard.ALL_PAIRS + 1, tasks=3, documents=4)
+    settings = report_run.make(tmp_path, models=ALL_PAIRS + 1, tasks=3, documents=4)
     best = dict.fromkeys(settings["tasks"], "model-20") | {
         "passages": "model-19" if second_is_compared else "model-18"
     }

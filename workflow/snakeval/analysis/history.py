@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from snakeval.analysis import differences, gate, leaderboard
-from snakeval.analysis.leaderboard import Line
+from snakeval.analysis import comparisons, differences, gate, lines
+from snakeval.analysis.lines import Line
 from snakeval.analysis.stage import RunSettings
 from snakeval.files import parquet
 from snakeval.schemas.run import SCORE_TABLE
@@ -101,7 +101,7 @@ def courses(
     unchanged = cache(lambda *requests: gate.unchanged(*requests)[0])
     found = []
     for benchmark, model in dict.fromkeys((score.benchmark, score.model) for score in scores):
-        lines = cache(
+        paired_lines = cache(
             lambda i, b=benchmark, m=model: _lines(b, m, now, earlier[i].files, unchanged, settings)
         )
         for score in scores:
@@ -117,7 +117,7 @@ def courses(
             ]
             points.append((NOW, score.value, score.low, score.high))
             last, line = held[-1]
-            change = _paired(lines(last).get(where[1:4])) or _independent(
+            change = _paired(paired_lines(last).get(where[1:4])) or _independent(
                 score.value - line["value"], line["stderr"], score.stderr
             )
             better = score.higher_is_better
@@ -149,8 +149,8 @@ def _lines(
     kept = unchanged(requests, before.requests[benchmark])
     return {
         (line.task, *line.key): line
-        for line in leaderboard.lines(benchmark, files, requests, settings, kept)
-        if all(files.keys() <= stratum.keys() for stratum in line.strata)
+        for line in lines.of_benchmark(benchmark, files, requests, settings, kept)
+        if line.has("before") and line.has("now")
     }
 
 
@@ -158,11 +158,11 @@ def _paired(line: Line | None) -> Change | None:
     """The change by document; None where no document is the same in both runs."""
     if line is None:
         return None
-    pair = leaderboard.compared(line, "now", "before")
+    pair = comparisons.paired(line, "now", "before")
     found = differences.interval(pair)
     if not np.isfinite(found.value):
         return None
-    low, high = intervals.known(found.low), intervals.known(found.high)
+    low, high = intervals.none_if_not_finite(found.low), intervals.none_if_not_finite(found.high)
     return Change(found.value, low, high, line.scale, differences.documents(pair))
 
 

@@ -1,6 +1,6 @@
 """Which model is better and by how much, the table of scores, and the heat map."""
 
-from snakeval.analysis import leaderboard
+from snakeval.analysis.comparisons import ALL_PAIRS
 from snakeval.report import board, charts, figures, text
 from snakeval.report.board import Row, Standing
 from snakeval.report.view import Run, View
@@ -18,7 +18,7 @@ def content(run: Run) -> dict:
         "apart": [other for other, gap in gaps.items() if gap is None],
         "record": board.record(run.pairs, run.leading, best, others[0]) if others else None,
         "averaged": board.averaged(run.leading),
-        "all_pairs": leaderboard.ALL_PAIRS,
+        "all_pairs": ALL_PAIRS,
         "targets": run.settings.targets,
         "baseline": run.settings.baseline,
         "chart": standing_chart(run.standings),
