@@ -1,3 +1,5 @@
+"""Local files: their formats, the layouts of data sets, and what is wrong with damaged ones."""
+
 import gzip
 import json
 import os
@@ -13,7 +15,7 @@ from snakeval.errors import UserError
 from snakeval.files import parquet
 from snakeval.sources import documents, file_formats
 from snakeval.sources.file_formats import Reading
-from snakeval.sources.local import LocalData, find, read
+from snakeval.sources.split_files import LocalData, find, read
 
 DATA = os.environ.get("SNAKEVAL_DATA")
 real_data = pytest.mark.skipif(DATA is None, reason="SNAKEVAL_DATA names no folder with real data")
@@ -78,7 +80,7 @@ def test_tsv_has_no_quotes(tmp_path):
     assert load(file) == [{"a": '"Go," he said', "b": "1"}, {"a": '5" nails', "b": "NA"}]
 
 
-def test_csv_values_are_text_unless_asked(tmp_path):
+def test_csv_values_are_text_unless_types_convert_them(tmp_path):
     file = put(tmp_path / "x.csv", "text,label,share,flag\n007,1,1e5,true\nNA,,nan,False\n")
     assert load(file) == [
         {"text": "007", "label": "1", "share": "1e5", "flag": "true"},
@@ -93,11 +95,13 @@ def test_csv_values_are_text_unless_asked(tmp_path):
         load(file, types={"text": "int"})
     with pytest.raises(
         UserError,
-        match=r"column n: 99999999999999999999 takes more than 64 bits; correct it or leave the column text",
+        match=r"column n: 99999999999999999999 needs more than 64 bits\. Correct it, or read the "
+        r"column as text\.",
     ):
         load(put(tmp_path / "n.csv", "n\n1\n99999999999999999999\n"), types={"n": "int"})
     with pytest.raises(
-        UserError, match="no column 'lable', which `types` names; there: text, label"
+        UserError,
+        match=r"`types` names column 'lable', which does not exist. Use one of text, label",
     ):
         load(file, types={"lable": "int"})
 
@@ -110,7 +114,7 @@ def test_headerless_csv(tmp_path):
         "B": "null",
         "answer": "B",
     }
-    with pytest.raises(UserError, match=r"x.csv, line 1: 4 values where 3 columns are named"):
+    with pytest.raises(UserError, match=r"x.csv, line 1: 4 values for 3 columns"):
         load(file, columns=("question", "A", "B"))
 
 
@@ -126,15 +130,18 @@ def test_json_field(tmp_path):
         UserError, match=r"x.json: one JSON object with keys canary, data, not a list of documents"
     ):
         load(file)
-    with pytest.raises(UserError, match=r"set `field: examples`"):
+    with pytest.raises(UserError, match=r"Set `field: examples`"):
         load(put(tmp_path / "y.json", json.dumps({"version": 1, "examples": ROWS})))
     with pytest.raises(
-        UserError, match=r"no key 'exmples' on the way to field 'data.exmples'; there: examples"
+        UserError, match=r"no key 'exmples' on the way to field 'data.exmples'. Found: examples"
     ):
         load(file, field="data.exmples")
 
 
-ARTICLES = " \n = Lobster = \n \n It is red . \n \n = = Range = = \n \n Wide . \n = not a heading = \n \n = Gold = \n \n A metal . \n"
+ARTICLES = (
+    " \n = Lobster = \n \n It is red . \n \n = = Range = = \n \n Wide . \n = not a heading = \n"
+    " \n = Gold = \n \n A metal . \n"
+)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +163,7 @@ def test_plain_text(tmp_path, how, starts):
 
 def test_a_format_can_be_named(tmp_path):
     assert load(put(tmp_path / "x.dat", "a\tb\n1\t2\n"), format="tsv") == [{"a": "1", "b": "2"}]
-    with pytest.raises(UserError, match=r"x.dat: unknown format; known are .parquet"):
+    with pytest.raises(UserError, match=r"x.dat: unknown format. Known are .parquet"):
         load(tmp_path / "x.dat")
 
 
@@ -190,21 +197,21 @@ def test_placeholders(tmp_path):
     ]
     with pytest.raises(
         UserError,
-        match=r"no such file; there: val/law_val.csv; correct the path, or say under `splits`",
+        match=r"no such file. Found: val/law_val.csv. Correct the path, or write under `splits`",
     ):
         load(path, "law", "validation")
-    with pytest.raises(UserError, match="the task names no subset"):
+    with pytest.raises(UserError, match="the task has no dataset_name"):
         load(path, None, "val")
     for name in ("../law", "/etc/law"):
         with pytest.raises(UserError, match="would leave the folder"):
             load(path, name, "val")
 
 
-def test_subsets_are_never_mixed_up(tmp_path):
+def test_files_without_a_subsets_name_serve_only_a_lone_subset(tmp_path):
     file = put(tmp_path / "test.jsonl", as_jsonl(ROWS))
     for path in (tmp_path, file, tmp_path / "{split}.jsonl"):
         assert load(path, "law") == ROWS
-        with pytest.raises(UserError, match="asked for subset law among others"):
+        with pytest.raises(UserError, match="tasks read subset law and others"):
             load(path, "law", only_subset=False)
     for subject in ("law", "art"):
         put(tmp_path / "dev" / f"{subject}_dev.jsonl", as_jsonl(ROWS))
@@ -215,10 +222,10 @@ def test_subsets_are_never_mixed_up(tmp_path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "no file of split test; there: no data file"),
+        ({}, "no file of split test. Found: no data file"),
         (
             {"dev.jsonl": "{}", "train.csv": "a"},
-            "there: dev, train; say under `splits` what the files call test",
+            "Found: dev, train. Write under `splits` what the files call test",
         ),
         (
             {"test.jsonl": "{}", "test.csv": "a\n1"},
@@ -226,7 +233,7 @@ def test_subsets_are_never_mixed_up(tmp_path):
         ),
         (
             {"test-00000-of-00003.jsonl": "{}", "test-00002-of-00003.jsonl": "{}"},
-            "part 1 of 3 of .* is missing; copy all parts",
+            "part 1 of 3 of .* is missing. Copy all parts",
         ),
         (
             {"test/1.jsonl": '{"a": 1}', "test/2.jsonl": '{"b": 1}'},
@@ -249,7 +256,7 @@ def test_bad_folders(tmp_path, files, message):
     ("name", "content", "message"),
     [
         ("x.jsonl", '{"a": 1}\n\n{"a": 2,}\n', "x.jsonl, line 3: not JSON"),
-        ("x.jsonl", '{"a": 1}\n[1]\n', "x.jsonl, line 2: no JSON object"),
+        ("x.jsonl", '{"a": 1}\n[1]\n', "x.jsonl, line 2: not a JSON object"),
         ("x.jsonl", "[" * 100_000, "x.jsonl, line 1: not JSON"),
         (
             "x.jsonl",
@@ -274,16 +281,16 @@ def test_bad_folders(tmp_path, files, message):
             "x.json: not JSON .a number of thousands of digits",
         ),
         ("x.json", '[{"a": 1}', "x.json, line 1: not JSON"),
-        ("x.json", "3", "x.json: the JSON is no list of documents"),
-        ("x.json", "[[1]]", r"x.json: record 0 \(from 0\) is no JSON object"),
+        ("x.json", "3", "x.json: the JSON is not a list of documents"),
+        ("x.json", "[[1]]", r"x.json: record 0 \(from 0\) is not a JSON object"),
         ("x.json", "", "x.json, line 1: not JSON"),
         ("x.json", "[]", "x.json: no documents"),
         ("x.jsonl", "\n", "x.jsonl: no documents"),
         ("x.csv", "", "x.csv: no documents"),
         ("x.csv", "a,b\n", "x.csv: no documents"),
         ("x.csv", 'a,b\n1,2\n1,"2\n', "x.csv, line 3: not CSV"),
-        ("x.csv", "a,b\n1,2\n1\n", "x.csv, line 3: 1 values where 2 columns"),
-        ("x.csv", "a,a\n1,2\n", "column 'a' stands twice"),
+        ("x.csv", "a,b\n1,2\n1\n", "x.csv, line 3: 1 values for 2 columns"),
+        ("x.csv", "a,a\n1,2\n", "column 'a' is twice"),
         ("x.txt", "", "x.txt: no documents"),
         ("x.txt", b"good\nbad \xff\n", r"x.txt, line 2: not UTF-8 text \(byte 9\)"),
         (

@@ -1,10 +1,17 @@
-"""Documents in files of one's own: which file holds a split of a subset, in the layouts that data sets come in.
+"""Which local files hold a split of a subset, in the layouts that data sets come in.
 
-A path may be a file, which serves every split; a path with `{name}` and `{split}`; or a folder that holds, for a split called test,
+A path is one of these:
 
-    test.jsonl          data/test.parquet          test-00000-of-00002.parquet, test-00001-of-00002.parquet          test/part-1.json …
+- a file, which serves every split;
+- a path with `{name}` and `{split}`;
+- a folder. For a split called test it has one of these, in itself, in `data` or in a folder with
+  the subset's name:
 
-and the same below a folder of the subset's name. Formats: see `snakeval.sources.file_formats`.
+    test.jsonl
+    test-00000-of-00002.parquet, test-00001-of-00002.parquet
+    test/part-1.json …
+
+`snakeval.sources.file_formats` lists the formats.
 """
 
 import difflib
@@ -19,7 +26,7 @@ import pyarrow as pa
 from snakeval.errors import UserError
 from snakeval.sources import file_formats
 from snakeval.sources.file_formats import Reading
-from snakeval.sources.location import PLACEHOLDER, files, signed_files, split_pattern
+from snakeval.sources.signature import PLACEHOLDER, files, signed_files, split_pattern
 
 _SHARD = re.compile(r"-(\d+)-of-(\d+)(-[0-9a-f]+)?$")
 
@@ -29,66 +36,70 @@ class LocalData:
     """Files of a data set and how to read them."""
 
     path: Path
-    splits: Mapping[str, str] = field(
-        default_factory=dict
-    )  # what a task calls a split: what files call it
+    splits: Mapping[str, str] = field(default_factory=dict)
+    """What a task calls a split -> what files call it."""
     reading: Reading = field(default_factory=Reading)
 
 
 def read(data: LocalData, name: str | None, split: str, *, only_subset: bool) -> pa.Table:
     """The documents of a split of subset `name`.
 
-    `only_subset`: no other subset is asked of the same path, so files that bear no subset's name may serve it. Raises UserError for files
-    that are missing, ambiguous, damaged, or without documents.
+    `only_subset`: no task reads another subset from the same path, so files without a subset's name
+    may hold it. Raises UserError for files that are missing, ambiguous, damaged, or without
+    documents.
     """
     found = find(data, name, split, only_subset=only_subset)
     tables = [file_formats.read(file, data.reading) for file in found]
     for file, table in zip(found, tables, strict=True):
         if odd := sorted(set(table.column_names) ^ set(tables[0].column_names)):
             raise UserError(
-                f"{file}: column {odd[0]!r} is not in all files of the split; give parts of one file, or put {{name}} in the path"
+                f"{file}: column {odd[0]!r} is not in all files of the split. "
+                "Give parts of one file, or put {name} in the path."
             )
     try:
         table = pa.concat_tables(tables, promote_options="default").combine_chunks()
     except pa.ArrowException as error:
         raise UserError(
-            f"{found[0]} and {len(found) - 1} more: columns differ between the files of one split ({error})"
+            f"{found[0]} and {len(found) - 1} more: columns differ between the files of one split "
+            f"({error}). Give parts of one file."
         ) from None
     if not table.num_rows:
-        raise UserError(f"{found[0]}: no documents; give a file that holds some")
+        raise UserError(f"{found[0]}: no documents. Give a file with documents.")
     return table
 
 
 def find(data: LocalData, name: str | None, split: str, *, only_subset: bool) -> list[Path]:
-    """The files that hold a split of subset `name`; several when it is cut into parts."""
+    """The files that hold a split of subset `name`; several when it is cut into parts.
+
+    Raises UserError when there are none, or when several files could be meant.
+    """
     path, part = data.path, data.splits.get(split, split)
     fixed, pattern = split_pattern(path)
-    if (
-        "{name}" not in pattern
-        and name is not None
-        and not only_subset
-        and not _subset_folders(path, name)
-    ):
+    shared = name is not None and not only_subset and "{name}" not in pattern
+    if shared and not _subset_folders(path, name):
         raise UserError(
-            f"{path}: asked for subset {name} among others, but its name is nowhere; put {{name}} where it varies in the path"
+            f"{path}: tasks read subset {name} and others, but no file has this name. "
+            "Put {name} where it varies in the path."
         )
     if pattern:
         return [_fill(fixed, pattern, name, part, split, path)]
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise UserError(f"{path}: no such file or folder; correct the path in `datasets`")
+        raise UserError(f"{path}: no such file or folder. Correct the path in `datasets`.")
     folders = _subset_folders(path, name) or [path, path / "data"]
     candidates = {files for folder in folders for files in _candidates(folder, part)}
     if not candidates:
         there = ", ".join(sorted(set().union(*map(_splits, folders)))) or "no data file"
         raise UserError(
-            f"{folders[0]}: no file of split {part}; there: {there}; say under `splits` what the files call {split}"
+            f"{folders[0]}: no file of split {part}. Found: {there}. "
+            f"Write under `splits` what the files call {split}."
         )
     if len(candidates) > 1:
         both = " and ".join(sorted(str(files[0]) for files in candidates)[:2])
         raise UserError(
-            f"{both} both look like split {part}; put {{split}} and {{name}} where they vary in the path"
+            f"{both} both look like split {part}. "
+            "Put {split} and {name} where they vary in the path."
         )
     return _whole(list(candidates.pop()))
 
@@ -105,25 +116,29 @@ def _fill(fixed: Path, pattern: str, name: str | None, part: str, split: str, pa
     for key in PLACEHOLDER.findall(pattern):
         value = values[key]
         if value is None:
-            raise UserError(f"{path}: the task names no subset (dataset_name) to put for {{name}}")
+            raise UserError(f"{path}: the task has no dataset_name to replace {{name}}. Add one.")
         if ".." in value or value.startswith("/"):
             raise UserError(
-                f"{path}: {key} {value!r} would leave the folder; correct the task's {key}"
+                f"{path}: {key} {value!r} would leave the folder. Correct the task's {key}."
             )
     file = fixed / PLACEHOLDER.sub(lambda match: str(values[match[1]]), pattern)
     if not file.is_file():
         there = [found for found, _ in signed_files(path)]
         near = difflib.get_close_matches(file.relative_to(fixed).as_posix(), there, 3, 0) or [
-            "nothing that fits the path"
+            "no file that matches the path"
         ]
         raise UserError(
-            f"{file}: no such file; there: {', '.join(near)}; correct the path, or say under `splits` what files call {split}"
+            f"{file}: no such file. Found: {', '.join(near)}. "
+            f"Correct the path, or write under `splits` what files call {split}."
         )
     return file
 
 
 def _candidates(folder: Path, part: str) -> list[tuple[Path, ...]]:
-    """Groups of files that may be the split: one file, or parts of one that differ by their numbers only."""
+    """Groups of files that may be the split.
+
+    A group is one file, or parts of one that differ only by their numbers.
+    """
     groups: dict[Any, list[Path]] = {}
     for file in files(folder):
         kind = file_formats.kind(file)
@@ -140,16 +155,21 @@ def _candidates(folder: Path, part: str) -> list[tuple[Path, ...]]:
 
 
 def _whole(found: list[Path]) -> list[Path]:
-    """The shards of a split in order. Raises UserError when their names tell of one that is missing."""
+    """The shards of a split in order.
+
+    Raises UserError when a number is missing from their names.
+    """
     numbers = {
         int(shard[1]): int(shard[2])
         for file in found
         if (shard := _SHARD.search(file_formats.stem(file)))
     }
-    if numbers and set(numbers) != set(range(max(numbers.values()))):
-        missing = sorted(set(range(max(numbers.values()))) - set(numbers))
+    total = max(numbers.values(), default=0)
+    if numbers and set(numbers) != set(range(total)):
+        missing = min(set(range(total)) - set(numbers))
         raise UserError(
-            f"{found[0].parent}: part {missing[0]} of {max(numbers.values())} of {found[0].name} is missing; copy all parts"
+            f"{found[0].parent}: part {missing} of {total} of {found[0].name} is missing. "
+            "Copy all parts."
         )
     return found
 
