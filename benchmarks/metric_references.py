@@ -37,7 +37,9 @@ from builders.scoring_tables import (
 )
 
 from snakeval.metrics import aggregation, registry
-from snakeval.scoring import filters
+from snakeval.scoring.filters.answers import answers_of
+from snakeval.scoring.filters.pipeline import apply
+from snakeval.scoring.filters.registry import FILTERS
 from snakeval.scoring.score import score_task
 
 DATA = Path(os.environ["SNAKEVAL_DATA"])
@@ -816,9 +818,8 @@ def filtered(rng: random.Random) -> Iterator[Row]:
         )
     ]
     for name, options in steps:
-        ours = filters.apply(
-            [{"function": name, **options}], filters.answers_of(answers), documents
-        ).values
+        steps = [{"function": name, **options}]
+        ours = apply(steps, answers_of(answers), documents, FILTERS).values
         theirs = _lm_eval_filter(name, options, answers, documents)
         yield (
             f"filter {name}",

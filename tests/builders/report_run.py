@@ -166,6 +166,7 @@ def _scoring(leaves: list[tuple[str, str, str | None]]) -> dict[str, dict]:
     return {
         task: shared
         | {
+            "task": task,
             "output_type": outputs.get(kind, "generate_until"),
             "metric_list": [
                 {"metric": metric}

@@ -23,8 +23,9 @@ SCORE = {
 
 
 def settings_of(metrics, output_type="multiple_choice", **more):
-    """Scoring settings of a task, as `Task.scoring_settings` gives them."""
+    """Scoring settings of a task, as a settings file holds them."""
     return {
+        "task": "t",
         "output_type": output_type,
         "metric_list": [{"metric": metric} for metric in metrics],
         "filter_list": [{"name": "none", "filter": []}],

@@ -5,7 +5,7 @@ import math
 import parity_scores
 import pytest
 
-from snakeval.scoring import filters
+from snakeval.scoring.filters.registry import FILTERS
 
 METRICS = {
     "acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "brier_score", "f1", "mcc", "perplexity", "word_perplexity",
@@ -39,7 +39,7 @@ def test_what_is_compared(rows):
             for item in task.settings.get("filter_list") or []
             for step in item["filter"]
         }
-    assert filters.FILTERS.keys() - used == {"boxed", "prepend"}  # which the package has not
+    assert FILTERS.keys() - used == {"boxed", "prepend"}  # which the package has not
     assert any("own.Last" in name for name in used)
 
 

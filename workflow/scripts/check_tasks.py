@@ -6,6 +6,7 @@ from snakeval.preflight import documents, findings, rehearsal
 from snakeval.sandbox import execution
 from snakeval.schemas.run import PREFLIGHT
 from snakeval.schemas.task import REQUESTS
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 runner = execution.Runner(settings["allow_code"]) if settings["allow_code"] else None
@@ -14,7 +15,10 @@ runner = execution.Runner(settings["allow_code"]) if settings["allow_code"] else
 def check(benchmark):
     requests, scoring = (
         benchmark_files.read(snakemake.input.requests, benchmark, REQUESTS),
-        settings["benchmarks"][benchmark],
+        {
+            task: ScoringSettings.from_json(how)
+            for task, how in settings["benchmarks"][benchmark].items()
+        },
     )
     yield from documents.check(requests, benchmark, scoring)
     yield from rehearsal.check(

@@ -9,7 +9,9 @@ from snakeval.jobs import job
 from snakeval.sandbox import execution
 from snakeval.schemas.model import RESPONSES, SCORES
 from snakeval.schemas.task import REQUESTS
-from snakeval.scoring.score import REQUEST_COLUMNS, answered, score_task
+from snakeval.scoring.inputs import REQUEST_COLUMNS, answered
+from snakeval.scoring.score import score_task
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
 requests, index, benchmarks = (
@@ -33,7 +35,8 @@ def score(benchmark):
     for task, how in benchmarks[benchmark].items():
         of_task = pc.field("task") == task
         allowed = {"allow_functions": settings["allow_functions"], "runner": runner}
-        yield score_task(asked.filter(of_task), answers.filter(of_task), how, **allowed)
+        scoring = ScoringSettings.from_json(how)
+        yield score_task(asked.filter(of_task), answers.filter(of_task), scoring, **allowed)
 
 
 fingerprints = {

@@ -18,7 +18,8 @@ from snakeval.files import parquet
 from snakeval.inference import recorded
 from snakeval.schemas.model import RECORDED, RESPONSES
 from snakeval.schemas.task import REQUESTS
-from snakeval.scoring.score import answered, score_task
+from snakeval.scoring.inputs import answered
+from snakeval.scoring.score import score_task
 
 QUESTIONS = ["one?", "two?", "three?"]
 
@@ -241,10 +242,10 @@ def test_log_likelihoods_of_choices(tmp_path):
         0.0,
     ]
     with pytest.raises(
-        UserError, match="do not tell which texts greedy decoding would have written"
+        UserError, match="do not hold which texts greedy decoding would have written"
     ):
         score_task(requests, given, settings("multiple_choice", ["exact_match"]))
-    with pytest.raises(UserError, match="do not tell numbers of tokens"):
+    with pytest.raises(UserError, match="do not hold numbers of tokens"):
         score_task(requests, given, settings("multiple_choice", ["acc_tokens"]))
     given, _ = match(requests, file, loglikelihoods="ll", greedy="greedy")
     assert values(

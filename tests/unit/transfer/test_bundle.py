@@ -38,7 +38,7 @@ def test_a_metric_of_evaluate_is_brought_along_and_found(tmp_path, monkeypatch):
     assert "class Halves" in module.read_text()
     (tmp_path / "metrics" / "halves").mkdir(parents=True)
     (tmp_path / "metrics" / "halves" / "halves.py").write_text(module.read_text())
-    assert callback_of("halves", {"metric": "halves"}, {})("a", ["b"]) == {"halves": 0.5}
+    assert callback_of("halves", "halves", {})("a", ["b"]) == {"halves": 0.5}
 
 
 def settings(**changes):

@@ -18,13 +18,14 @@ from snakeval.analysis.differences import Comparison
 from snakeval.analysis.series import Series, estimate, from_scores, group_estimate
 from snakeval.errors import UserError
 from snakeval.files import parquet
-from snakeval.metrics import registry
 from snakeval.schemas.model import SCORES
 from snakeval.schemas.run import COMPARISONS, SCORE_TABLE
 from snakeval.schemas.task import REQUESTS
+from snakeval.scoring.task_metrics import resolve
 from snakeval.statistics import bootstrap, multiplicity, sample_size
 from snakeval.statistics.intervals import Estimate, known
 from snakeval.tasks import metric_names
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 ALL_PAIRS = 20  # up to so many models all pairs are listed; of more, each model against the best one of the task
 GUESSED = (
@@ -146,7 +147,10 @@ def lines(
     With `among` what an earlier run may have had is left out: tasks that are not in the configuration, which else are a UserError, and
     scores of another kind than their metric has now.
     """
-    tasks = settings["benchmarks"][benchmark]
+    tasks = {
+        task: ScoringSettings.from_json(how)
+        for task, how in settings["benchmarks"][benchmark].items()
+    }
     series = _read(files, tasks, settings["seed"], strict=among is None)
     if among is not None:
         series = {
@@ -189,11 +193,12 @@ def compared(line: Line, model_a: str, model_b: str) -> Comparison:
 
 
 def _read(
-    files: Mapping[str, Path], tasks: Mapping[str, Settings], seed: int, strict: bool
+    files: Mapping[str, Path], tasks: Mapping[str, ScoringSettings], seed: int, strict: bool
 ) -> dict[str, dict[Key, dict[str, Series]]]:
     """Task -> (filter, metric) -> model -> series, from the score files of a benchmark."""
     found: dict[str, dict[Key, dict[str, Series]]] = {task: {} for task in tasks}
     columns = ["task", "doc_id", "filter", "metric", "value", "statistics", "item", "cluster"]
+    metrics = {task: resolve(how) for task, how in tasks.items()}
     for model, path in files.items():
         parts = list(_split(parquet.read(path, SCORES, columns), ["task", "filter", "metric"]))
         for (task, name, metric), rows in parts:
@@ -203,8 +208,8 @@ def _read(
                 raise UserError(
                     f"{path}: scores of {task}, which is not in the configuration; delete the file and run again"
                 )
-            aggregation = registry.aggregation_of(
-                metric, tasks[task], {other for (of, _, other), _ in parts if of == task}
+            aggregation = metrics[task].aggregation_of(
+                metric, {other for (of, _, other), _ in parts if of == task}
             )
             if (
                 not strict
@@ -255,10 +260,10 @@ def _as_shares(by_model: dict[str, Series]) -> dict[str, Series]:
     }
 
 
-def _chances(path: Path, tasks: Mapping[str, Settings]) -> dict[str, float | None]:
+def _chances(path: Path, tasks: Mapping[str, ScoringSettings]) -> dict[str, float | None]:
     """The share of right answers of guessing, for tasks of multiple choice: the mean of right choices / choices."""
     chances: dict[str, float | None] = dict.fromkeys(tasks)
-    if any(task["output_type"] == "multiple_choice" for task in tasks.values()):
+    if any(task.output_type == "multiple_choice" for task in tasks.values()):
         requests = parquet.read(path, REQUESTS, ["task", "choices", "gold"])
         choices = pc.list_value_length(requests["choices"]).to_numpy()
         right = np.array(
@@ -276,7 +281,7 @@ def _chances(path: Path, tasks: Mapping[str, Settings]) -> dict[str, float | Non
 
 
 def _lines(
-    tasks: Mapping[str, Settings],
+    tasks: Mapping[str, ScoringSettings],
     groups: Sequence[Settings],
     series: Mapping[str, Mapping[Key, dict[str, Series]]],
     chances: Mapping[str, float | None],
@@ -285,7 +290,7 @@ def _lines(
     by_name = {group["name"]: group for group in groups}
     inside = {member for group in groups for member in group["members"]}
     keys = {task: _ordered(series[task], tasks[task]) for task in tasks}
-    leads = {task: _leading(keys[task], tasks[task].get("primary_metric")) for task in tasks}
+    leads = {task: _leading(keys[task], tasks[task].primary_metric) for task in tasks}
     done = set()
 
     def walk(name: str, parent: str | None) -> Iterator[Line]:
@@ -330,7 +335,7 @@ def _task_line(
     task: str,
     key: Key,
     parent: str | None,
-    settings: Settings,
+    settings: ScoringSettings,
     by_model: dict[str, Series],
     primary: bool,
     chance: float | None,
@@ -338,8 +343,8 @@ def _task_line(
     aggregation = next(iter(by_model.values())).aggregation
     constants = {
         "parent": parent,
-        "num_fewshot": settings["num_fewshot"],
-        "version": settings["version"],
+        "num_fewshot": settings.num_fewshot,
+        "version": settings.version,
     }
     constants["chance"] = _chance(key, primary, settings, chance)
     return Line(
@@ -350,7 +355,7 @@ def _task_line(
 def _group_lines(
     group: Settings,
     parent: str | None,
-    tasks: Mapping[str, Settings],
+    tasks: Mapping[str, ScoringSettings],
     series: Mapping[str, Mapping[Key, dict[str, Series]]],
     leads: Mapping[str, Key | None],
     chances: Mapping[str, float | None],
@@ -370,7 +375,7 @@ def _group_lines(
     primary = next((key for key in keys if key in led), next(iter(keys), None))
     for key, weight_by_size in keys.items():
         members = [task for task in series if key in series[task]]
-        shots = {tasks[task]["num_fewshot"] for task in members}
+        shots = {tasks[task].num_fewshot for task in members}
         chance = [_chance(key, leads[task] == key, tasks[task], chances[task]) for task in members]
         aggregation = next(iter(series[members[0]][key].values())).aggregation
         line = Line(
@@ -393,10 +398,10 @@ def _group_lines(
         yield replace(line, constants=constants)
 
 
-def _ordered(by_key: Mapping[Key, Any], settings: Settings) -> list[Key]:
+def _ordered(by_key: Mapping[Key, Any], settings: ScoringSettings) -> list[Key]:
     """The (filter, metric) of a task in the order of its settings; names that these do not know come last."""
-    filters = [item["name"] for item in settings["filter_list"] or []]
-    names = [metric_names.name_of(item) for item in settings["metric_list"]]
+    filters = [item["name"] for item in settings.filter_list or []]
+    names = [metric_names.name_of(item) for item in settings.metric_list]
 
     def place(known: list[str], name: str) -> int:
         return known.index(name) if name in known else len(known)
@@ -420,13 +425,15 @@ def _leaves(name: str, groups: Mapping[str, Settings]) -> list[str]:
     )
 
 
-def _chance(key: Key, primary: bool, settings: Settings, guessing: float | None) -> float | None:
+def _chance(
+    key: Key, primary: bool, settings: ScoringSettings, guessing: float | None
+) -> float | None:
     """What the task says of its primary metric; of accuracies of multiple choice what guessing gives."""
-    if primary and settings.get("chance") is not None:
-        return float(settings["chance"])
+    if primary and settings.chance is not None:
+        return float(settings.chance)
     of_choices = (
-        settings["output_type"] == "multiple_choice"
-        and not settings.get("process_results")
+        settings.output_type == "multiple_choice"
+        and not settings.process_results
         and key[1] in GUESSED
     )
     return guessing if of_choices else None

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,6 +25,7 @@ from snakeval.metrics import local_files
 from snakeval.sources import location
 from snakeval.tasks import definition, resolution
 from snakeval.tasks.loader import PACKAGE
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 STAGES = {  # the script, and the modules whose code decides what a rule's files hold
     "datasets": ["scripts/download_dataset.py", "snakeval.sources.download"],
@@ -241,14 +242,14 @@ def _settings(
                 settings["source"], root, f"{where}: models.{name}.source", model=True
             )
     own_metrics = (
-        {"metric_files": [_metric_file(file, where) for file in config.metric_files]}
+        {"extensions": [_metric_file(file, where) for file in config.metric_files]}
         if config.metric_files
         else {}
     )
     signature = cache(_metric_signature)
     scoring = {
         name: {
-            task.name: _with_signatures(task.scoring_settings(), signature) | own_metrics
+            task.name: asdict(_with_signatures(task.scoring_settings(), signature)) | own_metrics
             for task in resolved.tasks
         }
         for name, resolved in benchmarks.items()
@@ -423,12 +424,12 @@ def _metric_file(file: str, where: str) -> dict[str, str]:
 
 
 def _with_signatures(
-    scoring: dict[str, Any], signature: Callable[[str, str], str | None]
-) -> dict[str, Any]:
-    """A task's scoring settings, and under `signatures` those of the local files that its metrics read, where there are any."""
+    scoring: ScoringSettings, signature: Callable[[str, str], str | None]
+) -> ScoringSettings:
+    """A task's scoring settings with the signatures of the local files that its metrics read."""
     named = {
         (key, item[key])
-        for item in scoring["metric_list"]
+        for item in scoring.metric_list
         for key in local_files.KEYS
         if isinstance(item.get(key), str)
     }
@@ -437,7 +438,7 @@ def _with_signatures(
         for key, value in sorted(named)
         if (signed := signature(key, value))
     }
-    return scoring | {"signatures": found} if found else scoring
+    return replace(scoring, signatures=found)
 
 
 def _metric_signature(key: str, value: str) -> str | None:

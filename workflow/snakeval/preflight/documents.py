@@ -1,7 +1,6 @@
 """What is wrong with the documents of a task, whatever model answers them."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +8,7 @@ import pyarrow.compute as pc
 
 from snakeval.preflight.findings import Finding, per_task
 from snakeval.schemas.columns import NO_GOLD
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 COLUMNS = [
     "task",
@@ -26,7 +26,7 @@ _JOINT = "\x1f"
 
 
 def check(
-    requests: pa.Table, benchmark: str, scoring: Mapping[str, Mapping[str, Any]]
+    requests: pa.Table, benchmark: str, scoring: Mapping[str, ScoringSettings]
 ) -> list[Finding]:
     """Findings in REQUESTS (at least COLUMNS of it) of one benchmark. `scoring`: the scoring settings of its tasks."""
     checks = [
@@ -116,7 +116,7 @@ def _blank(requests: pa.Table) -> np.ndarray:
 
 
 def _without_right_choice(
-    requests: pa.Table, scoring: Mapping[str, Mapping[str, Any]]
+    requests: pa.Table, scoring: Mapping[str, ScoringSettings]
 ) -> np.ndarray:
     """Documents with a right answer that is no choice; where our metrics score, also those whose right answer is -1 or nothing.
 
@@ -130,7 +130,7 @@ def _without_right_choice(
     return _any(gold, pc.equal(gold.flatten(), NO_GOLD)) | (hidden & ours)
 
 
-def _stopped(requests: pa.Table, scoring: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
+def _stopped(requests: pa.Table, scoring: Mapping[str, ScoringSettings]) -> np.ndarray:
     """Generated answers of which no reference is free of stop strings; not where a task's own code scores, for whom references are more."""
     found = np.asarray(pc.equal(requests["kind"], "generate_until")) & ~_in(
         requests["task"], _own(scoring)
@@ -151,12 +151,12 @@ def _stopped(requests: pa.Table, scoring: Mapping[str, Mapping[str, Any]]) -> np
     return stopped & found
 
 
-def _own(scoring: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _own(scoring: Mapping[str, ScoringSettings]) -> list[str]:
     """Tasks that score by code of their own."""
     return [
         name
         for name, how in scoring.items()
-        if how.get("process_results") or how.get("unsafe_code")
+        if how.process_results or how.unsafe_code
     ]
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from snakeval.errors import UserError
 from snakeval.tasks.loader import PACKAGE
 from snakeval.tasks.metric_names import name_of
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 OUTPUT_TYPES = ("multiple_choice", "loglikelihood", "loglikelihood_rolling", "generate_until")
 SAMPLERS = ("hash", "lm_eval", "default", "first_n")
@@ -236,24 +237,24 @@ class Task:
             "encoder_inputs": s.get("encoder_inputs") or [],
         }
 
-    def scoring_settings(self) -> dict[str, Any]:
-        """The settings that turn answers into scores, defaults filled in; plain JSON."""
+    def scoring_settings(self) -> ScoringSettings:
+        """The settings that turn outputs into scores, defaults filled in."""
         s = self.settings
         version = _metadata(s).get("version")
-        return {
-            "task": self.name,
-            "task_alias": s.get("task_alias"),
-            "output_type": s.get("output_type") or "generate_until",
-            "metric_list": self._metrics(),
-            "filter_list": s.get("filter_list") or None,
-            "process_results": s.get("process_results"),
-            "repeats": s.get("repeats") or 1,
-            "num_fewshot": self.num_fewshot,
-            "version": None if version is None else str(version),
-            "unsafe_code": bool(s.get("unsafe_code")),
-            "primary_metric": s.get("primary_metric"),
-            "chance": s.get("chance"),
-        }
+        return ScoringSettings(
+            task=self.name,
+            task_alias=s.get("task_alias"),
+            output_type=s.get("output_type") or "generate_until",
+            metric_list=self._metrics(),
+            filter_list=s.get("filter_list") or None,
+            process_results=s.get("process_results"),
+            repeats=s.get("repeats") or 1,
+            num_fewshot=self.num_fewshot,
+            version=None if version is None else str(version),
+            unsafe_code=bool(s.get("unsafe_code")),
+            primary_metric=s.get("primary_metric"),
+            chance=s.get("chance"),
+        )
 
     def check(self) -> None:
         """Raise UserError for a key that is unknown, of a wrong type or not supported, and for splits or a data set not given."""

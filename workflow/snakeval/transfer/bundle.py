@@ -21,9 +21,11 @@ import pyarrow as pa
 import yaml
 
 from snakeval.errors import UserError
-from snakeval.metrics import external, registry
+from snakeval.metrics import external
+from snakeval.scoring.task_metrics import resolve
 from snakeval.sources import location
 from snakeval.tasks.loader import PACKAGE
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 PROGRAM = (
     "Snakefile",
@@ -171,16 +173,13 @@ def _model(
 def _evaluate_modules(scoring: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, Path]]:
     """Name and file of the metrics that come from the hub of `evaluate`."""
     found: dict[str, Path] = {}
-    for settings in scoring:
-        for item in settings["metric_list"]:
-            name = item["metric"]
-            named = isinstance(name, str) and not settings.get("process_results")
-            if (
-                named
-                and name not in found
-                and registry.metric_of(item, settings) is None
-                and not Path(name).exists()
-            ):
+    for how in scoring:
+        settings = ScoringSettings.from_json(how)
+        for item in () if settings.process_results else resolve(settings).items:
+            name = item.reference
+            if item.metric is not None or not isinstance(name, str) or name in found:
+                continue
+            if not Path(name).exists():
                 found[name] = external.evaluate_module(name)
     return found.items()
 
