@@ -11,7 +11,7 @@ import math
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from builders.lm_eval_schemas import SCHEMAS
 from builders.real_data import DATA, REAL
 
 from snakeval.analysis import leaderboard
+from snakeval.analysis.stage import RunSettings
+from snakeval.config.model import Model
 from snakeval.files import parquet
 from snakeval.generators.generate import generate
 from snakeval.inference import ask
@@ -182,7 +184,7 @@ def compare(case: Case, theirs: dict, folder: Path) -> Row:
     encoded = encode.encode_requests(asked, encoder, model="tiny")
     with Store(
         folder / "store",
-        identity.identity(files, {"dtype": "float32"}),
+        identity.identity(files, Model(source="demo:tiny", dtype="float32")),
         identity.tokenizer_identity(files),
     ) as store:
         ask.ask(encoded, lambda: engine, store, model="tiny", benchmark="benchmark")
@@ -234,17 +236,14 @@ def _table(
     paths = folder / "requests.parquet", folder / "scores.parquet"
     parquet.write(asked, paths[0], REQUESTS)
     parquet.write(scores, paths[1], SCORES)
-    how = {
-        "seed": SEED,
-        "models": ["tiny"],
-        "benchmarks": {"benchmark": {task: asdict(settings)}},
-        "groups": {},
-    }
+    how = RunSettings(SEED, ["tiny"], {"benchmark": {task: settings}}, {})
     table, _ = leaderboard.build({("tiny", "benchmark"): paths[1]}, {"benchmark": paths[0]}, how)
     return {(row["filter"], row["metric"]): row for row in table.to_pylist()}
 
 
-def _answers(answered: pa.Table, samples: list[dict], settings: ScoringSettings) -> tuple[float | None, int]:
+def _answers(
+    answered: pa.Table, samples: list[dict], settings: ScoringSettings
+) -> tuple[float | None, int]:
     """The largest difference of log-likelihoods (beyond 1, relative to them), and how many generated texts differ."""
     first = {sample["doc_id"]: sample for sample in reversed(samples)}
     if settings.output_type == "generate_until":
@@ -304,7 +303,7 @@ def _ours() -> tuple:
     files = download.model(settings, name="tiny")
     return (
         files,
-        encode.load_encoder(files, {}),
+        encode.load_encoder(files, Model(source="demo:tiny")),
         build.load(_model(), {"dtype": "float32", "device": "cpu"}),
     )
 

@@ -17,6 +17,7 @@ from snakeval.files import parquet
 from snakeval.schemas.model import FORECAST, NUMERICS, RESPONSES, SCORES, TIMINGS, TOKENS
 from snakeval.schemas.run import COMPARISONS, HEALTH, PREFLIGHT, SCORE_TABLE, TARGETS
 from snakeval.schemas.task import REQUESTS
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 HOSTILE = [
     "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">",
@@ -38,11 +39,11 @@ METRICS = {  # kind -> (filter, metric, higher is better, chance, primary)
     "perplexity": [("none", "word_perplexity", False, None, True)],
 }
 RULES = [
-    ["download_dataset", "requests"],
+    ["datasets", "requests"],
     ["requests", "tokens"],
-    ["download_model", "tokens"],
-    ["tokens", "infer"],
-    ["infer", "scores"],
+    ["models", "tokens"],
+    ["tokens", "calls"],
+    ["calls", "scores"],
 ]
 RULES += [
     ["requests", "scores"],
@@ -155,30 +156,30 @@ def _benchmarks(tasks: int) -> dict[str, list[tuple[str, str, str | None]]]:
     return plan
 
 
-def _scoring(leaves: list[tuple[str, str, str | None]]) -> dict[str, dict]:
+def _scoring(leaves: list[tuple[str, str, str | None]]) -> dict[str, ScoringSettings]:
     """Task -> its settings as far as the tables need them."""
-    shared = {"process_results": None, "num_fewshot": 2, "version": "1"}
     outputs = {
         "choice": "multiple_choice",
         "last_word": "loglikelihood",
         "perplexity": "loglikelihood_rolling",
     }
     return {
-        task: shared
-        | {
-            "task": task,
-            "output_type": outputs.get(kind, "generate_until"),
-            "metric_list": [
+        task: ScoringSettings(
+            task=task,
+            num_fewshot=2,
+            version="1",
+            output_type=outputs.get(kind, "generate_until"),
+            metric_list=[
                 {"metric": metric}
                 | ({} if metric.endswith("perplexity") else {"aggregation": "mean"})
                 for metric in dict.fromkeys(metric for _, metric, *_ in METRICS[kind])
             ],
-            "filter_list": [
+            filter_list=[
                 {"name": name, "filter": []}
                 for name in dict.fromkeys(name for name, *_ in METRICS[kind])
             ],
-            "primary_metric": next(metric for _, metric, _, _, primary in METRICS[kind] if primary),
-        }
+            primary_metric=next(metric for _, metric, _, _, primary in METRICS[kind] if primary),
+        )
         for task, kind, _ in leaves
     }
 

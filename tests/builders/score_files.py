@@ -4,8 +4,9 @@ import json
 
 import pyarrow as pa
 
-from builders.scoring_tables import EMPTY_REQUEST
+from builders.scoring_tables import EMPTY_REQUEST, settings
 from snakeval.analysis import leaderboard
+from snakeval.analysis.stage import GateSettings, RunSettings
 from snakeval.files import benchmark_files, parquet
 from snakeval.schemas.model import SCORES
 from snakeval.schemas.run import COMPARISONS, SCORE_TABLE
@@ -23,18 +24,9 @@ SCORE = {
 
 
 def settings_of(metrics, output_type="multiple_choice", **more):
-    """Scoring settings of a task, as a settings file holds them."""
-    return {
-        "task": "t",
-        "output_type": output_type,
-        "metric_list": [{"metric": metric} for metric in metrics],
-        "filter_list": [{"name": "none", "filter": []}],
-        "process_results": None,
-        "num_fewshot": 0,
-        "version": "1.0",
-        "primary_metric": None,
-        "chance": None,
-    } | more
+    """Scoring settings of a task; `more` are fields of them."""
+    shared = {"filter_list": [{"name": "none", "filter": []}], "version": "1.0"}
+    return settings(output_type, metrics, **shared | more)
 
 
 def group(name, members, metric="acc", **more):
@@ -66,12 +58,7 @@ class Run:
     def __init__(self, folder, tasks, groups=(), models=("a", "b")):
         self.folder = folder
         self.scores, self.requests = {}, {"e": folder / "requests.parquet"}
-        self.settings = {
-            "seed": 1,
-            "models": list(models),
-            "benchmarks": {"e": tasks},
-            "groups": {"e": list(groups)},
-        }
+        self.settings = RunSettings(1, list(models), {"e": tasks}, {"e": list(groups)})
         self.rows = {model: [] for model in models}
         self.choices = []
 
@@ -149,11 +136,6 @@ def folder_of(path, models, documents=None, metric="acc"):
 
 
 def gate_settings(baseline, models=("m",), tasks=TASKS, groups=(), **more):
-    how = {
-        "seed": 1,
-        "models": list(models),
-        "benchmarks": {"e": tasks},
-        "groups": {"e": list(groups)},
-        "baseline": str(baseline),
-    }
-    return how | {"margin": {}, "alpha": 0.05, "undecided": "fail"} | more
+    """Settings of the comparison with a baseline, of a run with one benchmark `e`."""
+    how = {"margin": {}, "alpha": 0.05, "undecided": "fail", "baseline": str(baseline)} | more
+    return GateSettings(1, list(models), {"e": tasks}, {"e": list(groups)}, **how)

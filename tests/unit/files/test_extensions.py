@@ -11,18 +11,18 @@ from snakeval.files import extensions
 def test_a_folder_stands_for_its_python_files_by_name(tmp_path):
     for name in ("b.py", "a.py", "_shared.py", "notes.txt"):
         (tmp_path / name).write_text("FILTERS = {}")
-    files = extensions.python_files([str(tmp_path), str(tmp_path / "notes.txt")])
+    files = extensions.python_files([str(tmp_path), str(tmp_path / "notes.txt")], "my.yaml")
     assert [file.name for file in files] == ["a.py", "b.py", "notes.txt"]
-    (first, *_) = extensions.signed([str(tmp_path)])
+    (first, *_) = extensions.signed([str(tmp_path)], "my.yaml")
     digest = hashlib.sha256(b"FILTERS = {}").hexdigest()
     assert first == {"file": str(tmp_path / "a.py"), "digest": digest}
 
 
 def test_a_path_must_exist_and_a_folder_must_hold_a_file(tmp_path):
     with pytest.raises(UserError, match=r"extensions: .*nowhere: no such file or folder"):
-        extensions.python_files([str(tmp_path / "nowhere")])
+        extensions.python_files([str(tmp_path / "nowhere")], "my.yaml")
     with pytest.raises(UserError, match="the folder holds no Python file"):
-        extensions.python_files([str(tmp_path)])
+        extensions.python_files([str(tmp_path)], "my.yaml")
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def own(tmp_path):
 
     def write(text=OWN):
         (tmp_path / "mine.py").write_text(text)
-        return extensions.signed([str(tmp_path)])
+        return extensions.signed([str(tmp_path)], "my.yaml")
 
     return write
 

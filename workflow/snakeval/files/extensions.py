@@ -19,29 +19,43 @@ KINDS = ("METRICS", "AGGREGATIONS", "FILTERS", "GENERATORS")  # what a file may 
 _PREFIX = "snakeval_extension_"  # of the names of modules
 
 
-def python_files(paths: Iterable[str]) -> list[Path]:
+def python_files(paths: Iterable[str], where: str) -> list[Path]:
     """The files that `extensions:` names; of a folder all `.py` files in it, by name.
 
     A file of a folder whose name starts with `_` is not an extension: others may import it.
-    Raises UserError for a path that does not exist and for a folder without such files.
+    Raises UserError, which starts with `where`, for a path that does not exist and for a folder
+    without such files.
     """
     files: list[Path] = []
     for path in map(Path, paths):
         found = sorted(path.glob("[!_]*.py")) if path.is_dir() else [path]
         if not path.exists():
-            raise UserError(f"extensions: {path}: no such file or folder. Correct the path.")
+            raise UserError(
+                f"{where}: extensions: {path}: no such file or folder. Correct the path."
+            )
         if not found:
-            raise UserError(f"extensions: {path}: the folder holds no Python file. Add one.")
+            raise UserError(
+                f"{where}: extensions: {path}: the folder holds no Python file. Add one."
+            )
         files += found
     return files
 
 
-def signed(paths: Iterable[str]) -> list[dict[str, str]]:
-    """The files of `python_files`, each as `file` and `digest`: what settings keep."""
-    return [
-        {"file": str(path), "digest": hashlib.sha256(path.read_bytes()).hexdigest()}
-        for path in python_files(paths)
-    ]
+def signed(paths: Iterable[str], where: str) -> list[dict[str, str]]:
+    """The files of `python_files`, each as `file` and `digest`: what settings keep.
+
+    Raises UserError also for a file that cannot be read.
+    """
+    found = []
+    for path in python_files(paths, where):
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise UserError(
+                f"{where}: extensions: {path}: cannot be read ({error.strerror}). Correct the path."
+            ) from None
+        found.append({"file": str(path), "digest": digest})
+    return found
 
 
 @cache

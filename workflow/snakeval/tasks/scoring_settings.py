@@ -1,6 +1,5 @@
 """The settings that turn a task's outputs into scores."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +8,7 @@ from typing import Any
 class ScoringSettings:
     """What scoring needs to know of a task; `Task.scoring_settings` fills it in.
 
-    All values are plain data: `dataclasses.asdict` gives what JSON can hold, and `from_json` reads
-    it back.
+    All values are plain data, which JSON can hold.
     """
 
     task: str
@@ -31,8 +29,3 @@ class ScoringSettings:
     """Python files of the user (`snakeval.files.extensions`): `file` and `digest` (sha256, hex)."""
     signatures: dict[str, str] = field(default_factory=dict)
     """Signatures of the local files that metrics read; only their change matters."""
-
-    @classmethod
-    def from_json(cls, settings: Mapping[str, Any]) -> "ScoringSettings":
-        """The settings that `dataclasses.asdict` wrote."""
-        return cls(**settings)

@@ -93,8 +93,8 @@ def build(
         name: _model(name, config["models"][name], files, folder, terminal)
         for name, files in models.items()
     }
-    if config.get("metric_files"):
-        config["metric_files"] = list(_copies(config["metric_files"], "metrics", folder).values())
+    if config.get("extensions"):
+        config["extensions"] = list(_copies(config["extensions"], "metrics", folder).values())
     if config.get("targets"):
         config["targets"] = _copies([config["targets"]], "targets", folder)[config["targets"]]
     for name, module in _evaluate_modules(settings["scoring"]):
@@ -174,7 +174,7 @@ def _evaluate_modules(scoring: Iterable[Mapping[str, Any]]) -> Iterable[tuple[st
     """Name and file of the metrics that come from the hub of `evaluate`."""
     found: dict[str, Path] = {}
     for how in scoring:
-        settings = ScoringSettings.from_json(how)
+        settings = ScoringSettings(**how)
         for item in () if settings.process_results else resolve(settings).items:
             name = item.reference
             if item.metric is not None or not isinstance(name, str) or name in found:
