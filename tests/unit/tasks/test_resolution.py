@@ -58,7 +58,7 @@ def test_a_task_with_its_defaults(folder):
     # scoring knows what to do without filters: the answer, or the mean over samples
     assert scoring.filter_list is None
     assert json.loads(json.dumps(request)) == request
-    assert ScoringSettings.from_json(json.loads(json.dumps(asdict(scoring)))) == scoring
+    assert ScoringSettings(**json.loads(json.dumps(asdict(scoring)))) == scoring
 
 
 @pytest.mark.parametrize(
@@ -418,7 +418,7 @@ def test_a_tag_gives_its_tasks_by_name(folder):
 
 
 @pytest.mark.parametrize(
-    ("own", "calls", "expected"),
+    ("own", "asked", "expected"),
     [(None, None, 0), (None, 3, 3), (2, None, 2), (2, 3, 3), (0, 3, 0), (2, 0, 0)],
 )
 def test_number_of_examples(folder, own, asked, expected):

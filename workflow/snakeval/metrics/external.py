@@ -17,7 +17,6 @@ from typing import Any
 from snakeval.errors import UserError
 from snakeval.metrics import local_files
 from snakeval.metrics.aggregation import Item
-from snakeval.tasks import functions
 
 Callback = Callable[[Any, Sequence[str]], dict[str, Item]]  # (answer, references) -> items by name
 
@@ -28,8 +27,12 @@ def callback_of(name: str, reference: str | dict[str, Any], options: Mapping[str
     `reference`: the value of `metric` in `metric_list`. Raises UserError when there is no such
     function, or `evaluate` has no such metric on this machine: nothing is downloaded here.
     """
-    by_name = isinstance(reference, str)
-    function = _of_evaluate(reference) if by_name else functions.load(reference)
+    if isinstance(reference, str):
+        function = _of_evaluate(reference)
+    else:
+        from snakeval.tasks import functions  # with YAML, which few metrics need
+
+        function = functions.load(reference)
     named = _takes_names(function, options)
 
     def result(answer: Any, reference: Any) -> Any:
