@@ -1,4 +1,4 @@
-"""Metrics and filters that the catalogue's tasks bring: mathematics, right against wrong answers, words of another column."""
+"""Metrics and filters of the catalogue's tasks: mathematics, right against wrong answers."""
 
 import json
 from functools import partial

@@ -339,7 +339,7 @@ def _task_line(
     chance: float | None,
 ) -> Line:
     aggregation = next(iter(by_model.values())).aggregation
-    constants = {
+    constants: dict[str, Any] = {
         "parent": parent,
         "num_fewshot": settings.num_fewshot,
         "version": settings.version,

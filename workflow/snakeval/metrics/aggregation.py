@@ -12,7 +12,7 @@ task's score follows. There are three kinds:
 - `items`: the table keeps `item` (JSON); the score is `of_items(list of the items, in the order of
   doc_id)`: one call per resample.
 
-`score` computes all three. `snakeval.scoring.task_metrics` finds the aggregation of a task's metric.
+`score` computes all three. `snakeval.scoring.task_metrics` finds the aggregation of a metric.
 """
 
 import json

@@ -115,7 +115,7 @@ def for_corpus(prediction: str, references: Sequence[str], **_: object) -> tuple
 
 
 def rating(prediction: str, references: Sequence[str]) -> float:
-    """The number that the answer is, such as a judge's verdict after a filter; NaN for another text."""
+    """The number that the answer is, such as a judge's verdict after a filter; else NaN."""
     try:
         return float(prediction)
     except ValueError:

@@ -193,7 +193,7 @@ def right_choices(item: Item) -> list[int]:
 
 
 def of_choices(item: Item) -> np.ndarray:
-    """The log-likelihoods of (right, log-likelihoods); equal ones where all choices are impossible."""
+    """The log-likelihoods of (right, log-likelihoods); zeros where all choices are impossible."""
     scores = np.asarray(item[1], float)
     return scores if np.max(scores) > -np.inf else np.zeros(len(scores))
 

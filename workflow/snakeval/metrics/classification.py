@@ -6,7 +6,8 @@ are the labels that are right somewhere, and predicted numbers, which are choice
 right. A text that is not a right answer of any document is not a class. For each class three counts
 are summed: right and predicted, predicted, right. They give, with scikit-learn's definitions:
 
-- f1, precision, recall: `average` is binary (class `pos_label`, 1 by default), macro, weighted or micro;
+- f1, precision, recall: `average` is binary (class `pos_label`, 1 by default), macro, weighted or
+  micro;
 - balanced_accuracy: mean recall of the classes that occur;
 - accuracy; matthews_corrcoef, for several classes Gorodkin's R_K (2004,
   doi:10.1016/j.compbiolchem.2004.09.006).
@@ -136,7 +137,7 @@ def _check_binary(name: str, classes: list, pos_label: Any) -> None:
 
 
 def _label(label: Any) -> Any:
-    """Truth values and numpy's numbers as plain numbers, so that True, 1 and np.int64(1) are one class."""
+    """Truth values and numpy's numbers as plain ones: True, 1 and np.int64(1) are one class."""
     label = label.item() if isinstance(label, np.generic) else label
     return int(label) if isinstance(label, bool) else label
 

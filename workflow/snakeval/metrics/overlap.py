@@ -15,7 +15,9 @@ from snakeval.metrics.metric import Metric
 
 
 def rouge(name: str) -> Callable[..., float]:
-    """F1 of ROUGE-1, -2, -L or -Lsum, in [0, 1], by the rouge-score package (Lin 2004, aclanthology.org/W04-1013).
+    """F1 of ROUGE-1, -2, -L or -Lsum, in [0, 1], by the rouge-score package.
+
+    (Lin 2004, aclanthology.org/W04-1013.)
 
     Options: `use_stemmer` (false) and `tokenizer`. The tokenizer null is the package's own, which
     keeps only a-z and 0-9: text in other scripts scores 0. `whitespace` and `characters` keep all.

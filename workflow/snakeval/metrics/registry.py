@@ -65,8 +65,10 @@ def known(own: Iterable[Mapping[str, str]] = ()) -> Known:
 
     Raises UserError for an extension that cannot be loaded or whose declarations are wrong.
     """
-    metrics, families, aggregations = {}, [], {}
     own = list(own)
+    metrics: dict[tuple[str, str], Metric] = {}
+    families: list[MetricFamily] = []
+    aggregations: dict[str, Callable[..., Aggregation]] = {}
     for file, value in extensions.declared(own, "METRICS"):
         for metric in _checked(file, value):
             if isinstance(metric, MetricFamily):

@@ -48,7 +48,10 @@ def maj_at(k: int, metric: Metric) -> Metric:
 
 
 def none_right(n: int, right: int, k: int) -> float:
-    """The chance that k of n outputs, drawn without replacement, are all wrong; `right` are right."""
+    """The chance that k of n outputs, drawn without replacement, are all wrong.
+
+    `right` of the n are right.
+    """
     chance = 1.0
     for i in range(k):
         chance *= max(n - right - i, 0) / (n - i)

@@ -58,7 +58,10 @@ def _bleu(metric: Any, sums: np.ndarray, effective_order: bool) -> np.ndarray:
 def _precisions(
     metric: Any, matches: np.ndarray, totals: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Smoothed n-gram precisions per order, and which orders have n-grams; changes its arguments."""
+    """Smoothed n-gram precisions per order, and which orders have n-grams.
+
+    Changes its arguments.
+    """
     method = metric.smooth_method
     given, default = metric.smooth_value, metric.SMOOTH_DEFAULTS[method]
     value = (default if given is None else given) or 0.0

@@ -19,7 +19,7 @@ _AGAIN = "Delete the responses and run again."
 
 
 def answered(requests: pa.Table, responses: pa.Table) -> pa.Table:
-    """The rows of REQUESTS whose documents are in `responses`: some recorded ones may be missing."""
+    """The rows of REQUESTS whose documents are in `responses`: some may not be recorded."""
     there = set(_documents(responses))
     return requests.filter(pa.array([key in there for key in _documents(requests)], pa.bool_()))
 
@@ -120,7 +120,7 @@ def _choices(requests: pa.Table, responses: pa.Table) -> Choices:
 
 
 def _golds(requests: pa.Table) -> list[list[int]]:
-    """Indices of the right choices; where they are not given, of the choices that are references."""
+    """Indices of the right choices; without them, of the choices that are references."""
     golds = requests["gold"].to_pylist()
     for row in (row for row, gold in enumerate(golds) if not gold):
         references = requests["references"][row].as_py()

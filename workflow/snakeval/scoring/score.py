@@ -32,7 +32,7 @@ from snakeval.scoring.filters.pipeline import apply
 from snakeval.scoring.task_metrics import TaskMetric, TaskMetrics, resolve
 from snakeval.tasks.scoring_settings import ScoringSettings
 
-_UNFILTERED = [{"name": "none", "filter": None}]
+_UNFILTERED: list[dict[str, Any]] = [{"name": "none", "filter": None}]
 
 
 @dataclass(frozen=True)
@@ -266,11 +266,12 @@ def _rows(
     scored: Scored, requests: pa.Table, models: pa.ChunkedArray, aggregation: Aggregation
 ) -> pa.Table:
     """The rows of one metric after one pipeline."""
+    items: np.ndarray | list[Item]
     if isinstance(scored.items, np.ndarray):
         counts, items = np.ones(len(scored.items), int), scored.items
     else:
-        counts = np.array([len(items) for items in scored.items])
-        items = [item for items in scored.items for item in items]
+        counts = np.array([len(each) for each in scored.items])
+        items = [item for each in scored.items for item in each]
     rows = pa.array(np.flatnonzero(counts))
     try:
         value, statistics, item = columns(aggregation, items, counts[counts > 0], scored.value)
