@@ -120,6 +120,15 @@ def test_files_of_one_name_stay_apart(tmp_path):
     )  # where the bundle's own will be
 
 
+def test_a_folder_of_extensions_is_copied(tmp_path):
+    (tmp_path / "kinds").mkdir()
+    (tmp_path / "kinds" / "mine.py").write_text("METRICS = ()")
+    own = settings()
+    own["config"] |= {"extensions": [str(tmp_path / "kinds")]}
+    (copied,) = build(tmp_path, own)["extensions"]
+    assert (tmp_path / "bundle" / copied / "mine.py").read_text() == "METRICS = ()"
+
+
 TASK = """\
 task: {name}
 dataset_path: {data}

@@ -212,7 +212,10 @@ def _copies(files: Iterable[str], kind: str, folder: Path) -> dict[str, str]:
 def _copy(file: Path, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, target)
+        if file.is_dir():  # of extensions
+            shutil.copytree(file, target, ignore=_LEFT, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(file, target)
     except OSError as error:
         raise UserError(
             f"bundle: {file} cannot be copied to {target} ({error.strerror}); is there space left?"
