@@ -27,14 +27,14 @@ metric_list:
 """
 OWN = "def sums(**_):\n    return {'test': [{'a': n} for n in range(5)]}\n"
 METRICS = """
-from snakeval.metrics import Metric
+from snakeval.metrics.metric import Metric
 
 
 def close(prediction, references, tolerance=1):
     return float(abs(len(prediction) - len(references[0])) <= tolerance)
 
 
-METRIC = Metric("close", "generate_until", close)
+METRICS = (Metric("close", "generate_until", close),)
 """
 
 

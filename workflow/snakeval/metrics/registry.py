@@ -18,9 +18,16 @@ from snakeval.files.neighbours import neighbours
 from snakeval.metrics.aggregation import Aggregation
 from snakeval.metrics.metric import Kind, Metric, MetricFamily
 
-METRICS: dict[tuple[str, str], Metric] = {}  # by kind and name
-FAMILIES: list[MetricFamily] = []
-AGGREGATIONS: dict[str, Callable[..., Aggregation]] = {}
+_DECLARED = [metric for module in neighbours(__name__, "METRICS") for metric in module.METRICS]
+METRICS: dict[tuple[str, str], Metric] = {
+    (metric.kind, metric.name): metric for metric in _DECLARED if isinstance(metric, Metric)
+}
+FAMILIES = tuple(family for family in _DECLARED if isinstance(family, MetricFamily))
+AGGREGATIONS: dict[str, Callable[..., Aggregation]] = {
+    name: function
+    for module in neighbours(__name__, "AGGREGATIONS")
+    for name, function in module.AGGREGATIONS.items()
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class Known:
     def metric(self, kind: str, name: str, of: str | None = None) -> Metric | None:
         """The metric of a name such as `acc` or `pass@10`; None: there is none.
 
-        `of` names the metric that a family builds on. Raises UserError where there is no such one.
+        `of` names the metric that a family builds on. Raises UserError where it does not exist.
         """
         if (kind, name) in self.metrics:
             return self.metrics[kind, name]
@@ -96,12 +103,3 @@ def _checked(file: str, value: Any) -> Iterable[Metric | MetricFamily]:
                 f"Use one of {', '.join(get_args(Kind))}."
             )
     return value
-
-
-for _module in neighbours(__name__):
-    for _metric in getattr(_module, "METRICS", ()):
-        if isinstance(_metric, MetricFamily):
-            FAMILIES.append(_metric)
-        else:
-            METRICS[_metric.kind, _metric.name] = _metric
-    AGGREGATIONS |= getattr(_module, "AGGREGATIONS", {})

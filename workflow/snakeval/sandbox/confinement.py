@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from snakeval.sandbox import seccomp
 
-# user ids that belong to nobody; one for each jail, as the kernel counts threads by user
+# user ids that no account has; one for each jail, as the kernel counts threads by user
 _OWN_USERS = 3_000_000_000
 _DEATH_SIGNAL, _DUMPABLE = 1, 4  # prctl
 _CAPABILITIES_V3 = 0x20080522

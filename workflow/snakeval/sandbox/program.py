@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +12,7 @@ from snakeval.sandbox.dialogue import OPERATIONS, Peer
 def run(source: str, connection: socket.socket) -> None:
     """Define what `source` defines, then answer the checker until it is gone."""
     namespace: dict[str, Any] = {}
-    own = {
+    own: dict[str, Callable[..., Any]] = {
         "define": lambda: _define(source, namespace),
         "names": lambda names: _names(namespace, names),
     }

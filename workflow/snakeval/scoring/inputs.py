@@ -15,7 +15,7 @@ from snakeval.metrics.likelihood import Targets, Texts
 REQUEST_COLUMNS = [  # that scores depend on
     "task", "doc_id", "choices", "gold", "references", "continuations", "document", "cluster",
 ]  # fmt: skip
-_AGAIN = "Delete the responses and run again."
+_AGAIN = "Delete the requests and responses and run again."
 
 
 def answered(requests: pa.Table, responses: pa.Table) -> pa.Table:
@@ -145,8 +145,7 @@ def _check_one_each(column: pa.ChunkedArray, doc_ids: pa.ChunkedArray) -> None:
     wrong = np.flatnonzero(np.diff(_starts(column)) != 1)
     if len(wrong):
         raise UserError(
-            f"document {doc_ids[int(wrong[0])]}: it does not have exactly one text to score. "
-            "Delete its requests and responses and run again."
+            f"document {doc_ids[int(wrong[0])]}: it does not have exactly one text to score. {_AGAIN}"
         )
 
 
