@@ -80,7 +80,7 @@ class Row:
     task: str
     kind: str
     documents: int
-    registry: list[str]
+    metrics: list[str]
     filters: list[str]
     loglikelihood: float | None
     answers: int  # generated texts that differ

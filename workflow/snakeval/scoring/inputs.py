@@ -145,7 +145,7 @@ def _check_one_each(column: pa.ChunkedArray, doc_ids: pa.ChunkedArray) -> None:
     wrong = np.flatnonzero(np.diff(_starts(column)) != 1)
     if len(wrong):
         raise UserError(
-            f"document {doc_ids[int(wrong[0])]}: it does not have exactly one text to score. {_AGAIN}"
+            f"document {doc_ids[int(wrong[0])]}: it must have exactly one text to score. {_AGAIN}"
         )
 
 
