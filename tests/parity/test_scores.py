@@ -33,7 +33,7 @@ def test_what_is_compared(rows):
     assert {metric for row in rows for metric in row.metrics} >= METRICS
     used = set()
     for case in parity_scores.cases():
-        (task,) = parity_scores.tasks.resolve({"name": case.file, "overrides": case.keys}, []).tasks
+        (task,) = parity_scores.resolution.resolve({"name": case.file, "overrides": case.keys}, []).tasks
         used |= {
             str(step["function"])
             for item in task.settings.get("filter_list") or []
