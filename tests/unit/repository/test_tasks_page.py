@@ -57,7 +57,7 @@ def test_the_task_files_are_whole(page, tmp_path):
 
 
 def test_keys_that_are_named_are_known(page):
-    from snakeval.tasks.definition import KEYS
+    from snakeval.tasks.keys import KEYS
 
     paragraph = re.search(
         r"The keys are those of the harness: (.*?) and the rest", page, re.DOTALL

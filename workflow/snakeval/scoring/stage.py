@@ -8,7 +8,7 @@ from typing import Literal
 from snakeval.files import extensions
 from snakeval.jobs.stage import ONLY, Stage
 from snakeval.metrics import local_files
-from snakeval.sources import location
+from snakeval.sources.signature import signature
 from snakeval.tasks.run import ResolvedRun
 from snakeval.tasks.scoring_settings import ScoringSettings
 
@@ -63,7 +63,7 @@ def score_jobs(run: ResolvedRun) -> Mapping[str, ScoresSettings]:
 def _signature(key: str, value: str) -> str | None:
     """Signature of the local files that a value of a metric's key names; None if none."""
     path = local_files.KEYS[key](value)
-    return None if path is None else location.signature(path)
+    return None if path is None else signature(path)
 
 
 SCORES = Stage(
