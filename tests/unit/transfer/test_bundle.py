@@ -40,7 +40,7 @@ def test_a_metric_of_evaluate_is_brought_along_and_found(tmp_path, monkeypatch):
     assert "class Halves" in module.read_text()
     (tmp_path / "metrics" / "halves").mkdir(parents=True)
     (tmp_path / "metrics" / "halves" / "halves.py").write_text(module.read_text())
-    assert callback_of("halves", {"metric": "halves"}, {})("a", ["b"]) == {"halves": 0.5}
+    assert callback_of("halves", "halves", {})("a", ["b"]) == {"halves": 0.5}
 
 
 def settings(**changes):
@@ -120,6 +120,15 @@ def test_files_of_one_name_stay_apart(tmp_path):
     assert (
         tmp_path / "bundle" / "config" / "config.yaml" not in copied
     )  # where the bundle's own will be
+
+
+def test_a_folder_of_extensions_is_copied(tmp_path):
+    (tmp_path / "kinds").mkdir()
+    (tmp_path / "kinds" / "mine.py").write_text("METRICS = ()")
+    own = settings()
+    own["config"] |= {"extensions": [str(tmp_path / "kinds")]}
+    (copied,) = build(tmp_path, own)["extensions"]
+    assert (tmp_path / "bundle" / copied / "mine.py").read_text() == "METRICS = ()"
 
 
 TASK = """\

@@ -21,10 +21,12 @@ import pyarrow as pa
 import yaml
 
 from snakeval.errors import UserError
-from snakeval.metrics import external, registry
+from snakeval.metrics import external
+from snakeval.scoring.task_metrics import resolve
 from snakeval.sources.naming import split_id
 from snakeval.sources.signature import sha256_of
 from snakeval.tasks.loader import PACKAGE
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 _FILES = ("Snakefile", "pyproject.toml", "constraints.txt", "Makefile", "LICENSE")
 PROGRAM = ("workflow", "envs", "profiles", *_FILES)
@@ -185,14 +187,13 @@ def _model(
 def _evaluate_modules(scoring: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, Path]]:
     """Name and file of the metrics that come from the hub of `evaluate`."""
     found: dict[str, Path] = {}
-    for settings in scoring:
-        if settings.get("process_results"):
-            continue
-        for item in settings["metric_list"]:
-            name = item["metric"]
-            if not isinstance(name, str) or name in found or Path(name).exists():
+    for how in scoring:
+        settings = ScoringSettings(**how)
+        for item in () if settings.process_results else resolve(settings).items:
+            name = item.reference
+            if item.metric is not None or not isinstance(name, str) or name in found:
                 continue
-            if registry.metric_of(item, settings) is None:
+            if not Path(name).exists():
                 found[name] = external.evaluate_module(name)
     return found.items()
 
@@ -212,7 +213,10 @@ def _copies(files: Iterable[str], kind: str, folder: Path) -> dict[str, str]:
 def _copy(file: Path, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, target)
+        if file.is_dir():  # of extensions
+            shutil.copytree(file, target, ignore=_LEFT, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(file, target)
     except OSError as error:
         raise UserError(
             f"bundle: {file} cannot be copied to {target} ({error.strerror}). "
