@@ -349,7 +349,7 @@ def _is_causal(model: Any) -> bool:
 
 def _in_words(error: Exception) -> str:
     where = traceback.extract_tb(error.__traceback__)[-1]
-    words = ' '.join(str(error).split())[:200]
+    words = " ".join(str(error).split())[:200]
     return f"{type(error).__name__}: {words} ({Path(where.filename).name}:{where.lineno})"
 
 

@@ -35,7 +35,8 @@ def test_what_is_compared(rows):
     assert {metric for row in rows for metric in row.metrics} >= METRICS
     used = set()
     for case in parity_scores.cases():
-        (task,) = parity_scores.resolution.resolve({"name": case.file, "overrides": case.keys}, []).tasks
+        named = {"name": case.file, "overrides": case.keys}
+        (task,) = parity_scores.resolution.resolve(named, []).tasks
         used |= {
             str(step["function"])
             for item in task.settings.get("filter_list") or []

@@ -181,7 +181,7 @@ def test_a_folder_that_no_metric_can_read_is_not_looked_at(settings):
 
 
 def test_a_change_of_declarations_alone_makes_nothing_again(settings, monkeypatch):
-    """A new key of the configuration must not ask again, nor make tables again, by its mere code."""
+    """A new key of the configuration must not make anything again by its mere code."""
     digested = []
     real = plan.code_digest
     monkeypatch.setattr(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
 from snakeval.errors import UserError
 from snakeval.generators.generate import generate
@@ -13,6 +14,7 @@ from snakeval.metrics.external import callback_of, evaluate_module
 from snakeval.planning import plan
 from snakeval.schemas.model import MODEL_FILES
 from snakeval.transfer import bundle
+from snakeval.transfer.stage import BundleSettings
 
 ROOT = Path(__file__).parents[3]
 MODULE = """
@@ -69,7 +71,8 @@ def build(tmp_path, given):
         "repository": tmp_path,
         "terminal": io.StringIO(),
     }
-    return bundle.build(given, tmp_path / "bundle", **how)
+    settings = TypeAdapter(BundleSettings).validate_python(given)
+    return bundle.build(settings, tmp_path / "bundle", **how)
 
 
 def test_the_configuration_leads_to_what_is_there(tmp_path):

@@ -100,9 +100,7 @@ def _blank(requests: pa.Table) -> np.ndarray:
     return _any(continuations, blank)
 
 
-def _without_right_choice(
-    requests: pa.Table, scoring: Mapping[str, ScoringSettings]
-) -> np.ndarray:
+def _without_right_choice(requests: pa.Table, scoring: Mapping[str, ScoringSettings]) -> np.ndarray:
     """Documents with a right answer that is not a choice.
 
     Where our metrics score, also documents whose right answer is -1 or missing: data sets hide the
@@ -137,11 +135,7 @@ def _stopped(requests: pa.Table, scoring: Mapping[str, ScoringSettings]) -> np.n
 
 def _own(scoring: Mapping[str, ScoringSettings]) -> list[str]:
     """Tasks that score with their own code."""
-    return [
-        name
-        for name, how in scoring.items()
-        if how.process_results or how.unsafe_code
-    ]
+    return [name for name, how in scoring.items() if how.process_results or how.unsafe_code]
 
 
 def _in(tasks: pa.ChunkedArray, names: list[str]) -> np.ndarray:
