@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from builders.lm_eval_harness import SEED, reference
 from builders.lm_eval_schemas import SCHEMAS
 from builders.real_data import DATA, REAL
+from builders.source_settings import of_model
 
 from snakeval.analysis import leaderboard
 from snakeval.analysis.stage import RunSettings
@@ -302,7 +303,7 @@ def _ours() -> tuple:
     """Model files, encoder and engine."""
     from snakeval.backends.local import build
 
-    files = download.model({"source": f"path:{_model()}", "revision": None}, name="tiny")
+    files = download.model(of_model(source=f"path:{_model()}", revision=None), name="tiny")
     engine = build.load(_model(), settings(dtype="float32", device="cpu"))
     return files, encode.load_encoder(files, settings()), engine
 

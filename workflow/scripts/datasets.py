@@ -1,6 +1,5 @@
 """Download the subsets and splits a run needs of a data set; keep those that are there already."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from snakeval.files.layout import Layout
@@ -10,6 +9,5 @@ from snakeval.sources.stage import DatasetSettings
 
 started = job.start(snakemake.log[0], snakemake.input.settings, DatasetSettings)
 folder = Path(Layout(snakemake.params.results).dataset(snakemake.wildcards.dataset))
-settings = {key: value for key, value in asdict(started.settings).items() if value is not None}
-settings |= {"code": started.code}
-download.write_dataset(settings, folder, snakemake.output[0], terminal=started.terminal)
+how = {"code": started.code, "terminal": started.terminal}
+download.write_dataset(started.settings, folder, snakemake.output[0], **how)

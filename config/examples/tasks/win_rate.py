@@ -22,7 +22,7 @@ def win_rate(prediction: str, references: list[str]) -> float:
     return 0.5 if preferred == -1 else preferred
 
 
-WIN_RATE = Metric("win_rate", "generate_until", win_rate, aggregation="nanmean")
-MEAN_PREFERENCE = Metric(
-    "mean_preference", "generate_until", mean_preference, aggregation="nanmean"
+METRICS = (
+    Metric("win_rate", "generate_until", win_rate, aggregation="nanmean"),
+    Metric("mean_preference", "generate_until", mean_preference, aggregation="nanmean"),
 )

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from builders.fake_hub import COMMIT, FakeHub, Fault
+from builders.source_settings import of_dataset, of_model
 
 from snakeval.errors import UserError
 from snakeval.files import parquet
@@ -115,7 +116,7 @@ def model_folder(tmp_path):
 
 def test_local_model(model_folder):
     table = download.model(
-        {"source": "path:own model", "revision": None},
+        of_model(source="path:own model", revision=None),
         "mine",
         base=model_folder.parent,
         retry=quiet(),
@@ -134,14 +135,14 @@ def test_local_model(model_folder):
 def test_demo_model(model_folder, tmp_path):
     (tmp_path / "resources" / "demo").mkdir(parents=True)
     model_folder.rename(tmp_path / "resources" / "demo" / "small")
-    table = download.model({"source": "demo:small"}, "small", root=tmp_path, retry=quiet())
+    table = download.model(of_model(source="demo:small"), "small", root=tmp_path, retry=quiet())
     assert set(table["folder"].to_pylist()) == {str(tmp_path / "resources" / "demo" / "small")}
 
 
 def test_a_model_without_config_is_named_by_its_key(model_folder):
     (model_folder / "config.json").unlink()
     with pytest.raises(UserError, match=r"^models.mine.source: no config.json in .*own model"):
-        download.model({"source": f"path:{model_folder}"}, "mine", retry=quiet())
+        download.model(of_model(source=f"path:{model_folder}"), "mine", retry=quiet())
 
 
 def test_local_data_set(tmp_path):
@@ -154,7 +155,9 @@ def test_local_data_set(tmp_path):
         "text": None,
         "subsets": subsets("law"),
     }
-    [(subset, split, table)] = download.dataset(settings, base=tmp_path, retry=quiet())
+    [(subset, split, table)] = download.dataset(
+        of_dataset(**settings), base=tmp_path, retry=quiet()
+    )
     assert (subset, split, table.to_pylist()) == (
         "law",
         "test",
@@ -170,7 +173,7 @@ def test_generated_data_set():
     }
     made = {
         split: documents.rows(table)
-        for _, split, table in download.dataset(settings, retry=quiet())
+        for _, split, table in download.dataset(of_dataset(**settings), retry=quiet())
     }
     assert made == {
         split: generate("boolean", split=split, size=5, seed=3) for split in ("train", "test")
@@ -181,7 +184,7 @@ def test_generated_data_set():
     ):
         list(
             download.dataset(
-                {"source": "generator:boolean", "subsets": subsets(sise=5)}, retry=quiet()
+                of_dataset(source="generator:boolean", subsets=subsets(sise=5)), retry=quiet()
             )
         )
 
@@ -194,7 +197,7 @@ def test_write_dataset_keeps_files_that_are_up_to_date(tmp_path):
 
     def write(**changes):
         SAID.clear()
-        download.write_dataset(settings | changes, folder, index, retry=quiet())
+        download.write_dataset(of_dataset(**(settings | changes)), folder, index, retry=quiet())
         return [line.split(": ")[1] for line in SAID]
 
     assert write() == ["1 documents of test"]
@@ -227,7 +230,7 @@ def test_documents_from_a_tasks_own_function(tmp_path):
         }
         return {
             split: documents.rows(table)
-            for _, split, table in download.dataset(settings, retry=quiet())
+            for _, split, table in download.dataset(of_dataset(**settings), retry=quiet())
         }
 
     assert load("made") == {"train": [{"n": "x"}], "test": [{"n": 0}, {"n": 1}, {"n": 2}]}
@@ -286,6 +289,7 @@ CHILD = textwrap.dedent(
     import json, sys, time
     pause, said = time.sleep, []
     time.sleep = lambda seconds: pause(min(seconds, 0.01))  # the client's own pauses
+    from builders.source_settings import of_dataset, of_model
     from snakeval.sources import documents, download
     from snakeval.errors import UserError
     from snakeval.jobs.retry import Retry
@@ -298,10 +302,10 @@ CHILD = textwrap.dedent(
 
     def fetch(settings):
         if "subsets" not in settings:
-            return download.model(settings, "tiny", retry=retry).to_pylist()
+            return download.model(of_model(**settings), "tiny", retry=retry).to_pylist()
         return [
             [*key, documents.rows(table), table.schema.metadata[b"revision"].decode()]
-            for *key, table in download.dataset(settings, retry=retry)
+            for *key, table in download.dataset(of_dataset(**settings), retry=retry)
         ]
 
     results, errors = [], []
@@ -598,11 +602,12 @@ def test_loaders_of_plain_files(tmp_path, monkeypatch):
     code = textwrap.dedent(
         """
         import sys
+        from builders.source_settings import of_dataset, of_model
         from snakeval.sources import download
         kwargs = {"data_files": {"test": sys.argv[1]}}
         subsets = {"x": {"name": None, "kwargs": kwargs, "splits": ["test"]}}
         settings = {"source": "hf:json", "revision": None, "subsets": subsets}
-        [(_, _, table)] = download.dataset(settings)
+        [(_, _, table)] = download.dataset(of_dataset(**settings))
         assert table.to_pylist() == [{"q": "a"}], table
         """
     )
@@ -618,10 +623,11 @@ def test_a_plain_file_without_documents_is_an_error(tmp_path, monkeypatch):
     code = textwrap.dedent(
         """
         import sys
+        from builders.source_settings import of_dataset, of_model
         from snakeval.sources import download
         kwargs = {"data_files": {"test": sys.argv[1]}}
         subsets = {"x": {"name": None, "kwargs": kwargs, "splits": ["test"]}}
-        list(download.dataset({"source": "hf:json", "revision": None, "subsets": subsets}))
+        list(download.dataset(of_dataset(source="hf:json", subsets=subsets)))
         """
     )
     child = subprocess.run(
@@ -670,7 +676,7 @@ def test_modelscope_model(model_folder, monkeypatch):
         sys.modules, "modelscope", SimpleNamespace(snapshot_download=snapshot_download)
     )
     table = download.model(
-        {"source": "modelscope:org/tiny", "revision": "v2"}, "tiny", retry=quiet()
+        of_model(source="modelscope:org/tiny", revision="v2"), "tiny", retry=quiet()
     )
     assert asked == [("org/tiny", "v2")] * 2
     assert table["file"].to_pylist() == ["config.json", "model.safetensors", "tokenizer.json"]
@@ -682,19 +688,20 @@ def test_modelscope_model(model_folder, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "modelscope", SimpleNamespace(snapshot_download=refuse))
     with pytest.raises(UserError, match=r"^models.tiny.source: modelscope:org/tiny: NotExistError"):
-        download.model({"source": "modelscope:org/tiny"}, "tiny", retry=quiet())
+        download.model(of_model(source="modelscope:org/tiny"), "tiny", retry=quiet())
 
 
 def test_modelscope_data_set(repositories, tmp_path):
     code = textwrap.dedent(
         """
         import sys, types
+        from builders.source_settings import of_dataset, of_model
         from snakeval.sources import download
         fake = types.SimpleNamespace(dataset_snapshot_download=lambda name, **options: sys.argv[1])
         sys.modules["modelscope"] = fake
         subsets = {"art": {"name": "art", "kwargs": {}, "splits": ["test"]}}
         settings = {"source": "modelscope:org/quiz", "revision": None, "subsets": subsets}
-        [(_, _, table)] = download.dataset(settings)
+        [(_, _, table)] = download.dataset(of_dataset(**settings))
         assert table.to_pylist() == [{"question": "art test?", "label": 1}], table
         metadata = table.schema.metadata
         assert metadata == {b"source": b"modelscope:org/quiz", b"revision": b"master"}, metadata
@@ -713,9 +720,11 @@ def test_modelscope_data_set(repositories, tmp_path):
 def test_modelscope_is_an_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "modelscope", None)
     for fetch in (
-        lambda: download.model({"source": "modelscope:org/tiny"}, "tiny", retry=quiet()),
+        lambda: download.model(of_model(source="modelscope:org/tiny"), "tiny", retry=quiet()),
         lambda: list(
-            download.dataset({"source": "modelscope:org/quiz", "subsets": subsets()}, retry=quiet())
+            download.dataset(
+                of_dataset(source="modelscope:org/quiz", subsets=subsets()), retry=quiet()
+            )
         ),
     ):
         with pytest.raises(UserError, match=r"Run `pip install 'snakeval\[modelscope\]'"):

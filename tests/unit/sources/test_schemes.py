@@ -41,11 +41,12 @@ import json
 from pathlib import Path
 from snakeval.errors import UserError
 from snakeval.sources import download, location, naming
+from snakeval.sources.stage import DatasetSettings, ModelSettings, SubsetSettings
 
 Path("weights.safetensors").write_text("x")
-subsets = {"default": {"name": None, "kwargs": {}, "splits": ["test"]}}
-model = download.model({"source": "shelf:weights.safetensors", "revision": "v1"}, "mine")
-[(_, split, table)] = download.dataset({"source": "shelf:top", "subsets": subsets})
+subsets = {"default": SubsetSettings(None, {}, ["test"])}
+model = download.model(ModelSettings("shelf:weights.safetensors", "v1"), "mine")
+[(_, split, table)] = download.dataset(DatasetSettings("shelf:top", subsets))
 try:
     location.parse("shelf:", "models.mine.source", "models")
 except UserError as error:

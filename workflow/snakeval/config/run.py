@@ -79,7 +79,7 @@ class Config(Section):
     datasets: Annotated[dict[str, Annotated[DataSource, BeforeValidator(_source)]], IDENTITY] = {}
     """Where to read a task's dataset_path from, instead of the hub."""
     extensions: Annotated[list[Located], SELECTS] = []
-    """Python files that define metrics of your own, which task files may name.
+    """Python files, or folders of them, with metrics, aggregations and filters of your own.
 
     A changed file scores again. Changes of what it imports are not noticed."""
     allow_functions: Annotated[bool, IDENTITY] = False

@@ -27,11 +27,7 @@ CHECK_TASKS = Stage(
     name="check_tasks",
     settings=ScoresSettings,
     jobs=score_jobs,
-    code=(
-        "snakeval.preflight.documents",
-        "snakeval.preflight.rehearsal",
-        "snakeval.metrics.math_worker",  # which is run, not imported
-    ),
+    code=("snakeval.preflight.documents", "snakeval.preflight.rehearsal"),
     packages=(*PACKAGES, "torch", "transformers"),
     reads=("list_requests",),
 )

@@ -70,10 +70,7 @@ SCORES = Stage(
     name="scores",
     settings=ScoresSettings,
     jobs=score_jobs,
-    code=(
-        "snakeval.scoring.score",
-        "snakeval.metrics.math_worker",
-    ),  # the second is run, not imported
+    code=("snakeval.scoring.score",),
     packages=(*PACKAGES, "numpy", "torch", "transformers"),
     reads=("responses", "recorded", "list_requests"),
 )

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,12 +23,13 @@ from snakeval.sources.scheme import (
     WantedModel,
 )
 from snakeval.sources.schemes.registry import SCHEMES
+from snakeval.sources.stage import DatasetSettings, ModelSettings, SubsetSettings
 
 _READING_KEYS = ("columns", "field", "text", "types", "format")
 
 
 def model(
-    settings: Mapping[str, Any],
+    settings: ModelSettings,
     name: str,
     *,
     terminal: TextIO | None = None,
@@ -38,19 +40,18 @@ def model(
 ) -> pa.Table:
     """Bring a model to this machine, or find it there, and list its files with their sha256.
 
-    `settings` are `source` and `revision` of the configuration; for recorded answers also `files`.
     `root` holds the demo models, and relative paths start from `base`. Weights are downloaded as
     safetensors only, to `cache_dir` or else the client's own cache. Returns a MODEL_FILES table.
     """
     where = f"models.{name}.source"
-    source = location.parse(settings["source"], where, "models")
+    source = location.parse(settings.source, where, "models")
     access = SCHEMES[source.scheme].models
     assert access is not None  # parse accepts schemes of models only
     wanted = WantedModel(
         source,
         where,
-        settings.get("revision"),
-        tuple(settings.get("files", ())),
+        settings.revision,
+        tuple(settings.files),
         Places(root, base, cache_dir),
         retry or Retry(say=_speaker(terminal)),
     )
@@ -58,7 +59,7 @@ def model(
     rows = [
         {
             "model": name,
-            "source": settings["source"],
+            "source": settings.source,
             "revision": found.revision,
             "folder": str((found.folder or file.parent).absolute()),
             "file": file.relative_to(found.folder or file.parent).as_posix(),
@@ -71,25 +72,24 @@ def model(
 
 
 def write_dataset(
-    settings: Mapping[str, Any],
+    settings: DatasetSettings,
     folder: Path,
     index: str | Path,
     *,
+    code: object = None,
     terminal: TextIO | None = None,
     **places: Any,
 ) -> None:
     """Write the wanted splits to `folder`/{subset}/{split}.parquet and their list to `index`.
 
-    The list is a DOCUMENT_FILES table. Files whose fingerprint is still right are kept. `settings`
-    and `places` are those of `dataset`.
+    The list is a DOCUMENT_FILES table. Files whose fingerprint is still right are kept. `code` is
+    part of the fingerprints, `places` are those of `dataset`.
     """
-    same_for_all = {
-        key: value for key, value in settings.items() if key not in ("subsets", "allow_functions")
-    }
+    same_for_all = [code, asdict(replace(settings, subsets={}))]
     prints = {
-        (subset, split): parquet.fingerprint_of(same_for_all, part["name"], part["kwargs"], split)
-        for subset, part in settings["subsets"].items()
-        for split in part["splits"]
+        (subset, split): parquet.fingerprint_of(same_for_all, part.name, part.kwargs, split)
+        for subset, part in settings.subsets.items()
+        for split in part.splits
     }
     paths = {
         (subset, split): folder / subset / f"{naming.split_id(split)}.parquet"
@@ -103,10 +103,10 @@ def write_dataset(
         footer = pq.read_metadata(path)
         rows.append(
             {
-                "source": settings["source"],
+                "source": settings.source,
                 "revision": (footer.metadata or {}).get(b"revision", b"").decode() or None,
                 "subset": subset,
-                "name": settings["subsets"][subset]["name"],
+                "name": settings.subsets[subset].name,
                 "split": split,
                 "file": path.relative_to(folder).as_posix(),
                 "documents": footer.num_rows,
@@ -117,7 +117,7 @@ def write_dataset(
 
 
 def dataset(
-    settings: Mapping[str, Any],
+    settings: DatasetSettings,
     *,
     skip: frozenset[tuple[str, str]] = frozenset(),
     terminal: TextIO | None = None,
@@ -128,15 +128,12 @@ def dataset(
 ) -> Iterator[tuple[str, str, pa.Table]]:
     """Documents as published: (subset, split, table) of the wanted splits that are not in `skip`.
 
-    `settings`: `source`, `revision`, and `subsets`: {subset: {"name": str or None, "kwargs": {…},
-    "splits": [split, …]}}. For local files also `splits` (what files call them) and the fields of
-    `snakeval.sources.file_formats.Reading`. For a task's custom_dataset its `function`, which gets
-    the `kwargs`. The metadata of a table's schema name its `source` and, for a hub, its `revision`.
+    The metadata of a table's schema name its `source` and, for a hub, its `revision`.
     Raises UserError for data that are missing, damaged, or without documents.
     """
     retry = retry or Retry(say=_speaker(terminal))
-    where, origin = "datasets", settings["source"]
-    subsets = _without(settings["subsets"], skip)
+    where, origin = "datasets", settings.source
+    subsets = _without(settings.subsets, skip)
     if not subsets:
         return
     found = _found(settings, subsets, where, Places(root, base, cache_dir), retry)
@@ -153,40 +150,40 @@ def dataset(
 
 
 def _without(
-    wanted: Mapping[str, Mapping[str, Any]], skip: frozenset[tuple[str, str]]
+    wanted: Mapping[str, SubsetSettings], skip: frozenset[tuple[str, str]]
 ) -> dict[str, Subset]:
     """The subsets without the splits in `skip`, and without those that then have no split."""
     subsets = {}
     for name, part in wanted.items():
-        splits = tuple(split for split in part["splits"] if (name, split) not in skip)
+        splits = tuple(split for split in part.splits if (name, split) not in skip)
         if splits:
-            subsets[name] = Subset(part["name"], part["kwargs"], splits)
+            subsets[name] = Subset(part.name, part.kwargs, splits)
     return subsets
 
 
 def _found(
-    settings: Mapping[str, Any],
+    settings: DatasetSettings,
     subsets: Mapping[str, Subset],
     where: str,
     places: Places,
     retry: Retry,
 ) -> FoundDocuments:
-    if "function" in settings:
-        return FoundDocuments(own_function.tables(settings["function"], subsets))
-    source = location.parse(settings["source"], where, "documents")
+    if settings.function is not None:
+        return FoundDocuments(own_function.tables(settings.function, subsets))
+    source = location.parse(settings.source, where, "documents")
     access = SCHEMES[source.scheme].documents
     assert access is not None  # parse accepts schemes of documents only
-    names = {part["name"] for part in settings["subsets"].values()}
-    reading = {key: settings[key] for key in _READING_KEYS if settings.get(key) is not None}
+    names = {part.name for part in settings.subsets.values()}
+    reading = {key: value for key in _READING_KEYS if (value := getattr(settings, key)) is not None}
     if "columns" in reading:
         reading["columns"] = tuple(reading["columns"])
     wanted = WantedDocuments(
         source=source,
         where=where,
-        revision=settings.get("revision"),
+        revision=settings.revision,
         subsets=subsets,
         only_subset=len(names) == 1,
-        split_names=settings.get("splits") or {},
+        split_names=settings.splits,
         reading=reading,
         places=places,
         retry=retry,

@@ -17,7 +17,7 @@ from snakeval.tasks.run import ResolvedRun
 
 
 @dataclass
-class Subset:
+class SubsetSettings:
     """What is needed of a data set's subset."""
 
     name: str | None
@@ -30,7 +30,7 @@ class DatasetSettings:
     """What the documents of a data set depend on."""
 
     source: str
-    subsets: dict[str, Subset]
+    subsets: dict[str, SubsetSettings]
     """By the subset's folder."""
     revision: str | None = None
     splits: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -39,7 +39,7 @@ class DatasetSettings:
     text: str | None = None
     types: dict[str, str] = dataclasses.field(default_factory=dict)
     format: str | None = None
-    function: dict[str, str] | None = None
+    function: dict[str, str | None] | None = None
     """Of a task's custom_dataset: the reference that holds the digest of its module."""
     signature: str | None = None
     """Of a source on this machine."""
@@ -86,7 +86,7 @@ def dataset_jobs(run: ResolvedRun) -> dict[str, DatasetSettings]:
         for task in benchmark.tasks:
             part, origin, wanted = _part(task, run)
             subsets = settings.setdefault(part.dataset, origin | {"subsets": {}})["subsets"]
-            subset = subsets.setdefault(part.subset, Subset(*wanted, splits=[]))
+            subset = subsets.setdefault(part.subset, SubsetSettings(*wanted, splits=[]))
             subset.splits = sorted({*subset.splits, *part.splits})
     for values in settings.values():
         if "function" not in values:
