@@ -289,7 +289,8 @@ CHILD = textwrap.dedent(
     import json, sys, time
     pause, said = time.sleep, []
     time.sleep = lambda seconds: pause(min(seconds, 0.01))  # the client's own pauses
-    from builders.source_settings import of_dataset, of_model
+    from pydantic import TypeAdapter
+    from snakeval.sources.stage import DatasetSettings, ModelSettings
     from snakeval.sources import documents, download
     from snakeval.errors import UserError
     from snakeval.jobs.retry import Retry
@@ -302,10 +303,12 @@ CHILD = textwrap.dedent(
 
     def fetch(settings):
         if "subsets" not in settings:
-            return download.model(of_model(**settings), "tiny", retry=retry).to_pylist()
+            return download.model(ModelSettings(**settings), "tiny", retry=retry).to_pylist()
         return [
             [*key, documents.rows(table), table.schema.metadata[b"revision"].decode()]
-            for *key, table in download.dataset(of_dataset(**settings), retry=retry)
+            for *key, table in download.dataset(
+                TypeAdapter(DatasetSettings).validate_python(settings), retry=retry
+            )
         ]
 
     results, errors = [], []
@@ -602,12 +605,13 @@ def test_loaders_of_plain_files(tmp_path, monkeypatch):
     code = textwrap.dedent(
         """
         import sys
-        from builders.source_settings import of_dataset, of_model
+        from pydantic import TypeAdapter
+        from snakeval.sources.stage import DatasetSettings, ModelSettings
         from snakeval.sources import download
         kwargs = {"data_files": {"test": sys.argv[1]}}
         subsets = {"x": {"name": None, "kwargs": kwargs, "splits": ["test"]}}
         settings = {"source": "hf:json", "revision": None, "subsets": subsets}
-        [(_, _, table)] = download.dataset(of_dataset(**settings))
+        [(_, _, table)] = download.dataset(TypeAdapter(DatasetSettings).validate_python(settings))
         assert table.to_pylist() == [{"q": "a"}], table
         """
     )
@@ -623,11 +627,13 @@ def test_a_plain_file_without_documents_is_an_error(tmp_path, monkeypatch):
     code = textwrap.dedent(
         """
         import sys
-        from builders.source_settings import of_dataset, of_model
+        from pydantic import TypeAdapter
+        from snakeval.sources.stage import DatasetSettings, ModelSettings
         from snakeval.sources import download
         kwargs = {"data_files": {"test": sys.argv[1]}}
         subsets = {"x": {"name": None, "kwargs": kwargs, "splits": ["test"]}}
-        list(download.dataset(of_dataset(source="hf:json", subsets=subsets)))
+        settings = {"source": "hf:json", "subsets": subsets}
+        list(download.dataset(TypeAdapter(DatasetSettings).validate_python(settings)))
         """
     )
     child = subprocess.run(
@@ -695,13 +701,14 @@ def test_modelscope_data_set(repositories, tmp_path):
     code = textwrap.dedent(
         """
         import sys, types
-        from builders.source_settings import of_dataset, of_model
+        from pydantic import TypeAdapter
+        from snakeval.sources.stage import DatasetSettings, ModelSettings
         from snakeval.sources import download
         fake = types.SimpleNamespace(dataset_snapshot_download=lambda name, **options: sys.argv[1])
         sys.modules["modelscope"] = fake
         subsets = {"art": {"name": "art", "kwargs": {}, "splits": ["test"]}}
         settings = {"source": "modelscope:org/quiz", "revision": None, "subsets": subsets}
-        [(_, _, table)] = download.dataset(of_dataset(**settings))
+        [(_, _, table)] = download.dataset(TypeAdapter(DatasetSettings).validate_python(settings))
         assert table.to_pylist() == [{"question": "art test?", "label": 1}], table
         metadata = table.schema.metadata
         assert metadata == {b"source": b"modelscope:org/quiz", b"revision": b"master"}, metadata
