@@ -12,10 +12,12 @@ import importlib
 import inspect
 import re
 import sys
+import textwrap
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -215,7 +217,7 @@ def _functions(kind: str, functions: typing.Mapping[str, Callable[..., Any]]) ->
 
 
 def options_of(function: Callable[..., Any]) -> str:
-    """The named options of a function with their defaults; what the library itself passes is left out."""
+    """The named options of a function with their defaults, without what the library passes."""
     passed = ("run", "document", "documents", "answers", "references", "prediction")
     return ", ".join(
         f"`{name}`" if option.default is option.empty else f"`{name}`: `{option.default!r}`"
@@ -269,31 +271,56 @@ def rules() -> str:
 
 
 def stages() -> str:
-    """Every stage's settings: what a change of makes its jobs run again."""
+    """Every stage's settings, on which the results of its jobs depend, and its packages."""
     parts = []
     for path in sorted(LIBRARY.rglob("stage.py")):
-        module = importlib.import_module(_dotted(path))
-        for stage in getattr(module, "STAGES", ()):
+        for stage in getattr(importlib.import_module(_dotted(path)), "STAGES", ()):
+            types_of, meanings = typing.get_type_hints(stage.settings), field_docs(stage.settings)
             rows = [
-                [f"`{field.name}`", str(field.type).replace("typing.", "").replace("Any", "any")]
+                [f"`{field.name}`", type_of(types_of[field.name]), meanings.get(field.name, "")]
                 for field in fields(stage.settings)
             ]
-            packages = ", ".join(f"`{name}`" for name in stage.packages) or "none"
-            parts.append(
-                f"### `{stage.name}`\n\n{first_paragraph(stage.settings)}\n\n"
-                f"{table(['setting', 'type'], rows)}\n\nPackages whose versions count: {packages}."
+            head = ["setting", "type", "meaning"]
+            if not any(meanings.values()):
+                head, rows = head[:2], [row[:2] for row in rows]
+            lists = {"Packages whose versions count": stage.packages, "Reads": stage.reads}
+            text = "".join(
+                f"\n\n{title}: {', '.join(f'`{name}`' for name in names)}."
+                for title, names in lists.items()
+                if names
             )
+            about = first_paragraph(stage.settings)
+            about = "" if about.startswith(f"{stage.settings.__name__}(") else f"{about}\n\n"
+            parts.append(f"### `{stage.name}`\n\n{about}{table(head, rows)}{text}")
     return "\n\n".join(parts)
 
 
+def field_docs(section: type) -> dict[str, str]:
+    """The docstrings below the fields of a class."""
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(section))).body
+    return {
+        field.target.id: inspect.cleandoc(below.value.value)
+        for field, below in pairwise(tree.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+    }
+
+
 def messages() -> str:
-    """The text of every error that the library raises for its users, by module."""
-    parts = []
+    """The text of every error that the library raises for its users, by folder and module."""
+    parts, folder = [], None
     for path in sorted(LIBRARY.rglob("*.py")):
         found = sorted(set(_texts(path)))
-        if found:
-            lines = "\n".join(f"- {_code(text)}" for text in found)
-            parts.append(f"### {_dotted(path)}\n\n{lines}")
+        if not found:
+            continue
+        own = path.relative_to(LIBRARY).parts
+        if own[0] != folder:
+            folder = own[0]
+            parts.append(f"## {folder}")
+        lines = "\n".join(f"- {_code(text)}" for text in found)
+        parts.append(f"`{'/'.join(own)}`:\n\n{lines}")
     return "\n\n".join(parts)
 
 
