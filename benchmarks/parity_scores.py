@@ -22,6 +22,7 @@ from builders.lm_eval_schemas import SCHEMAS
 from builders.real_data import DATA, REAL
 
 from snakeval.analysis import leaderboard
+from snakeval.config.model import Model
 from snakeval.files import parquet
 from snakeval.generators.generate import generate
 from snakeval.inference import ask
@@ -181,7 +182,7 @@ def compare(case: Case, theirs: dict, folder: Path) -> Row:
     encoded = encode.encode_requests(asked, encoder, model="tiny")
     with Store(
         folder / "store",
-        identity.identity(files, {"dtype": "float32"}),
+        identity.identity(files, Model(source="demo:tiny", dtype="float32")),
         identity.tokenizer_identity(files),
     ) as store:
         ask.ask(encoded, lambda: engine, store, model="tiny", benchmark="benchmark")
@@ -303,7 +304,7 @@ def _ours() -> tuple:
     files = download.model(settings, name="tiny")
     return (
         files,
-        encode.load_encoder(files, {}),
+        encode.load_encoder(files, Model(source="demo:tiny")),
         build.load(_model(), {"dtype": "float32", "device": "cpu"}),
     )
 

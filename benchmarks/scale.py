@@ -3,7 +3,7 @@
     python benchmarks/scale.py [--requests 10000 100000 1000000] [--table docs/explanation/scale_table.md]
 
 A task of documents with four choices each is written to a file; the workflow's own rules run over it, one at a time, in processes of their
-own. Answers are made up and put into the response store, so that `infer` finds every request answered and loads no model.
+own. Answers are made up and put into the response store, so that `calls` finds every request answered and loads no model.
 """
 
 import argparse
@@ -32,7 +32,7 @@ STAGES = {
     "documents": "results/index/datasets/{dataset}.parquet",
     "requests": "results/requests/choices.parquet",
     "tokens": "results/index/tokens/tiny.parquet",
-    "infer (all known)": "results/index/calls/tiny/1-of-1.parquet",
+    "calls (all known)": "results/index/calls/tiny/1-of-1.parquet",
     "responses": "results/index/responses/tiny.parquet",
     "scores": "results/index/scores/tiny.parquet",
     "tables": "results/tables/scores.parquet",
@@ -147,7 +147,7 @@ def main() -> None:
             dataset = next((folder / "results/settings/datasets").glob("*.json")).stem
             measure(folder, "results/models/tiny.parquet")
             for stage, target in STAGES.items():
-                if stage.startswith("infer"):
+                if stage.startswith("calls"):
                     started = time.perf_counter()
                     answer(folder)
                     print(f"store filled: {time.perf_counter() - started:.1f} s", flush=True)

@@ -17,7 +17,7 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """Public data sets that the licences keep out of the repository; the variable SNAKEVAL_DATA names their folder."""
+    """Public data sets in the folder SNAKEVAL_DATA; licences keep them out of the repository."""
     if "SNAKEVAL_DATA" not in os.environ:
         pytest.skip("SNAKEVAL_DATA names no folder of real data sets")
     return Path(os.environ["SNAKEVAL_DATA"])

@@ -1,1 +1,1 @@
-"""What tests are made of: models, tables, projects, servers. Shared by all tests; no test imports another test."""
+"""What tests are made of: models, tables, projects, servers. No test imports another test."""

@@ -126,7 +126,9 @@ def modes_of(name: str) -> Modes:
     )
 
 
-def engine(name: str, strategy: str = "auto", budget: int = 1024, rows: int = 4, **room) -> TableEngine:
+def engine(
+    name: str, strategy: str = "auto", budget: int = 1024, rows: int = 4, **room
+) -> TableEngine:
     """An engine of a tiny causal model, without a folder."""
     return engine_of(causal(name), strategy, budget, rows, **room)
 

@@ -18,13 +18,13 @@ from builders.project import REPOSITORY, Project
 
 HARM = Path(__file__).parents[1] / "harm"
 SCRIPTS = {  # and a file that is there when they have run
-    "build_requests": "requests/arithmetic.parquet",
-    "encode_tokens": "index/tokens/tiny.parquet",
-    "infer": "index/calls/tiny/1-of-1.parquet",
-    "assemble_responses": "index/responses/tiny.parquet",
-    "score": "index/scores/tiny.parquet",
-    "make_tables": "tables/scores.parquet",
-    "write_report": "report/index.html",
+    "requests": "requests/arithmetic.parquet",
+    "tokens": "index/tokens/tiny.parquet",
+    "calls": "index/calls/tiny/1-of-1.parquet",
+    "responses": "index/responses/tiny.parquet",
+    "scores": "index/scores/tiny.parquet",
+    "tables": "tables/scores.parquet",
+    "report": "report/index.html",
 }
 PAGE = 4096  # bytes, in which a small file system counts
 Fault = Callable[[Project, random.Random], str | None]

@@ -55,5 +55,7 @@ def missing_in(printed: str, shown: list[str]) -> list[str]:
         for line in shown
     }
     return [
-        line for line, pattern in wanted.items() if not any(re.search(pattern, l) for l in lines)
+        line
+        for line, pattern in wanted.items()
+        if not any(re.search(pattern, there) for there in lines)
     ]

@@ -38,11 +38,11 @@ METRICS = {  # kind -> (filter, metric, higher is better, chance, primary)
     "perplexity": [("none", "word_perplexity", False, None, True)],
 }
 RULES = [
-    ["download_dataset", "requests"],
+    ["datasets", "requests"],
     ["requests", "tokens"],
-    ["download_model", "tokens"],
-    ["tokens", "infer"],
-    ["infer", "scores"],
+    ["models", "tokens"],
+    ["tokens", "calls"],
+    ["calls", "scores"],
 ]
 RULES += [
     ["requests", "scores"],

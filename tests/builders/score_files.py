@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from builders.scoring_tables import EMPTY_REQUEST
 from snakeval.analysis import leaderboard
+from snakeval.analysis.stage import GateSettings, RunSettings
 from snakeval.files import benchmark_files, parquet
 from snakeval.schemas.model import SCORES
 from snakeval.schemas.run import COMPARISONS, SCORE_TABLE
@@ -65,12 +66,7 @@ class Run:
     def __init__(self, folder, tasks, groups=(), models=("a", "b")):
         self.folder = folder
         self.scores, self.requests = {}, {"e": folder / "requests.parquet"}
-        self.settings = {
-            "seed": 1,
-            "models": list(models),
-            "benchmarks": {"e": tasks},
-            "groups": {"e": list(groups)},
-        }
+        self.settings = RunSettings(1, list(models), {"e": tasks}, {"e": list(groups)})
         self.rows = {model: [] for model in models}
         self.choices = []
 
@@ -148,11 +144,6 @@ def folder_of(path, models, documents=None, metric="acc"):
 
 
 def gate_settings(baseline, models=("m",), tasks=TASKS, groups=(), **more):
-    how = {
-        "seed": 1,
-        "models": list(models),
-        "benchmarks": {"e": tasks},
-        "groups": {"e": list(groups)},
-        "baseline": str(baseline),
-    }
-    return how | {"margin": {}, "alpha": 0.05, "undecided": "fail"} | more
+    """Settings of the comparison with a baseline, of a run with one benchmark `e`."""
+    how = {"margin": {}, "alpha": 0.05, "undecided": "fail", "baseline": str(baseline)} | more
+    return GateSettings(1, list(models), {"e": tasks}, {"e": list(groups)}, **how)

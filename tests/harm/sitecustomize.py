@@ -1,6 +1,6 @@
 """Harm done to jobs of a workflow under test: Python imports this at start where the folder is in PYTHONPATH.
 
-The folder SNAKEVAL_HARM holds files `{script}.{kind}.{milliseconds}`, as `infer.hang.1`. The first process that runs that script takes the
+The folder SNAKEVAL_HARM holds files `{script}.{kind}.{milliseconds}`, as `calls.hang.1`. The first process that runs that script takes the
 first of them and does what it says after that time; every process of a script also notes which GPUs it was given, and when.
 """
 

@@ -67,7 +67,7 @@ def command(project, *arguments):
 
 
 def harmful(project, *harms):
-    """Environment in which the first processes of scripts suffer `harms`: infer.hang, infer.slow …"""
+    """Environment in which the first processes of scripts suffer `harms`: calls.hang, calls.slow …"""
     folder = project.folder / "harm"
     folder.mkdir()
     for number, harm in enumerate(harms):
@@ -75,7 +75,7 @@ def harmful(project, *harms):
     return project.environment(PYTHONPATH=str(HARM), SNAKEVAL_HARM=str(folder))
 
 
-def jobs(project, rule="infer"):
+def jobs(project, rule="calls"):
     """SLURM's jobs of a rule, by wildcards, in the order of their attempts."""
     found = defaultdict(list)
     for job in sorted(slurm_cluster.jobs(), key=lambda job: int(job["JobId"])):
@@ -103,7 +103,7 @@ def wait_for(condition, seconds=900):
 def test_the_whole_run_and_its_gpus(finished, unstarted):
     """Two jobs get a device each, the third waits for one; the files are those of the local run."""
     unstarted.configure(models=ON_GPU)
-    environment = harmful(unstarted, "infer.slow", "infer.slow")
+    environment = harmful(unstarted, "calls.slow", "calls.slow")
     done = subprocess.run(
         command(unstarted), cwd=unstarted.folder, env=environment, capture_output=True, text=True
     )
@@ -113,10 +113,10 @@ def test_the_whole_run_and_its_gpus(finished, unstarted):
     spans = {
         pid: (float(at), device)
         for script, pid, what, at, device in notes
-        if (script, what) == ("infer", "begin")
+        if (script, what) == ("calls", "begin")
     }
     ends = {
-        pid: float(at) for script, pid, what, at, _ in notes if (script, what) == ("infer", "end")
+        pid: float(at) for script, pid, what, at, _ in notes if (script, what) == ("calls", "end")
     }
     first, second, third = sorted(spans, key=lambda pid: spans[pid])
     assert {spans[first][1], spans[second][1]} == {"0", "1"}
@@ -130,9 +130,9 @@ def test_the_whole_run_and_its_gpus(finished, unstarted):
 @pytest.mark.long
 def test_cancelled_timed_out_and_out_of_memory(finished, inferring):
     """One shard each: all are tried again with more time and memory, and the responses are the same bytes."""
-    environment = harmful(inferring, "infer.hang", "infer.eat", "infer.hang")
+    environment = harmful(inferring, "calls.hang", "calls.eat", "calls.hang")
     with (inferring.folder / "output").open("w") as output:
-        growing = ["--set-resources", "infer:runtime=2*attempt", "infer:mem_mb=1500*attempt"]
+        growing = ["--set-resources", "calls:runtime=2*attempt", "calls:mem_mb=1500*attempt"]
         process = subprocess.Popen(
             command(inferring, RESPONSES, *growing),
             cwd=inferring.folder,
@@ -165,7 +165,7 @@ def test_cancelled_timed_out_and_out_of_memory(finished, inferring):
 
 @pytest.mark.parametrize("mode", ["adopt", pytest.param("cancel", marks=pytest.mark.long)])
 def test_daemons_and_the_main_process_die(finished, inferring, mode):
-    environment = harmful(inferring, "infer.slow", "infer.slow")
+    environment = harmful(inferring, "calls.slow", "calls.slow")
     with (inferring.folder / "output").open("w") as output:
         process = subprocess.Popen(
             command(inferring, RESPONSES),

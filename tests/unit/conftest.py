@@ -1,4 +1,4 @@
-"""Settings of the property tests: no time limit per example (the first one pays for imports), the same examples in every run."""
+"""Settings of the property tests: no time limit per example, the same examples in every run."""
 
 from hypothesis import settings
 

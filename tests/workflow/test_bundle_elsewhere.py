@@ -62,7 +62,7 @@ def wide(unstarted):
             }
         },
         allow_functions=True,
-        metric_files=[str(outside / "metrics.py")],
+        extensions=[str(outside / "metrics.py")],
     )
     return unstarted
 

@@ -51,8 +51,8 @@ def test_a_custom_dataset(sums):
     module = sums.folder / "config/tasks/own/sums.py"
     module.write_text(module.read_text().replace('"b": 2', '"b": 3'))
     jobs = sums.run()
-    assert [job for job in jobs if job.startswith("download_dataset")]
-    assert jobs["requests sums"] == jobs["infer tiny"] == 1
+    assert [job for job in jobs if job.startswith("datasets")]
+    assert jobs["requests sums"] == jobs["calls tiny"] == 1
     assert documents(sums)[0] == {"a": 0, "b": 3}
 
 

@@ -1,4 +1,4 @@
-"""The commands of the tutorial and the how-to pages do what the pages say, each page in a new clone."""
+"""The commands of the tutorial and the how-to pages work, each page in a new clone."""
 
 import os
 import subprocess

@@ -36,8 +36,8 @@ def test_a_recorded_model_is_scored_like_any_and_never_asked(project):
     project.configure(models=MODELS | {"published": RECORDED})
     jobs = project.run()
     assert {job for job in jobs if "published" in job} == {
-        "download_model published",
-        "recorded_responses published",
+        "models published",
+        "recorded published",
         "scores published",
     }
     assert project.answers() == before
@@ -62,8 +62,8 @@ def test_a_recorded_model_is_scored_like_any_and_never_asked(project):
     record(project, right=6)
     assert project.run() == Counter(
         [
-            "download_model published",
-            "recorded_responses published",
+            "models published",
+            "recorded published",
             "scores published",
             "tables",
             "report",
@@ -79,7 +79,7 @@ def test_a_recorded_model_is_scored_like_any_and_never_asked(project):
 def test_a_task_removed_beside_a_recorded_model(project):
     record(project, right=5)
     project.configure(models={"published": RECORDED}, tasks=["arithmetic"])
-    assert project.run()["recorded_responses published"] == 1
+    assert project.run()["recorded published"] == 1
     assert {row["task"]: row["n"] for row in table(project, "scores")} == {"arithmetic": 7}
 
 

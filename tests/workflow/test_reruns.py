@@ -10,7 +10,7 @@ from collections import Counter
 import yaml
 from pyarrow import parquet as pq
 
-MODEL_STAGES = ["tokens tiny", "infer tiny", "responses tiny", "scores tiny"]
+MODEL_STAGES = ["tokens tiny", "calls tiny", "responses tiny", "scores tiny"]
 RUN_STAGES = ["tables", "report"]
 PREFLIGHT = ["check_tasks", "findings"]
 OTHER_REQUESTS = [
@@ -44,7 +44,7 @@ def test_one_models_precision_changed(project):
     project.configure(models={"tiny": {"source": "demo:tiny", "dtype": "bfloat16", "numerics": 0}})
     memory = forecast_memory(project)
     assert project.run() == Counter(
-        ["infer tiny", "responses tiny", "scores tiny", "findings", *RUN_STAGES]
+        ["calls tiny", "responses tiny", "scores tiny", "findings", *RUN_STAGES]
     )
     assert project.answers() == 2 * before
     assert [2 * bytes_ for bytes_ in forecast_memory(project)] == memory
@@ -64,9 +64,9 @@ def test_a_model_added(project):
     )
     assert project.run() == Counter(
         [
-            "download_model small",
+            "models small",
             "tokens small",
-            "infer small",
+            "calls small",
             "responses small",
             "scores small",
             "findings",
@@ -89,8 +89,8 @@ def test_a_task_added(project):
     project.configure(tasks=["boolean_expressions", "arithmetic", "stories", "last_word"])
     jobs = project.run()
     assert jobs.pop("requests last_word") == 1
-    assert [job for job in jobs if job.startswith("download_dataset")]
-    assert {job: n for job, n in jobs.items() if not job.startswith("download_dataset")} == Counter(
+    assert [job for job in jobs if job.startswith("datasets")]
+    assert {job: n for job, n in jobs.items() if not job.startswith("datasets")} == Counter(
         OTHER_REQUESTS
     )
     after = project.tables()
@@ -185,7 +185,7 @@ def test_how_a_model_runs_changed(project):
 def test_shards_give_the_same_bytes(finished, unstarted):
     model = {"source": "demo:tiny", "dtype": "float32", "shards": 3}
     unstarted.configure(models={"tiny": model})
-    assert unstarted.run()["infer tiny"] == 3
+    assert unstarted.run()["calls tiny"] == 3
     assert unstarted.answers() == finished.answers()
     assert unstarted.tables() == finished.tables()
     # as of a shard that died, before anything that follows it
@@ -195,7 +195,7 @@ def test_shards_give_the_same_bytes(finished, unstarted):
         "tables/scores.parquet",
     ):
         (unstarted.results / lost).unlink()
-    assert unstarted.run()["infer tiny"] == 1
+    assert unstarted.run()["calls tiny"] == 1
     assert unstarted.answers() == finished.answers()
     assert unstarted.tables() == finished.tables()
 
@@ -212,7 +212,7 @@ def test_the_code_of_a_stage_changed(project):
 
 
 def test_the_script_of_a_stage_changed(project):
-    edit(project.folder / "workflow/scripts/score.py", "folder = ", "CHANGED = 1\nfolder = ")
+    edit(project.folder / "workflow/scripts/scores.py", "folder = ", "CHANGED = 1\nfolder = ")
     assert project.planned() == Counter(["scores tiny", *RUN_STAGES])
 
 
@@ -231,7 +231,7 @@ def test_the_code_of_the_engine_changed(project):
         "CHANGED = 1\n\n\ndef load(",
     )
     assert project.planned() == Counter(
-        ["infer tiny", "responses tiny", "scores tiny", *RUN_STAGES]
+        ["calls tiny", "responses tiny", "scores tiny", *RUN_STAGES]
     )
     project.run()
     assert project.answers() == 2 * before
@@ -310,7 +310,7 @@ def test_a_job_reads_the_store_once(project):
     )
     project.run()
     logs = [
-        project.results / "logs" / job for job in ("infer/tiny/1-of-1.log", "responses/tiny.log")
+        project.results / "logs" / job for job in ("calls/tiny/1-of-1.log", "responses/tiny.log")
     ]
     assert [log.read_text().count("STORE") for log in logs] == [1, 1]
 
@@ -340,11 +340,11 @@ def test_killed_in_the_middle_of_inference(finished, unstarted):
 def test_a_dry_run_with_other_settings_while_a_job_runs_hides_nothing(project):
     """What the job writes is newer than the settings that the dry run left, and not made from them."""
     dry_run = project.command("--dry-run", "--config", "limit=9")
-    script = project.folder / "workflow/scripts/build_requests.py"
+    script = project.folder / "workflow/scripts/requests.py"
     edit(
         script,
-        "folder = ",
-        f"import subprocess\n\nsubprocess.run({dry_run}, check=True)\nfolder = ",
+        "layout = ",
+        f"import subprocess\n\nsubprocess.run({dry_run}, check=True)\nlayout = ",
     )
     project.configure(limit=10)
     project.snakemake("results/requests/arithmetic.parquet")

@@ -1,19 +1,16 @@
-# A folder to run elsewhere, without a network: `snakemake bundle`.
+# A folder that runs elsewhere without a network: `snakemake bundle`.
 
 
 rule bundle:
-    """Program, task files, documents, models and metrics in one folder, with a configuration that leads to them."""
+    """Program, task files, documents, models and metrics in one folder, with its configuration."""
     input:
         settings=settings_of("bundle"),
-        models=expand(f"{RESULTS}/models/{{model}}.parquet", model=MODELS),
-        datasets=expand(
-            f"{RESULTS}/index/datasets/{{dataset}}.parquet",
-            dataset=sorted(RUN.settings["datasets"]),
-        ),
+        models=[LAYOUT.model(model) for model in MODELS],
+        datasets=[LAYOUT.dataset_index(dataset) for dataset in PLAN.datasets],
     output:
-        f"{RESULTS}/bundle/config/config.yaml",
+        f"{LAYOUT.bundle()}/config/config.yaml",
     log:
-        f"{RESULTS}/logs/bundle.log",
+        LAYOUT.log("bundle"),
     conda:
         "../../envs/score.yaml"
     params:
@@ -23,4 +20,4 @@ rule bundle:
     message:
         "Bundle"
     script:
-        "../scripts/make_bundle.py"
+        "../scripts/bundle.py"

@@ -1,8 +1,9 @@
 # The checked configuration, and what each rule's jobs depend on.
 #
-# Settings that determine a result are a small JSON file per job and an input of its rule: rewritten when, and only when, their content
-# changes, they make Snakemake's own time stamps see every change of configuration, task file or code, with or without its metadata.
-# What only says how to run (GPUs, threads, batch size) is a `params` benchmark and never makes anything run again.
+# Settings that determine a result are a small JSON file per job, and an input of its rule. The file is
+# rewritten only when its content changes. So Snakemake's own time stamps see every change of
+# configuration, task file or code, even without Snakemake's metadata. Settings that only say how to run
+# (GPUs, threads, batch size) are `params` and never make anything run again.
 
 import gc
 import os
@@ -13,22 +14,23 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# The library that lies beside these rules is the one that runs, here and in every job, whatever is installed.
+# The library next to these rules runs, here and in every job, whatever is installed.
 LIBRARY = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(LIBRARY))
 os.environ.update(
     PYTHONPATH=os.pathsep.join([str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])])
 )
 
-# Snakemake writes the interpreter's path into shell commands as it is: a space in it would end the command there.
+# Snakemake does not quote the interpreter's path in shell commands; a space would end the command.
 if " " in sys.executable:
     sys.executable = shlex.quote(sys.executable)
 
-# A plan is half a million objects that stay; to look for garbage among them again and again takes a sixth of the time.
+# A plan is half a million objects that stay. Looking for garbage among them takes a sixth of the time.
 gc.freeze()
 gc.set_threshold(200_000, 50, 100)
 
 from snakeval.errors import UserError
+from snakeval.files.layout import Layout
 from snakeval.planning import plan, timestamps
 
 
@@ -42,69 +44,41 @@ wildcard_constraints:
 localrules:
     all,
     bundle,
-    download_dataset,
-    download_model,
+    datasets,
+    models,
     findings,
     list_requests,
     preflight,
     tables,
     report,
     verify,
-    compare_with_baseline,
+    gate_table,
     gate,
-    sample_size,
+    power_table,
     power,
 
 
 try:
-    RUN = plan.make(config, files=workflow.configfiles, root=LIBRARY.parent)
+    PLAN = plan.make(config, files=workflow.configfiles, root=LIBRARY.parent)
     AHEAD = []
-    if (
-        workflow.is_main_process
-    ):  # a job on another machine reads what the run was started with, whatever the configuration says by now
-        plan.write(RUN)
-        AHEAD = timestamps.bring_back(Path(RUN.config.results))
+    # A job on another machine uses the settings that the run was started with.
+    if workflow.is_main_process:
+        plan.write(PLAN)
+        AHEAD = timestamps.bring_back(Path(PLAN.config.results))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-RESULTS = RUN.config.results
+LAYOUT = PLAN.layout
+RESULTS = LAYOUT.results
 if AHEAD:
     print(
-        f"The time of {len(AHEAD)} files, such as {AHEAD[0]}, lay ahead. They have the present time now.",
+        f"{len(AHEAD)} files, such as {AHEAD[0]}, had a time in the future. They now have the present time.",
         file=sys.stderr,
     )
 PROGRAMS_AT_ONCE = 8  # of those that models write, in one scoring job
-MODELS = sorted(RUN.config.models)
-RECORDED = [
-    model for model in MODELS if plan.is_recorded(RUN.config, model)
-]  # whose answers exist already
-ASKED = [model for model in MODELS if model not in RECORDED]
-BENCHMARKS = sorted(RUN.benchmarks)
+MODELS = sorted(PLAN.config.models)
+BENCHMARKS = sorted(PLAN.run.benchmarks)
 COMMAND = shlex.join(["snakemake", *sys.argv[1:]])
-RULE_GRAPH = [  # what `snakemake --rulegraph` draws, for the report
-    ["download_dataset", "requests"],
-    ["requests", "list_requests"],
-    ["list_requests", "check_tasks"],
-    *([["list_requests", "tokens"], ["download_model", "tokens"]] if ASKED else []),
-    *([[rule, "infer"] for rule in ("check_tasks", "download_model", "tokens")] if ASKED else []),
-    *([[rule, "responses"] for rule in ("download_model", "tokens", "infer")] if ASKED else []),
-    *(
-        [["list_requests", "recorded_responses"], ["download_model", "recorded_responses"]]
-        if RECORDED
-        else []
-    ),
-    *([["responses", "scores"]] if ASKED else []),
-    *([["recorded_responses", "scores"]] if RECORDED else []),
-    ["list_requests", "scores"],
-    ["check_tasks", "findings"],
-    *([["tokens", "findings"]] if ASKED else []),
-    *([[rule, "tables"] for rule in ("tokens", "infer", "responses")] if ASKED else []),
-    *([["recorded_responses", "tables"]] if RECORDED else []),
-    ["list_requests", "tables"],
-    ["scores", "tables"],
-    ["findings", "report"],
-    ["tables", "report"],
-]
 
 
 def results_folder(wildcards):
@@ -112,89 +86,84 @@ def results_folder(wildcards):
     return RESULTS
 
 
-def settings_of(rule_name, wildcard=None):
-    """Input function: the settings file of a rule's job, named by one of its wildcards."""
-    folder = f"{RESULTS}/settings/{rule_name}"
-    return (
-        (lambda wildcards: f"{folder}/{wildcards[wildcard]}.json") if wildcard else f"{folder}.json"
-    )
+def settings_of(stage, wildcard=None):
+    """Input function: the settings of a stage's job, which one of its wildcards names."""
+    return lambda wildcards: LAYOUT.settings(stage, wildcards[wildcard] if wildcard else "")
 
 
-def one_of(models):
-    """Wildcard constraint: one of these names; without any it fits nothing."""
-    return "|".join(map(re.escape, models)) or "(?!)"
+def passing(stage):
+    """Wildcard constraint: the models that pass a stage; it fits nothing if there are none."""
+    return "|".join(map(re.escape, PLAN.models_passing(stage))) or "(?!)"
+
+
+def indices(stage, of=None):
+    """The lists of a stage's files, of all models that pass it, or that pass the stage `of`."""
+    return [LAYOUT.index(stage, model) for model in PLAN.models_passing(of or stage)]
 
 
 def shards_of(model):
-    """What each shard of a model has asked."""
-    shards = RUN.config.models[model].shards
-    return [
-        f"{RESULTS}/index/calls/{model}/{number}-of-{shards}.parquet"
-        for number in range(1, shards + 1)
-    ]
+    """The lists of what each shard of a model asked."""
+    shards = PLAN.config.models[model].shards
+    return [LAYOUT.calls_index(model, f"{number}-of-{shards}") for number in range(1, shards + 1)]
 
 
 def checks_before_asking(wildcards):
-    """Input function: the check of tasks, where a setting that decides on requests is newer than what was asked, or nothing was.
+    """Input function: the check of tasks, if a setting that decides calls is newer than what was asked.
 
-    Else none: it also looks at scoring, and whatever runs makes all behind it run, so a changed metric would ask again. `ancient` would
-    hide other changes from the jobs behind it.
+    Otherwise nothing. The check also covers scoring, and each job makes the jobs behind it run. So a
+    changed metric would ask again. `ancient` would hide other changes from the jobs behind it.
     """
-    asked = Path(f"{RESULTS}/index/calls/{wildcards.model}/{wildcards.shard}.parquet")
-    jobs = [("requests", RUN.settings["requests"]), ("datasets", RUN.settings["datasets"])]
-    jobs += [(rule, [wildcards.model]) for rule in ("models", "tokens", "responses")]
-    settings = [
-        Path(f"{RESULTS}/settings/{rule}/{name}.json") for rule, names in jobs for name in names
-    ]
+    asked = Path(LAYOUT.calls_index(wildcards.model, wildcards.shard))
+    jobs = [("requests", BENCHMARKS), ("datasets", PLAN.datasets)]
+    jobs += [(stage, [wildcards.model]) for stage in ("models", "tokens", "calls")]
+    settings = [Path(LAYOUT.settings(stage, name)) for stage, names in jobs for name in names]
     if asked.exists() and all(file.stat().st_mtime <= asked.stat().st_mtime for file in settings):
         return []
-    return [f"{RESULTS}/index/check_tasks.parquet"]
+    return [LAYOUT.check_tasks()]
 
 
 def baseline_files():
-    """The earlier run's lists of scores and its requests, where the baseline is one; what it lacks is told when models are compared."""
-    baseline = RUN.config.baseline
+    """The earlier run's lists of scores and its requests, if the baseline is one.
+
+    What it lacks is reported when models are compared.
+    """
+    baseline = PLAN.config.baseline
     if baseline is None or baseline in MODELS:
         return []
-    files = [f"{baseline}/index/scores/{model}.parquet" for model in MODELS] + [
-        f"{baseline}/requests/{benchmark}.parquet" for benchmark in BENCHMARKS
-    ]
+    earlier = Layout(baseline)
+    files = [earlier.index("scores", model) for model in MODELS]
+    files += [earlier.requests(benchmark) for benchmark in BENCHMARKS]
     return [file for file in files if Path(file).exists()]
 
 
 def datasets_of_benchmark(wildcards):
-    return [
-        f"{RESULTS}/index/datasets/{dataset}.parquet"
-        for dataset in RUN.datasets_of(wildcards.benchmark)
-    ]
+    """Input function: the lists of the data sets that a benchmark's tasks read."""
+    return [LAYOUT.dataset_index(dataset) for dataset in PLAN.datasets_of(wildcards.benchmark)]
 
 
 def model_setting(name):
     """Params and resources function: a model's setting that says how to run it."""
-    return lambda wildcards: getattr(RUN.config.models[wildcards.model], name)
+    return lambda wildcards: getattr(PLAN.config.models[wildcards.model], name)
 
 
 def threads_of(name):
-    """Cores of a job that asks a model: all such jobs that compute on this machine's CPU share its cores equally, unless told otherwise."""
-    model, cores = RUN.config.models[name], workflow.resource_settings.cores
-    if (
-        model.threads or model.gpus or not cores
-    ):  # a cluster's jobs are not limited by the cores of this machine
+    """Cores of a job that asks a model.
+
+    All such jobs that compute on this machine's CPU share its cores equally, unless configured.
+    """
+    model, cores = PLAN.config.models[name], workflow.resource_settings.cores
+    # A cluster's jobs are not limited by the cores of this machine.
+    if model.threads or model.gpus or not cores:
         return model.threads or 1
-    return max(
-        1,
-        cores
-        // sum(
-            RUN.config.models[other].shards for other in ASKED if not RUN.config.models[other].gpus
-        ),
-    )
+    asked = [PLAN.config.models[other] for other in PLAN.models_passing("calls")]
+    return max(1, cores // sum(other.shards for other in asked if not other.gpus))
 
 
 def memory_of_model(wildcards, input, attempt):
     """Resources function: MB of host memory for asking a model."""
     from snakeval.planning import resources  # imports what plans and most jobs do without
 
-    model = RUN.config.models[wildcards.model]
+    model = PLAN.config.models[wildcards.model]
     return resources.memory_mb(
         input.model, input.tokens, gpus=model.gpus, processes=model.tensor_parallel, attempt=attempt
     )
@@ -204,19 +173,18 @@ def minutes_of_model(wildcards, input, threads, attempt):
     """Resources function: minutes for asking a model."""
     from snakeval.planning import resources
 
-    model = RUN.config.models[wildcards.model]
+    model = PLAN.config.models[wildcards.model]
     how = {"gpus": model.gpus, "threads": threads, "shards": model.shards}
     return resources.minutes(input.model, input.tokens, attempt=attempt, **how)
 
 
 def print_summary():
-    """The leaderboard and where the report lies, unless the run was for something else."""
+    """The leaderboard and the place of the report, unless the run was for something else."""
     if not {"all", "report", "tables"} & ({*workflow.dag_settings.targets} or {"all"}):
         return
-    summary, page = Path(RESULTS, "tables", "summary.md"), Path(RESULTS, "report", "index.html")
-    if (
-        preflight := Path(RESULTS, "tables", "preflight.md")
-    ).exists() and not preflight.read_text().startswith("Preflight: nothing"):
+    preflight, page = Path(LAYOUT.text("preflight")), Path(LAYOUT.page())
+    if preflight.exists() and not preflight.read_text().startswith("Preflight: nothing"):
         print(f"\n{preflight.read_text().splitlines()[0]} See {preflight}", file=sys.stderr)
     if page.exists():
-        print(f"\n{summary.read_text()}\nReport: {page.resolve()}", file=sys.stderr)
+        summary = Path(LAYOUT.text("summary")).read_text()
+        print(f"\n{summary}\nReport: {page.resolve()}", file=sys.stderr)

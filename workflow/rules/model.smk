@@ -1,37 +1,38 @@
-# One job per model and stage answers every task: the model is loaded once. Each writes a file per benchmark, keeps those that are still right,
-# and declares the list of them (see workflow/snakeval/files/benchmark_files.py), so a new task or a changed metric costs only itself.
+# One job per model and stage handles every benchmark, so a model is loaded once. A job writes one file
+# per benchmark, keeps the files that are still right, and declares the list of them to Snakemake
+# (workflow/snakeval/files/benchmark_files.py). So a new task or a changed metric costs only itself.
 
 
-rule download_model:
+rule models:
     """The model's files with their sha256."""
     input:
         settings=settings_of("models", "model"),
     output:
-        f"{RESULTS}/models/{{model}}.parquet",
+        LAYOUT.model("{model}"),
     log:
-        f"{RESULTS}/logs/models/{{model}}.log",
+        LAYOUT.log("models", "{model}"),
     conda:
         "../../envs/data.yaml"
     message:
         "Files of model {wildcards.model}"
     script:
-        "../scripts/download_model.py"
+        "../scripts/models.py"
 
 
 rule tokens:
-    """Requests as the model's token ids; what had to be cut is counted, what looks wrong is found."""
+    """Requests as token ids. What had to be cut is counted; what looks wrong is reported."""
     input:
         settings=settings_of("tokens", "model"),
-        model=f"{RESULTS}/models/{{model}}.parquet",
+        model=LAYOUT.model("{model}"),
         requests=rules.list_requests.output[0],
     output:
-        tokens=f"{RESULTS}/index/tokens/{{model}}.parquet",
-        preflight=f"{RESULTS}/index/preflight/{{model}}.parquet",
-        forecast=f"{RESULTS}/index/forecast/{{model}}.parquet",
+        tokens=LAYOUT.index("tokens", "{model}"),
+        preflight=LAYOUT.index("preflight", "{model}"),
+        forecast=LAYOUT.index("forecast", "{model}"),
     log:
-        f"{RESULTS}/logs/tokens/{{model}}.log",
+        LAYOUT.log("tokens", "{model}"),
     wildcard_constraints:
-        model=one_of(ASKED),
+        model=passing("tokens"),
     conda:
         "../../envs/model.yaml"
     params:
@@ -39,23 +40,23 @@ rule tokens:
     message:
         "Tokens for {wildcards.model}"
     script:
-        "../scripts/encode_tokens.py"
+        "../scripts/tokens.py"
 
 
-rule infer:
-    """Ask a model, or one of its shards, what the store does not know. The only rule that needs a GPU."""
+rule calls:
+    """Ask a model what the store does not know. The only rule that needs a GPU."""
     input:
-        settings=settings_of("responses", "model"),
-        model=f"{RESULTS}/models/{{model}}.parquet",
-        tokens=f"{RESULTS}/index/tokens/{{model}}.parquet",
-        preflight=f"{RESULTS}/index/preflight/{{model}}.parquet",
+        settings=settings_of("calls", "model"),
+        model=LAYOUT.model("{model}"),
+        tokens=LAYOUT.index("tokens", "{model}"),
+        preflight=LAYOUT.index("preflight", "{model}"),
         tasks=checks_before_asking,
     output:
-        f"{RESULTS}/index/calls/{{model}}/{{shard}}.parquet",
+        LAYOUT.calls_index("{model}", "{shard}"),
     log:
-        f"{RESULTS}/logs/infer/{{model}}/{{shard}}.log",
+        LAYOUT.log("calls", "{model}", "{shard}"),
     wildcard_constraints:
-        model=one_of(ASKED),
+        model=passing("calls"),
     conda:
         "../../envs/model.yaml"
     threads: lambda wildcards: threads_of(wildcards.model)
@@ -65,32 +66,27 @@ rule infer:
         runtime=minutes_of_model,
     params:
         results=results_folder,
-        gpus=model_setting("gpus"),
-        device=model_setting("device"),
-        device_map=model_setting("device_map"),
-        tensor_parallel=model_setting("tensor_parallel"),
-        static_kv_cache=model_setting("static_kv_cache"),
-        tokens_per_batch=model_setting("tokens_per_batch"),
+        model=lambda wildcards: PLAN.config.models[wildcards.model].model_dump(),
     message:
         "Asking {wildcards.model} ({wildcards.shard})"
     script:
-        "../scripts/infer.py"
+        "../scripts/calls.py"
 
 
 rule responses:
     """What the model answers: log-likelihoods or texts, gathered from the store."""
     input:
         settings=settings_of("responses", "model"),
-        model=f"{RESULTS}/models/{{model}}.parquet",
-        tokens=f"{RESULTS}/index/tokens/{{model}}.parquet",
-        asked=lambda wildcards: shards_of(wildcards.model),
+        model=LAYOUT.model("{model}"),
+        tokens=LAYOUT.index("tokens", "{model}"),
+        calls=lambda wildcards: shards_of(wildcards.model),
     output:
-        responses=f"{RESULTS}/index/responses/{{model}}.parquet",
-        numerics=f"{RESULTS}/index/numerics/{{model}}.parquet",
+        responses=LAYOUT.index("responses", "{model}"),
+        numerics=LAYOUT.index("numerics", "{model}"),
     log:
-        f"{RESULTS}/logs/responses/{{model}}.log",
+        LAYOUT.log("responses", "{model}"),
     wildcard_constraints:
-        model=one_of(ASKED),
+        model=passing("responses"),
     conda:
         "../../envs/model.yaml"
     params:
@@ -98,22 +94,22 @@ rule responses:
     message:
         "Responses of {wildcards.model}"
     script:
-        "../scripts/assemble_responses.py"
+        "../scripts/responses.py"
 
 
-rule recorded_responses:
-    """Answers that exist already, matched to the documents; what is missing or surplus is counted."""
+rule recorded:
+    """Recorded answers, matched to the documents. Missing and surplus ones are counted."""
     input:
         settings=settings_of("recorded", "model"),
-        model=f"{RESULTS}/models/{{model}}.parquet",
+        model=LAYOUT.model("{model}"),
         requests=rules.list_requests.output[0],
     output:
-        responses=f"{RESULTS}/index/responses/{{model}}.parquet",
-        recorded=f"{RESULTS}/index/recorded/{{model}}.parquet",
+        responses=LAYOUT.index("responses", "{model}"),
+        recorded=LAYOUT.index("recorded", "{model}"),
     log:
-        f"{RESULTS}/logs/responses/{{model}}.log",
+        LAYOUT.log("recorded", "{model}"),
     wildcard_constraints:
-        model=one_of(RECORDED),
+        model=passing("recorded"),
     conda:
         "../../envs/data.yaml"
     params:
@@ -121,7 +117,7 @@ rule recorded_responses:
     message:
         "Recorded answers of {wildcards.model}"
     script:
-        "../scripts/read_responses.py"
+        "../scripts/recorded.py"
 
 
 rule scores:
@@ -129,18 +125,18 @@ rule scores:
     input:
         settings=settings_of("scores"),
         requests=rules.list_requests.output[0],
-        responses=f"{RESULTS}/index/responses/{{model}}.parquet",
+        responses=LAYOUT.index("responses", "{model}"),
     output:
-        f"{RESULTS}/index/scores/{{model}}.parquet",
+        LAYOUT.index("scores", "{model}"),
     log:
-        f"{RESULTS}/logs/scores/{{model}}.log",
+        LAYOUT.log("scores", "{model}"),
     conda:
         "../../envs/score.yaml"
-    threads: PROGRAMS_AT_ONCE if RUN.runs_code else 1
+    threads: PROGRAMS_AT_ONCE if PLAN.runs_code else 1
     params:
         results=results_folder,
-        recorded=lambda wildcards: wildcards.model in RECORDED,
+        recorded=lambda wildcards: wildcards.model in PLAN.models_passing("recorded"),
     message:
         "Scores of {wildcards.model}"
     script:
-        "../scripts/score.py"
+        "../scripts/scores.py"

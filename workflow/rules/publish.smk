@@ -1,7 +1,7 @@
-# Results on object storage: `snakemake publish`, where the configuration names a place that a storage plugin knows.
+# Results on object storage: `snakemake publish`, if the configuration names a place for them.
 
-if RUN.config.publish:
-    PUBLISHED = RUN.config.publish.rstrip("/")
+if PLAN.config.publish:
+    PUBLISHED = PLAN.config.publish.rstrip("/")
     SHOWN = [
         rules.report.output.page,
         *(file for file in rules.tables.output if file.endswith((".parquet", ".md"))),
@@ -24,7 +24,7 @@ if RUN.config.publish:
             ),
             archive=storage(f"{PUBLISHED}/results.tar"),
         log:
-            f"{RESULTS}/logs/publish.log",
+            LAYOUT.log("publish"),
         conda:
             "../../envs/data.yaml"
         params:

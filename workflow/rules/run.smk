@@ -1,4 +1,4 @@
-# All models and tasks together: tables with intervals and comparisons, and the page that shows them.
+# All models and tasks together: tables with intervals and comparisons, and the report.
 
 
 rule findings:
@@ -6,27 +6,27 @@ rule findings:
     input:
         settings=settings_of("findings"),
         tasks=rules.check_tasks.output[0],
-        prompts=expand(f"{RESULTS}/index/preflight/{{model}}.parquet", model=ASKED),
-        loads=expand(f"{RESULTS}/index/forecast/{{model}}.parquet", model=ASKED),
+        prompts=indices("preflight", of="tokens"),
+        loads=indices("forecast", of="tokens"),
     output:
-        findings=f"{RESULTS}/tables/preflight.parquet",
-        forecast=f"{RESULTS}/tables/forecast.parquet",
+        findings=LAYOUT.table("preflight"),
+        forecast=LAYOUT.table("forecast"),
         summary=report(
-            f"{RESULTS}/tables/preflight.md", caption="../report/preflight.rst", category="Checks"
+            LAYOUT.text("preflight"), caption="../report/preflight.rst", category="Checks"
         ),
     log:
-        f"{RESULTS}/logs/findings.log",
+        LAYOUT.log("findings"),
     conda:
         "../../envs/score.yaml"
     params:
         models={
-            model: {"gpus": RUN.config.models[model].gpus, "threads": threads_of(model)}
-            for model in ASKED
+            model: {"gpus": PLAN.config.models[model].gpus, "threads": threads_of(model)}
+            for model in PLAN.models_passing("calls")
         },
     message:
         "Findings of preflight"
     script:
-        "../scripts/collect_findings.py"
+        "../scripts/findings.py"
 
 
 rule preflight:
@@ -36,7 +36,7 @@ rule preflight:
         findings=rules.findings.output.findings,
         summary=rules.findings.output.summary,
     log:
-        f"{RESULTS}/logs/preflight.log",
+        LAYOUT.log("preflight"),
     conda:
         "../../envs/score.yaml"
     message:
@@ -50,33 +50,29 @@ rule tables:
     input:
         settings=settings_of("tables"),
         requests=rules.list_requests.output[0],
-        tokens=expand(f"{RESULTS}/index/tokens/{{model}}.parquet", model=ASKED),
-        asked=[index for model in ASKED for index in shards_of(model)],
-        numerics=expand(f"{RESULTS}/index/numerics/{{model}}.parquet", model=ASKED),
-        recorded=expand(f"{RESULTS}/index/recorded/{{model}}.parquet", model=RECORDED),
-        responses=expand(f"{RESULTS}/index/responses/{{model}}.parquet", model=MODELS),
-        scores=expand(f"{RESULTS}/index/scores/{{model}}.parquet", model=MODELS),
+        tokens=indices("tokens"),
+        calls=[index for model in PLAN.models_passing("calls") for index in shards_of(model)],
+        numerics=indices("numerics", of="responses"),
+        recorded=indices("recorded"),
+        responses=indices("responses", of="scores"),
+        scores=indices("scores", of="scores"),
     output:
-        scores=f"{RESULTS}/tables/scores.parquet",
-        comparisons=f"{RESULTS}/tables/comparisons.parquet",
-        health=f"{RESULTS}/tables/health.parquet",
-        efficiency=f"{RESULTS}/tables/efficiency.parquet",
-        numerics=f"{RESULTS}/tables/numerics.parquet",
-        targets=f"{RESULTS}/tables/targets.parquet",
-        summary=report(
-            f"{RESULTS}/tables/summary.md", caption="../report/summary.rst", category="Scores"
-        ),
-        export=directory(f"{RESULTS}/tables/export"),
+        scores=LAYOUT.table("scores"),
+        comparisons=LAYOUT.table("comparisons"),
+        health=LAYOUT.table("health"),
+        efficiency=LAYOUT.table("efficiency"),
+        numerics=LAYOUT.table("numerics"),
+        targets=LAYOUT.table("targets"),
+        summary=report(LAYOUT.text("summary"), caption="../report/summary.rst", category="Scores"),
+        export=directory(LAYOUT.export()),
     log:
-        f"{RESULTS}/logs/tables.log",
+        LAYOUT.log("tables"),
     conda:
         "../../envs/score.yaml"
-    params:
-        benchmarks=BENCHMARKS,
     message:
         "Tables of the run"
     script:
-        "../scripts/make_tables.py"
+        "../scripts/tables.py"
 
 
 rule report:
@@ -85,59 +81,58 @@ rule report:
         settings=settings_of("report"),
         tables=rules.tables.output,
         findings=rules.findings.output,
-        history=[f"{folder}/{plan.SCORES_OF_A_RUN}" for folder in RUN.earlier_runs],
+        history=[Layout(folder).table("scores") for folder in PLAN.earlier_runs],
     output:
-        page=report(f"{RESULTS}/report/index.html", caption="../report/page.rst", category="Scores"),
-        sums=f"{RESULTS}/report/SHA256SUMS",
+        page=report(LAYOUT.page(), caption="../report/page.rst", category="Scores"),
+        sums=LAYOUT.sums(),
     log:
-        f"{RESULTS}/logs/report.log",
+        LAYOUT.log("report"),
     conda:
         "../../envs/score.yaml"
     params:
         results=results_folder,
-        config=RUN.config.model_dump(),
-        datasets=sorted(RUN.settings["datasets"]),
+        config=PLAN.config.model_dump(),
+        datasets=PLAN.datasets,
         repository=str(LIBRARY.parent),
         command=COMMAND,
-        rules=RULE_GRAPH,
+        rules=PLAN.rule_graph(),
     message:
         "Report"
     script:
-        "../scripts/write_report.py"
+        "../scripts/report.py"
 
 
-rule compare_with_baseline:
+rule gate_table:
     """Every model against an earlier run or another model, document by document."""
     input:
-        settings=settings_of("gate"),
+        settings=settings_of("gate_table"),
         requests=rules.list_requests.output[0],
-        scores=expand(f"{RESULTS}/index/scores/{{model}}.parquet", model=MODELS),
+        scores=indices("scores", of="scores"),
         baseline=baseline_files(),
     output:
-        gate=f"{RESULTS}/tables/gate.parquet",
-        flips=f"{RESULTS}/tables/flips.parquet",
-        summary=report(f"{RESULTS}/tables/gate.md", caption="../report/gate.rst", category="Checks"),
+        gate=LAYOUT.table("gate"),
+        flips=LAYOUT.table("flips"),
+        summary=report(LAYOUT.text("gate"), caption="../report/gate.rst", category="Checks"),
     log:
-        f"{RESULTS}/logs/compare_with_baseline.log",
+        LAYOUT.log("gate_table"),
     conda:
         "../../envs/score.yaml"
     params:
         results=results_folder,
-        benchmarks=BENCHMARKS,
     message:
         "Comparison with the baseline"
     script:
-        "../scripts/compare_with_baseline.py"
+        "../scripts/gate_table.py"
 
 
 rule gate:
     """Fail when a model got worse than the baseline; `snakemake gate`."""
     input:
-        settings=settings_of("gate"),
-        gate=rules.compare_with_baseline.output.gate,
-        summary=rules.compare_with_baseline.output.summary,
+        settings=settings_of("gate_table"),
+        gate=rules.gate_table.output.gate,
+        summary=rules.gate_table.output.summary,
     log:
-        f"{RESULTS}/logs/gate.log",
+        LAYOUT.log("gate"),
     conda:
         "../../envs/score.yaml"
     message:
@@ -146,40 +141,38 @@ rule gate:
         "../scripts/gate.py"
 
 
-rule sample_size:
-    """The differences that this many documents can show, and the documents that wanted differences need."""
+rule power_table:
+    """The differences that the documents can show, and the documents that differences need."""
     input:
-        settings=settings_of("power"),
+        settings=settings_of("power_table"),
         scores=rules.tables.output.scores,
         comparisons=rules.tables.output.comparisons,
     output:
-        power=f"{RESULTS}/tables/power.parquet",
-        summary=report(
-            f"{RESULTS}/tables/power.md", caption="../report/power.rst", category="Checks"
-        ),
+        power=LAYOUT.table("power"),
+        summary=report(LAYOUT.text("power"), caption="../report/power.rst", category="Checks"),
     log:
-        f"{RESULTS}/logs/sample_size.log",
+        LAYOUT.log("power_table"),
     conda:
         "../../envs/score.yaml"
     message:
         "Sample sizes"
     script:
-        "../scripts/sample_size.py"
+        "../scripts/power_table.py"
 
 
 rule power:
     """Show them; `snakemake power`."""
     input:
-        settings=settings_of("power"),
-        summary=rules.sample_size.output.summary,
+        settings=settings_of("power_table"),
+        summary=rules.power_table.output.summary,
     log:
-        f"{RESULTS}/logs/power.log",
+        LAYOUT.log("power"),
     conda:
         "../../envs/score.yaml"
     message:
         "Power"
     script:
-        "../scripts/show.py"
+        "../scripts/power.py"
 
 
 rule verify:
@@ -187,12 +180,12 @@ rule verify:
     input:
         settings=settings_of("report"),
     log:
-        f"{RESULTS}/logs/verify.log",
+        LAYOUT.log("verify"),
     conda:
         "../../envs/data.yaml"
     params:
         results=results_folder,
-        configured=[*MODELS, *BENCHMARKS, *sorted(RUN.settings["datasets"])],
+        configured=[*MODELS, *BENCHMARKS, *PLAN.datasets],
     message:
         "Files of the results"
     script:

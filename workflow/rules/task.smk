@@ -1,14 +1,14 @@
 # From a task's name to its requests: needs the network (or local files) once, then a CPU.
 
 
-rule download_dataset:
+rule datasets:
     """Documents as published: one Parquet file per subset and split beside this list of them."""
     input:
         settings=settings_of("datasets", "dataset"),
     output:
-        f"{RESULTS}/index/datasets/{{dataset}}.parquet",
+        LAYOUT.dataset_index("{dataset}"),
     log:
-        f"{RESULTS}/logs/datasets/{{dataset}}.log",
+        LAYOUT.log("datasets", "{dataset}"),
     conda:
         "../../envs/data.yaml"
     params:
@@ -16,18 +16,18 @@ rule download_dataset:
     message:
         "Documents of {wildcards.dataset}"
     script:
-        "../scripts/download_dataset.py"
+        "../scripts/datasets.py"
 
 
 rule requests:
-    """Documents rendered for a task: prompts, continuations, references; the same for every model."""
+    """Documents rendered for a task, the same for every model."""
     input:
         settings=settings_of("requests", "benchmark"),
         datasets=datasets_of_benchmark,
     output:
-        f"{RESULTS}/requests/{{benchmark}}.parquet",
+        LAYOUT.requests("{benchmark}"),
     log:
-        f"{RESULTS}/logs/requests/{{benchmark}}.log",
+        LAYOUT.log("requests", "{benchmark}"),
     conda:
         "../../envs/data.yaml"
     params:
@@ -35,19 +35,22 @@ rule requests:
     message:
         "Requests of {wildcards.benchmark}"
     script:
-        "../scripts/build_requests.py"
+        "../scripts/requests.py"
 
 
 rule list_requests:
-    """The list of all benchmarks' requests, which every model's jobs depend on in place of the files: a plan has models + benchmarks edges, not
-    models × benchmarks."""
+    """The list of all benchmarks' requests.
+
+    Every model's jobs depend on it instead of the files: a plan has models + benchmarks edges, not
+    models × benchmarks.
+    """
     input:
         settings=settings_of("list_requests"),
-        requests=expand(f"{RESULTS}/requests/{{benchmark}}.parquet", benchmark=BENCHMARKS),
+        requests=[LAYOUT.requests(benchmark) for benchmark in BENCHMARKS],
     output:
-        f"{RESULTS}/index/requests.parquet",
+        LAYOUT.requests_index(),
     log:
-        f"{RESULTS}/logs/list_requests.log",
+        LAYOUT.log("list_requests"),
     conda:
         "../../envs/data.yaml"
     message:
@@ -62,9 +65,9 @@ rule check_tasks:
         settings=settings_of("check_tasks"),
         requests=rules.list_requests.output[0],
     output:
-        f"{RESULTS}/index/check_tasks.parquet",
+        LAYOUT.check_tasks(),
     log:
-        f"{RESULTS}/logs/check_tasks.log",
+        LAYOUT.log("check_tasks"),
     conda:
         "../../envs/score.yaml"
     params:

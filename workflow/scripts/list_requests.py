@@ -2,8 +2,8 @@
 
 from snakeval.files import benchmark_files
 from snakeval.jobs import job
+from snakeval.requests.stage import ListSettings
 
-settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-benchmark_files.write_list(
-    snakemake.output[0], dict(zip(settings["benchmarks"], snakemake.input.requests, strict=True))
-)
+settings = job.start(snakemake.log[0], snakemake.input.settings, ListSettings).settings
+files = dict(zip(settings.benchmarks, snakemake.input.requests, strict=True))
+benchmark_files.write_list(snakemake.output[0], files)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from snakeval.jobs import job
 from snakeval.preflight import findings
+from snakeval.preflight.stage import FindingsSettings
 
-settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-print(Path(snakemake.input.summary).read_text(encoding="utf-8"), file=terminal)
+started = job.start(snakemake.log[0], snakemake.input.settings, FindingsSettings)
+print(Path(snakemake.input.summary).read_text(encoding="utf-8"), file=started.terminal)
 findings.stop_on_errors([snakemake.input.findings])

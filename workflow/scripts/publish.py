@@ -5,8 +5,9 @@ from pathlib import Path
 
 from snakeval.jobs import job
 from snakeval.transfer import archive
+from snakeval.transfer.stage import PublishSettings
 
-settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
+job.start(snakemake.log[0], snakemake.input.settings, PublishSettings)
 for source, target in zip(snakemake.input.shown, snakemake.output.shown, strict=True):
     shutil.copyfile(source, target)
 archive.pack(Path(snakemake.params.results), Path(snakemake.output.archive))

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from snakeval.jobs import job
+from snakeval.report.stage import ReportSettings
 from snakeval.transfer import verify
 
-_, terminal = job.start(snakemake.log[0], snakemake.input.settings)
-files = verify.check(Path(snakemake.params.results), snakemake.params.configured)
-print(f"{snakemake.params.results}: all {files} files are as they were written", file=terminal)
+started = job.start(snakemake.log[0], snakemake.input.settings, ReportSettings)
+results = snakemake.params.results
+files = verify.check(Path(results), snakemake.params.configured)
+print(f"{results}: all {files} files are as they were written", file=started.terminal)

@@ -2,7 +2,8 @@
 
 
 class UserError(Exception):
-    """Something the user can mend: one line that says what is wrong, where (file, key or row), and what to do.
+    """Something the user can fix: one line that says where, what is wrong, and what to do.
 
-    Shown without a traceback. Anything else that escapes is a defect of the library and is shown with one.
+    It is shown without a traceback. Any other exception is a defect and is shown with its
+    traceback.
     """

@@ -1,5 +1,7 @@
 """Models against a baseline: what passes, what does not, and which documents flipped."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders.score_files import answers, folder_of, gate_settings, group, settings_of
@@ -131,7 +133,7 @@ def test_groups_are_gated_and_subtasks_where_they_have_a_margin(tmp_path):
     table, flips = gate.build(results, how)
     assert table["task"].to_pylist() == ["g"]
     assert flips.num_rows == 20
-    table, _ = gate.build(results, how | {"margin": {"x": 0.01}})
+    table, _ = gate.build(results, replace(how, margin={"x": 0.01}))
     assert (
         dict(zip(table["task"].to_pylist(), table["verdict"].to_pylist(), strict=True))["x"]
         == "worse"
@@ -190,7 +192,7 @@ def test_the_gate_fails_with_every_finding(tmp_path):
     assert worse.startswith("m, t: worse: a loss of 0.2")
     assert undecided.startswith("n, t: undecided: 2 documents")
     with pytest.raises(UserError, match="1 of 2"):
-        gate.check(table, how | {"undecided": "pass"})
+        gate.check(table, replace(how, undecided="pass"))
     text = gate.summary(table, flips)
     assert "m, t: 40 documents worse, 0 better. Worse: 110 (1 → 0), 111 (1 → 0)" in text
     assert "and 30 more, in tables/flips.parquet" in text
@@ -208,4 +210,4 @@ def test_a_baseline_that_is_not_there(tmp_path, monkeypatch, baseline, message):
     results = folder_of(tmp_path, {"m": {"t": [1.0]}})
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=message):
-        gate.build(results, gate_settings("x") | {"baseline": baseline})
+        gate.build(results, replace(gate_settings("x"), baseline=baseline))

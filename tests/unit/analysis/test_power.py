@@ -1,15 +1,18 @@
 """How many documents a difference needs, from the tables of a run."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from builders.score_files import Run, row, settings_of
 
 from snakeval.analysis import power
+from snakeval.analysis.stage import PowerSettings
 from snakeval.schemas.run import COMPARISONS, POWER, SCORE_TABLE
 from snakeval.statistics import sample_size
 
-SETTINGS = {"differences": [0.01, 0.1], "power": 0.8, "alpha": 0.05}
+SETTINGS = PowerSettings(differences=[0.01, 0.1], power=0.8, alpha=0.05)
 
 
 def tables(run):
@@ -34,7 +37,7 @@ def test_from_the_differences_between_models(tmp_path):
         sample_size.detectable_difference(np.sqrt(variance / 100))
     )
     assert (
-        power.build(*tables(run), SETTINGS | {"power": 0.9})["documents"][0].as_py()
+        power.build(*tables(run), replace(SETTINGS, power=0.9))["documents"][0].as_py()
         > small["documents"]
     )
 
@@ -65,7 +68,7 @@ def test_right_or_wrong_needs_what_mcnemars_test_needs(tmp_path):
     run.add("a", "t", "acc", [1.0] * 51 + [0.0] * 49)
     run.add("b", "t", "acc", [0.0] * 2 + [1.0] * 49 + [0.0] * 48 + [1.0])
     small, large, beyond = power.build(
-        *tables(run), SETTINGS | {"differences": [0.01, 0.1, 2.0]}
+        *tables(run), replace(SETTINGS, differences=[0.01, 0.1, 2.0])
     ).to_pylist()
     assert beyond["documents"] == 1  # meant for perplexities
     assert small["documents"] == sample_size.documents_needed_right_or_wrong(0.01, 0.03)

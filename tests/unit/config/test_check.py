@@ -2,14 +2,16 @@
 
 import datetime
 import math
+import re
 
 import pytest
 
 from snakeval.config.check import check
 from snakeval.config.dataset import DataSource
-from snakeval.config.model import Answers, Model
-from snakeval.config.run import Config
+from snakeval.config.model import Answers, Model, keys_of
+from snakeval.config.run import Config, Gate, Power
 from snakeval.config.task import Benchmark
+from snakeval.config.types import Decides
 from snakeval.errors import UserError
 from snakeval.files.yaml_file import read_yaml
 
@@ -41,11 +43,11 @@ def test_every_mistake_is_told_in_a_line_of_its_own():
     )
     assert len(found) == 5
     assert all(line.startswith("config.yaml: ") for line in found)
-    assert any("models.a.dytpe" in line and "did you mean dtype?" in line for line in found)
-    assert any("models.b.dtype" in line and "did you mean float32?" in line for line in found)
+    assert any("models.a.dytpe" in line and "Did you mean dtype?" in line for line in found)
+    assert any("models.b.dtype" in line and "Did you mean float32?" in line for line in found)
     assert any("models.b.gpus" in line and "greater than or equal to 0" in line for line in found)
     assert any("tasks.0.limit" in line and "'many'" in line for line in found)
-    assert any("sed" in line and "did you mean seed?" in line for line in found)
+    assert any("sed" in line and "Did you mean seed?" in line for line in found)
 
 
 @pytest.mark.parametrize(
@@ -54,28 +56,28 @@ def test_every_mistake_is_told_in_a_line_of_its_own():
         ({"tasks": ["x"]}, "models: missing"),
         ({"models": {}, "tasks": ["x"]}, "models"),
         (GOOD | {"tasks": []}, "tasks"),
-        ({"models": {"a/b": {"source": "demo:small"}}, "tasks": ["x"]}, "names a folder"),
+        ({"models": {"a/b": {"source": "demo:small"}}, "tasks": ["x"]}, "cannot be a file name"),
         (
             GOOD | {"tasks": ["x", {"name": "x", "num_fewshot": 5}]},
-            "two benchmarks are called x; give one of them an `id`",
+            "two benchmarks are called x. Give one of them an `id`",
         ),
-        (GOOD | {"tasks": [{"name": "x", "id": "../x"}]}, "names a folder"),
+        (GOOD | {"tasks": [{"name": "x", "id": "../x"}]}, "cannot be a file name"),
         (GOOD | {"limit": 0}, "limit: input should be greater than or equal to 1"),
         (GOOD | {"results": ""}, "results: is empty"),
-        (GOOD | {"results": "a\0b"}, "results: is empty or holds the character NUL; name a file"),
+        (GOOD | {"results": "a\0b"}, "results: is empty or holds the character NUL. Name a file"),
         (GOOD | {"history": ["a\0b"]}, "history.0: is empty or holds the character NUL"),
-        (GOOD | {"metric_files": ["\0"]}, "metric_files.0: is empty or holds the character NUL"),
+        (GOOD | {"extensions": ["\0"]}, "extensions.0: is empty or holds the character NUL"),
         (GOOD | {"baseline": ""}, "baseline: is empty"),
         (
             GOOD | {"results": "a{b}"},
-            "results: braces are wildcards to Snakemake; choose a path without them",
+            "results: braces are wildcards to Snakemake. Choose a path without them",
         ),
-        (GOOD | {"results": "a" * 300}, "results: is longer than a path or a part of it may be"),
+        (GOOD | {"results": "a" * 300}, "results: is longer than a path may be"),
         (
             GOOD | {"task_paths": ["a/" * 3000]},
-            "task_paths.0: is longer than a path or a part of it may be",
+            "task_paths.0: is longer than a path may be",
         ),
-        (GOOD | {"models": {"a" * 201: {"source": "demo:small"}}}, "use at most 200 letters"),
+        (GOOD | {"models": {"a" * 201: {"source": "demo:small"}}}, "Use at most 200 letters"),
         (GOOD | {"seed": 2**63}, "seed: input should be less than 9"),
         (GOOD | {"seed": -(2**63) - 1}, "seed: input should be greater than or equal to -9"),
         (
@@ -88,19 +90,22 @@ def test_every_mistake_is_told_in_a_line_of_its_own():
                     }
                 ]
             },
-            "tasks.0.overrides: 2024-01-31 is to YAML a date; put it into quotes",
+            "tasks.0.overrides: 2024-01-31 is a date in YAML. Put it into quotes",
         ),
         (
             GOOD | {"tasks": [{"name": "x", "overrides": {"metadata": {(1, 2): 1}}}]},
             "tasks.0.overrides: keys must be str",
         ),
-        (GOOD | {"limit": True}, "limit: True is no number"),
-        (GOOD | {"seed": False}, "seed: False is no number"),
+        (GOOD | {"limit": True}, "limit: True is not a number"),
+        (GOOD | {"seed": False}, "seed: False is not a number"),
         (
             {"models": {"a": {"source": "demo:small", "gpus": True}}, "tasks": ["x"]},
-            "models.a.gpus: True is no number",
+            "models.a.gpus: True is not a number",
         ),
-        (GOOD | {"gate": {"margin": {"default": True}}}, "gate.margin.default: True is no number"),
+        (
+            GOOD | {"gate": {"margin": {"default": True}}},
+            "gate.margin.default: True is not a number",
+        ),
         (
             GOOD | {"gate": {"margin": {"default": math.inf}}},
             "gate.margin.default: input should be a finite number",
@@ -200,12 +205,12 @@ def test_a_recorded_model_says_how_its_answers_are_read():
     [
         (
             RECORDED | {"gpus": 1},
-            "models.a.gpus: recorded answers are read, never asked for; remove the key",
+            "models.a.gpus: recorded answers are not asked for. Remove the key",
         ),
-        ({"source": "recorded:a.jsonl"}, "models.a.answers: say which column holds them"),
+        ({"source": "recorded:a.jsonl"}, "models.a.answers: no column is named"),
         (
             {"source": "recorded:a.jsonl", "answers": {"id": "n"}},
-            "models.a.answers: say which column holds them",
+            "models.a.answers: no column is named",
         ),
         (
             {"source": "demo:small", "answers": {"answer": "text"}},
@@ -213,7 +218,7 @@ def test_a_recorded_model_says_how_its_answers_are_read():
         ),
         (
             RECORDED | {"answers": {"anwser": "text"}},
-            "models.a.answers.anwser: no such key (did you mean answer?)",
+            "models.a.answers.anwser: no such key. Did you mean answer?",
         ),
     ],
 )
@@ -226,15 +231,15 @@ def test_mistakes_about_recorded_answers(model, expected):
     [
         (
             {"tensor_parallel": 4, "gpus": 2},
-            "models.a.tensor_parallel: 4 processes need as many `gpus`, not 2",
+            "models.a.tensor_parallel: 4 processes need as many GPUs, not 2",
         ),
         (
             {"tensor_parallel": 2, "device_map": "auto"},
-            "models.a.device_map: lays whole layers over GPUs",
+            "models.a.device_map: tensor_parallel slices layers already",
         ),
         (
             {"kv_cache_dtype": "int8", "strategy": "padded"},
-            "models.a.kv_cache_dtype: int8 is for the packed path",
+            "models.a.kv_cache_dtype: int8 needs the packed strategy",
         ),
         (
             {"kv_cache_dtype": "int4"},
@@ -252,14 +257,43 @@ def test_environment_variables_stand_in_paths(monkeypatch):
     monkeypatch.setenv("SOME_DATA", "/data")
     values = GOOD | {
         "datasets": {"d": "path:${SOME_DATA}/d.jsonl"},
-        "metric_files": ["${SOME_DATA}/m.py"],
+        "extensions": ["${SOME_DATA}/m.py"],
         "targets": "${SOME_DATA}/t.yaml",
     }
     checked = check(values, "config.yaml")
-    assert (checked.datasets["d"].source, checked.metric_files, checked.targets) == (
+    assert (checked.datasets["d"].source, checked.extensions, checked.targets) == (
         "path:/data/d.jsonl",
         ["/data/m.py"],
         "/data/t.yaml",
     )
     monkeypatch.delenv("SOME_DATA")
     assert "the environment variable SOME_DATA is not set" in problems(values)[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"metric_files": ["a.py"]}, "metric_files: is now `extensions`. Rename the key."),
+        (
+            {"models": {"a": {"source": "demo:tiny", "path": "packed"}}},
+            "models.a.path: is now `strategy`. Rename the key.",
+        ),
+    ],
+)
+def test_a_renamed_key_is_reported_with_its_new_name(values, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        check(GOOD | values, "config.yaml")
+
+
+def test_every_key_says_what_it_decides():
+    for section in (Config, Model, Benchmark, DataSource, Gate, Power):
+        for name, field in section.model_fields.items():
+            letters = [item.letter for item in field.metadata if isinstance(item, Decides)]
+            assert len(letters) == 1, (section, name)
+
+
+def test_a_model_s_keys_of_a_stage():
+    assert keys_of("models") == ("source", "revision")
+    assert (
+        set(keys_of("calls", "A")) < set(keys_of("calls")) == {*keys_of("calls", "A"), "numerics"}
+    )

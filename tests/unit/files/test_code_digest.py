@@ -139,7 +139,10 @@ def test_the_version_of_python_does_not_count(lib, version):
     if other is None:
         pytest.skip(f"no Python {version} on this machine")
     shutil.copy(module_under_test.__file__, lib.parent / "code_digest.py")
-    code = "import sys, pathlib, code_digest as c; print(c.code_digest(sys.argv[2:], library=pathlib.Path(sys.argv[1])))"
+    code = (
+        "import sys, pathlib, code_digest as c;"
+        "print(c.code_digest(sys.argv[2:], library=pathlib.Path(sys.argv[1])))"
+    )
     for library, modules in ((lib, ["lib.a"]), (LIBRARY, _all_modules())):
         run = subprocess.run(
             [other, "-c", code, library, *modules],
@@ -152,7 +155,10 @@ def test_the_version_of_python_does_not_count(lib, version):
 
 
 def test_imports_nothing_but_the_standard_library():
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import code_digest; print('numpy' in sys.modules, 'pyarrow' in sys.modules)"
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import code_digest;"
+        "print('numpy' in sys.modules, 'pyarrow' in sys.modules)"
+    )
     assert subprocess.check_output(
         [sys.executable, "-c", code, LIBRARY / "files"], text=True
     ).split() == ["False", "False"]

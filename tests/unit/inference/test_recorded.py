@@ -16,6 +16,7 @@ from snakeval.config.model import Answers
 from snakeval.errors import UserError
 from snakeval.files import parquet
 from snakeval.inference import recorded
+from snakeval.inference.stage import RecordedSettings
 from snakeval.schemas.model import RECORDED, RESPONSES
 from snakeval.schemas.task import REQUESTS
 from snakeval.scoring.score import answered, score_task
@@ -44,10 +45,12 @@ def asked(kind="generate_until", documents=None, task="t", **columns):
 
 
 def match(requests, file, limit=None, files=None, **answers):
-    how = Answers(**answers).model_dump(exclude={"files"})
     tasks = dict.fromkeys(requests["task"].unique().to_pylist(), str(file)) | (files or {})
     given, matched = recorded.responses(
-        requests, {"answers": how, "files": tasks, "limits": {"e": limit}}, model="m", benchmark="e"
+        requests,
+        RecordedSettings(Answers(**answers), tasks, {"e": limit}),
+        model="m",
+        benchmark="e",
     )
     assert given.schema.equals(RESPONSES) and matched.schema.equals(RECORDED)
     return given, matched.to_pylist()

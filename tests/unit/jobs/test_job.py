@@ -8,14 +8,26 @@ import pytest
 
 from snakeval.files.code_digest import LIBRARY
 
-READ = "import sys; from pathlib import Path; from snakeval.jobs import job; settings, terminal = job.start(*sys.argv[1:]); "
-OTHER = "Path(sys.argv[2]).write_text('{\"limit\": 9}')"  # as another start of Snakemake does while the job runs
+READ = """import sys
+from dataclasses import dataclass
+from pathlib import Path
+from snakeval.jobs import job
+
+@dataclass
+class Settings:
+    limit: int
+
+started = job.start(*sys.argv[1:], Settings)
+"""
+WRITTEN = '{"code": "c", "settings": {"limit": 8}}'
+# What another start of Snakemake does while the job runs.
+OTHER = "Path(sys.argv[2]).write_text('{\"limit\": 9}')"
 
 
 def run(tmp_path, code):
     """Run a job that reads {"limit": 8}; the file of its settings afterwards, whose time was 0."""
     settings = tmp_path / "settings.json"
-    settings.write_text('{"limit": 8}')
+    settings.write_text(WRITTEN)
     os.utime(settings, (0, 0))
     environment = os.environ | {"PYTHONPATH": str(LIBRARY.parent)}
     subprocess.run(
@@ -28,8 +40,10 @@ def run(tmp_path, code):
 
 @pytest.mark.parametrize("end", ["", "; sys.exit(1)", "; raise ValueError"])
 def test_settings_that_changed_while_a_job_ran_are_put_back(tmp_path, end):
-    settings = run(tmp_path, f"assert settings == {{'limit': 8}}; {OTHER}{end}")
-    assert settings.read_text() == '{"limit": 8}'
+    settings = run(
+        tmp_path, f"assert (started.settings, started.code) == (Settings(8), 'c'); {OTHER}{end}"
+    )
+    assert settings.read_text() == WRITTEN
     assert sorted(file.name for file in tmp_path.iterdir()) == ["log", "settings.json"]
 
 

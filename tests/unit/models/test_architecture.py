@@ -17,6 +17,7 @@ from transformers import (
     T5Config,
 )
 
+from snakeval.config.model import Model
 from snakeval.errors import UserError
 from snakeval.models.architecture import (
     configuration,
@@ -76,15 +77,17 @@ def test_names_that_tell_by_their_end_tell_what_transformers_lists():
 def test_a_tokenizer_needs_no_torch(repository, settings, there):
     program = f"""
 import sys
+from snakeval.config.model import Model
 from snakeval.models import architecture
 from snakeval.tokens.encode import load_encoder
 from snakeval.schemas.model import MODEL_FILES
 import pyarrow as pa
 
 folder = {str(repository / "resources/demo/tiny")!r}
-architecture.leave_out_torch(folder, {settings!r})
+model = Model(source="path:a", **{settings!r})
+architecture.leave_out_torch(folder, model)
 files = pa.Table.from_pylist([dict.fromkeys(MODEL_FILES.names, "") | {{"model": "m", "folder": folder, "size": 1}}], MODEL_FILES)
-encoder = load_encoder(files, {settings!r})
+encoder = load_encoder(files, model)
 print(sys.modules.get("torch") is not None, encoder.family, encoder.max_length, encoder.tokenizer.encode("a b"))
 """
     run = [sys.executable, "-c", program]
@@ -191,8 +194,11 @@ def test_low_precision_is_told_from_files(tmp_path, config, weights, asked, low)
     (tmp_path / "model.safetensors").write_bytes(
         safetensors({"ids": ("I64", [1], [0, 8]), "w": (weights, [2, 3], [8, 32])})
     )
-    assert in_low_precision(tmp_path, {"dtype": asked, "kv_cache_dtype": "auto"}) == low
-    assert in_low_precision(tmp_path, {"dtype": asked, "kv_cache_dtype": "int8"})
+    assert (
+        in_low_precision(tmp_path, Model(source="path:a", dtype=asked, kv_cache_dtype="auto"))
+        == low
+    )
+    assert in_low_precision(tmp_path, Model(source="path:a", dtype=asked, kv_cache_dtype="int8"))
 
 
 WHOLE = safetensors({"w": ("F32", [2, 3], [0, 24])}, data=24)
@@ -234,7 +240,7 @@ def test_a_configuration_that_is_none_is_told(tmp_path, content):
     for ask in (
         lambda: configuration(tmp_path),
         lambda: leave_out_torch(tmp_path, {}),
-        lambda: in_low_precision(tmp_path, {"dtype": "auto"}),
+        lambda: in_low_precision(tmp_path, Model(source="path:a")),
     ):
         with pytest.raises(UserError, match=r"config\.json: no (JSON|configuration of a model)"):
             ask()

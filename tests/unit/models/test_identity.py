@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pytest
 
+from snakeval.config.model import Model
 from snakeval.models import identity as module
 from snakeval.models.identity import identity, tokenizer_identity
 from snakeval.schemas.model import MODEL_FILES
@@ -11,7 +12,7 @@ FILES = {
     "model.safetensors": "w", "config.json": "c", "generation_config.json": "g", "modeling_own.py": "p", "sub/adapter.bin": "a",
     "tokenizer.json": "t", "tokenizer_config.json": "u", "chat_template.jinja": "j", "README.md": "r", "LICENSE": "l",
 }  # fmt: skip
-SETTINGS = {"dtype": "float32", "trust_remote_code": False, "family": "causal", "strategy": "auto"}
+MODEL = Model(source="path:a", dtype="float32", family="causal")
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +49,7 @@ def _files(changes=None, folder="/a", model="m"):
     ],
 )
 def test_weights_configuration_and_code_count(file):
-    assert identity(_files({file: "changed"}), SETTINGS) != identity(_files(), SETTINGS)
+    assert identity(_files({file: "changed"}), MODEL) != identity(_files(), MODEL)
     assert tokenizer_identity(_files({file: "changed"})) == tokenizer_identity(_files())
 
 
@@ -56,29 +57,27 @@ def test_weights_configuration_and_code_count(file):
     "file", ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "vocab.txt"]
 )
 def test_the_tokenizer_counts_for_generated_text_alone(file):
-    assert identity(_files({file: "changed"}), SETTINGS) == identity(_files(), SETTINGS)
+    assert identity(_files({file: "changed"}), MODEL) == identity(_files(), MODEL)
     assert tokenizer_identity(_files({file: "changed"})) != tokenizer_identity(_files())
 
 
 @pytest.mark.parametrize("file", ["README.md", "LICENSE", "sub/notes.md"])
 def test_documents_do_not_count(file):
-    assert identity(_files({file: "changed"}), SETTINGS) == identity(_files(), SETTINGS)
+    assert identity(_files({file: "changed"}), MODEL) == identity(_files(), MODEL)
     assert tokenizer_identity(_files({file: "changed"})) == tokenizer_identity(_files())
 
 
 def test_names_folders_and_order_do_not_count():
     other = _files(folder="/b", model="n")
-    assert identity(other.take(list(reversed(range(len(other))))), SETTINGS) == identity(
-        _files(), SETTINGS
+    assert identity(other.take(list(reversed(range(len(other))))), MODEL) == identity(
+        _files(), MODEL
     )
 
 
 def test_a_removed_or_renamed_file_counts():
-    assert identity(_files({"generation_config.json": None}), SETTINGS) != identity(
-        _files(), SETTINGS
-    )
-    assert identity(_files({"config.json": None, "config2.json": "c"}), SETTINGS) != identity(
-        _files(), SETTINGS
+    assert identity(_files({"generation_config.json": None}), MODEL) != identity(_files(), MODEL)
+    assert identity(_files({"config.json": None, "config2.json": "c"}), MODEL) != identity(
+        _files(), MODEL
     )
 
 
@@ -92,7 +91,7 @@ def test_a_removed_or_renamed_file_counts():
     ],
 )
 def test_how_it_is_computed_counts(change):
-    assert identity(_files(), SETTINGS | change) != identity(_files(), SETTINGS)
+    assert identity(_files(), MODEL.model_copy(update=change)) != identity(_files(), MODEL)
 
 
 @pytest.mark.parametrize(
@@ -107,20 +106,20 @@ def test_how_it_is_computed_counts(change):
     ],
 )
 def test_how_it_is_run_does_not_count(change):
-    assert identity(_files(), SETTINGS | change) == identity(_files(), SETTINGS)
+    assert identity(_files(), MODEL.model_copy(update=change)) == identity(_files(), MODEL)
 
 
 @pytest.mark.parametrize("program", ["torch", "transformers"])
 def test_versions_count(monkeypatch, program):
-    before = identity(_files(), SETTINGS)
+    before = identity(_files(), MODEL)
     version = module.version
     monkeypatch.setattr(
         module, "version", lambda name: "changed" * (name == program) + version(name)
     )
-    assert identity(_files(), SETTINGS) != before
+    assert identity(_files(), MODEL) != before
 
 
 def test_the_engine_counts(monkeypatch):
-    before = identity(_files(), SETTINGS)
+    before = identity(_files(), MODEL)
     monkeypatch.setattr(module, "code_digest", lambda *_, **__: "changed")
-    assert identity(_files(), SETTINGS) != before
+    assert identity(_files(), MODEL) != before

@@ -1,10 +1,14 @@
 """What decides a result is in the settings, and what cannot is not."""
 
+import json
 import re
+import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from snakeval.errors import UserError
 from snakeval.planning import plan
@@ -14,7 +18,7 @@ MODELS = {"tiny": {"source": "demo:tiny"}}
 
 @pytest.fixture
 def settings(repository, tmp_path, monkeypatch):
-    """The settings of arithmetic and a model, planned in an empty folder; with the metrics given, if any."""
+    """The settings of arithmetic and a model, planned in an empty folder with given metrics."""
     monkeypatch.chdir(tmp_path)
 
     def of(*metrics):
@@ -61,12 +65,12 @@ def changed(before, after):
 @pytest.mark.parametrize(
     ("package", "rules"),
     [
-        ("sacrebleu", {"check_tasks", "scores", "tables", "gate"}),
-        ("sympy", {"check_tasks", "scores", "tables", "gate"}),
+        ("sacrebleu", {"check_tasks", "scores", "tables", "gate_table"}),
+        ("sympy", {"check_tasks", "scores", "tables", "gate_table"}),
         ("tokenizers", {"tokens"}),
         ("jinja2", {"requests", "tokens"}),
         ("datasets", {"requests"}),
-        ("scipy", {"tables", "gate", "power"}),
+        ("scipy", {"tables", "gate_table", "power_table"}),
         ("snakemake", set()),
     ],
 )
@@ -78,18 +82,49 @@ def test_another_version_of_a_package_counts_where_it_decides(
     assert changed(before, settings()) == rules
 
 
-def test_the_script_of_every_rule_that_makes_files_counts_with_its_stage(repository):
-    rules = "".join(file.read_text() for file in (repository / "workflow/rules").glob("*.smk"))
-    found = [
-        (settings[1], f"scripts/{script[1]}")
-        for rule in re.split(r"^ *rule ", rules, flags=re.MULTILINE)
-        if "    output:" in rule and (script := re.search(r"/scripts/(\w+\.py)", rule))
-        for settings in [re.search(r'settings_of\("(\w+)"', rule)]
-    ]
-    assert {script for _, script in found} == {
-        name for names in plan.STAGES.values() for name in names if name.endswith(".py")
-    }
-    assert [(stage, script) for stage, script in found if script not in plan.STAGES[stage]] == []
+def rules_of(repository):
+    """Name and text of every rule."""
+    text = "".join(file.read_text() for file in (repository / "workflow/rules").glob("*.smk"))
+    return {part.partition(":")[0]: part for part in re.split(r"^ *rule ", text, flags=re.M)[1:]}
+
+
+def test_a_rule_that_makes_files_is_a_stage_with_its_script_and_settings(repository):
+    making = {name: text for name, text in rules_of(repository).items() if "    output:" in text}
+    assert set(making) == {stage.name for stage in plan.stages()}
+    for name, text in making.items():
+        assert re.search(r'settings_of\("(\w+)"', text)[1] == name
+        assert re.search(r"/scripts/(\w+)\.py", text)[1] == name
+
+
+def test_settings_come_back_from_json_as_they_were(repository, tmp_path, monkeypatch):
+    """What a job reads is what was planned, dataclasses inside dataclasses included."""
+    monkeypatch.chdir(tmp_path)
+    made = plan.make({"models": MODELS, "tasks": ["arithmetic"]}, [], root=repository)
+    for stage in plan.stages():
+        for job, planned in stage.jobs(made.run).items():
+            written = json.loads(json.dumps(made.settings[stage.name][job]["settings"]))
+            assert TypeAdapter(stage.settings).validate_python(written) == planned, stage.name
+
+
+def test_the_rule_graph_is_that_of_snakemake(repository, tmp_path):
+    command = [sys.executable, "-m", "snakemake", "--rulegraph", "--quiet", "all", "--cores", "1"]
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "models: {tiny: {source: demo:tiny}}\ntasks: [arithmetic]\nresults: RESULTS\n".replace(
+            "RESULTS", str(tmp_path / "results")
+        )
+    )
+    drawn = subprocess.run(
+        [*command, "--configfile", config],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    names = dict(re.findall(r'(\d+)\[label = "(\w+)"', drawn))
+    edges = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", drawn)}
+    made = plan.make({"models": MODELS, "tasks": ["arithmetic"]}, [], root=repository)
+    assert set(made.rule_graph()) == {edge for edge in edges if "all" not in edge}
 
 
 def test_a_package_that_is_gone_counts_and_a_build_for_another_device_does_not(
@@ -135,7 +170,7 @@ def test_local_files_of_metrics_count_by_their_content(settings, metric, file):
     assert (
         changed(nothing, one)
         == changed(one, two)
-        == {"check_tasks", "scores", "tables", "gate", "bundle", "report"}
+        == {"check_tasks", "scores", "tables", "gate_table", "bundle", "report"}
     )
 
 

@@ -1,4 +1,4 @@
-"""Dependencies are declared once, in pyproject.toml: the pins and the conda environments follow it."""
+"""Dependencies are declared once, in pyproject.toml; pins and conda environments follow."""
 
 import re
 import tomllib

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import generate
+import generate_keys
 import pytest
 from builders.pages import blocks
 from builders.project import REPOSITORY
+from generate import GENERATED
 
 from snakeval.config.run import Config
 from snakeval.tasks import definition
@@ -29,12 +31,12 @@ OTHER_OPTIONS = ("--cores", "--resources", "--config", "--until", "--quiet", "--
 
 
 def sections():
-    return [section for _, section in generate.sections(Config, "")]
+    return [section for _, section in generate_keys.sections(Config, "")]
 
 
 @pytest.mark.parametrize("section", sections(), ids=lambda section: section.__name__)
 def test_every_key_of_the_configuration_is_documented(section):
-    for text in (generate.configuration(), generate.COPY.read_text(encoding="utf-8")):
+    for text in (GENERATED["configuration"](), generate.COPY.read_text(encoding="utf-8")):
         for name, field in section.model_fields.items():
             assert field.description, name
             meaning = re.escape(" ".join(field.description.split()).replace("|", "\\|"))
@@ -47,9 +49,9 @@ def test_the_copy_of_the_keys_is_what_the_code_says():
     )
 
 
-@pytest.mark.parametrize("name", generate.GENERATED)
+@pytest.mark.parametrize("name", GENERATED)
 def test_a_generated_table_has_rows_and_a_place(name):
-    text = generate.GENERATED[name]()
+    text = GENERATED[name]()
     assert len(text.splitlines()) > 5
     places = [
         page
@@ -61,7 +63,7 @@ def test_a_generated_table_has_rows_and_a_place(name):
 
 def test_every_table_has_its_path():
     page = (REPOSITORY / "docs/reference/tables.md").read_text(encoding="utf-8")
-    tables = re.findall(r"^### `(\w+)`$", generate.tables(), re.MULTILINE)
+    tables = re.findall(r"^### `(\w+)`$", GENERATED["tables"](), re.MULTILINE)
     assert set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)) == set(tables)
 
 
@@ -113,7 +115,7 @@ def commands() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def rules():
-    return set(re.findall(r"^\| `(\w+)` \|", generate.rules(), re.MULTILINE)) | {"all"}
+    return set(re.findall(r"^\| `(\w+)` \|", GENERATED["rules"](), re.MULTILINE)) | {"all"}
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +128,7 @@ def test_commands_name_what_exists(rules, extras):
     found = list(commands())
     assert len(found) > 40
     for page, command in found:
-        words = [word for word in shlex.split(command, comments=True)]
+        words = shlex.split(command, comments=True)
         while re.match(r"[A-Z_]+=", words[0]):
             words = words[1:]
         problem = check(words[0], words[1:], rules, extras)

@@ -233,9 +233,7 @@ def test_metrics_of_the_users_own_file(tmp_path):
     )
     digest = hashlib.sha256((tmp_path / "mine.py").read_bytes()).hexdigest()
     files = [{"file": str(tmp_path / "mine.py"), "digest": digest}]
-    scoring = settings(
-        "generate_until", [{"metric": "same_start", "letters": 2}], metric_files=files
-    )
+    scoring = settings("generate_until", [{"metric": "same_start", "letters": 2}], extensions=files)
     assert values(
         score_task(
             *tables("generate_until", [generated(["abc"], ["abd"]), generated(["abc"], ["acd"])]),
@@ -265,7 +263,7 @@ def test_a_file_of_metrics_must_hold_some(tmp_path, name, content, digest, messa
     with pytest.raises(UserError, match=message):
         score_task(
             *tables("generate_until", [generated(["a"], ["a"])]),
-            settings("generate_until", ["exact_match"], metric_files=files),
+            settings("generate_until", ["exact_match"], extensions=files),
         )
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertTokenizerFast, LlamaConfig, PreTrainedTokenizerFast
 
+from snakeval.config.model import Model
 from snakeval.errors import UserError
 from snakeval.schemas.model import MODEL_FILES, TOKENS
 from snakeval.schemas.task import REQUESTS
@@ -725,7 +726,7 @@ def test_an_encoder_is_loaded_from_a_models_folder(tmp_path):
     BERT.save_pretrained(tmp_path)
     loaded = load_encoder(
         _model_files(tmp_path),
-        {"family": "auto", "on_overflow": "error", "system_prompt": None, "code": "x"},
+        Model(source="path:a", on_overflow="error"),
     )
     assert (loaded.family, loaded.max_length, loaded.labels, loaded.on_overflow) == (
         "classifier",
@@ -734,7 +735,9 @@ def test_an_encoder_is_loaded_from_a_models_folder(tmp_path):
         "error",
     )
     assert (
-        load_encoder(_model_files(tmp_path), {"max_length": 7, "family": "extractive"}).max_length
+        load_encoder(
+            _model_files(tmp_path), Model(source="path:a", max_length=7, family="extractive")
+        ).max_length
         == 7
     )
 
@@ -745,7 +748,7 @@ def test_add_bos_is_also_told_to_the_tokenizer(tmp_path):
     )
     STYLES["bos not added"].save_pretrained(tmp_path)
     for add_bos, count in ((None, 0), (True, 1), (False, 0)):
-        encoder = load_encoder(_model_files(tmp_path), {"add_bos": add_bos})
+        encoder = load_encoder(_model_files(tmp_path), Model(source="path:a", add_bos=add_bos))
         table = encode_requests(
             pa.Table.from_pylist([_request(question="The fox", answers=[" a"])], REQUESTS),
             encoder,
@@ -760,4 +763,4 @@ def test_a_folder_without_a_tokenizer_is_an_error(tmp_path, broken):
     if broken:
         (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(UserError, match=r"m: .*: no tokenizer that transformers can load"):
-        load_encoder(_model_files(tmp_path), {})
+        load_encoder(_model_files(tmp_path), Model(source="path:a"))

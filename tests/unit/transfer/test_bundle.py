@@ -110,9 +110,9 @@ def test_files_of_one_name_stay_apart(tmp_path):
         file.parent.mkdir(exist_ok=True)
         file.write_text(str(file))
     own = settings()
-    own["config"] |= {"metric_files": [str(file) for file in given[:2]], "targets": str(given[2])}
+    own["config"] |= {"extensions": [str(file) for file in given[:2]], "targets": str(given[2])}
     config = build(tmp_path, own)
-    copied = [tmp_path / "bundle" / file for file in [*config["metric_files"], config["targets"]]]
+    copied = [tmp_path / "bundle" / file for file in [*config["extensions"], config["targets"]]]
     assert [file.read_text() for file in copied] == [str(file) for file in given]
     assert [file.name for file in copied] == ["m.py", "m.py", "config.yaml"]
     assert (
@@ -150,7 +150,10 @@ def test_generators_in_files_are_brought_along_and_make_the_same_documents(tmp_p
         "allow_functions": True,
     }
     before = plan.make(values, [], ROOT)
-    config, documents = build(tmp_path, before.settings["bundle"][""]), _documents(before)
+    config, documents = (
+        build(tmp_path, before.settings["bundle"][""]["settings"]),
+        _documents(before),
+    )
     coins.unlink()
     monkeypatch.chdir(tmp_path / "bundle")
     after = plan.make(config | {"models": values["models"]}, [], ROOT)
@@ -162,7 +165,7 @@ def _documents(run):
     """What a run's generators ask."""
     return sorted(
         document["toss"]
-        for settings in run.settings["datasets"].values()
+        for settings in (job["settings"] for job in run.settings["datasets"].values())
         for part in settings["subsets"].values()
         for document in generate(settings["source"].removeprefix("generator:"), **part["kwargs"])
     )

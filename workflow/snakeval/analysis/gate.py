@@ -16,6 +16,7 @@ from scipy import stats
 
 from snakeval.analysis import differences, leaderboard, markdown
 from snakeval.analysis.leaderboard import Line
+from snakeval.analysis.stage import GateSettings
 from snakeval.errors import UserError
 from snakeval.files import benchmark_files, parquet
 from snakeval.schemas.model import SCORES
@@ -27,21 +28,20 @@ MARGIN = 0.02
 FLIPS_SHOWN = 10
 MOST_NEEDED = 1e7  # documents to ask for; where more would be needed, the loss lies at the margin
 PASSED, SAME, WORSE, UNDECIDED, NEW = "passed", "same", "worse", "undecided", "new"
-Settings = Mapping[str, Any]
 
 
-def build(results: Path, settings: Settings) -> tuple[pa.Table, pa.Table]:
+def build(results: Path, settings: GateSettings) -> tuple[pa.Table, pa.Table]:
     """GATE and FLIPS of the run in `results`.
 
     `settings`: those of `leaderboard.build`, and `baseline` (a model of the run, or the folder of an earlier one), `margin`, `alpha`.
     Documents whose content changed since are counted and left out. Raises UserError for a baseline that is not there.
     """
-    baseline = settings["baseline"]
+    baseline = settings.baseline
     if baseline is None:
         raise UserError(
             "baseline: not set; name a model, or the results folder of an earlier run: snakemake gate --config baseline=FOLDER"
         )
-    earlier = None if baseline in settings["models"] else Path(baseline)
+    earlier = None if baseline in settings.models else Path(baseline)
     if earlier is not None and earlier.resolve() == results.resolve():
         raise UserError(
             f"baseline: {baseline} is the folder of this run; name that of an earlier one"
@@ -52,12 +52,12 @@ def build(results: Path, settings: Settings) -> tuple[pa.Table, pa.Table]:
         )
     rows: list[dict[str, Any]] = []
     flips: list[dict[str, Any]] = []
-    for benchmark in settings["benchmarks"]:
+    for benchmark in settings.benchmarks:
         requests = results / "requests" / f"{benchmark}.parquet"
         kept, changed = unchanged(
             requests, requests if earlier is None else earlier / "requests" / f"{benchmark}.parquet"
         )
-        for model in settings["models"]:
+        for model in settings.models:
             if model == baseline:
                 continue
             before = _scores(
@@ -83,7 +83,7 @@ def build(results: Path, settings: Settings) -> tuple[pa.Table, pa.Table]:
             )
             primary = {line.task: line for line in found if line.primary}
             for line in primary.values():
-                if line.constants["parent"] is None or line.task in settings["margin"]:
+                if line.constants["parent"] is None or line.task in settings.margin:
                     own = {"changed": sum(changed.get(task, 0) for task in line.members)}
                     rows.append(_compared(model, benchmark, line, settings) | own)
             leaves = {
@@ -98,9 +98,9 @@ def build(results: Path, settings: Settings) -> tuple[pa.Table, pa.Table]:
     return pa.Table.from_pylist(rows, GATE), pa.Table.from_pylist(flips, FLIPS)
 
 
-def check(table: pa.Table, settings: Settings) -> None:
+def check(table: pa.Table, settings: GateSettings) -> None:
     """Raises UserError that names each model and task that got worse, or may have where `undecided` is fail."""
-    failing = (WORSE, UNDECIDED) if settings["undecided"] == "fail" else (WORSE,)
+    failing = (WORSE, UNDECIDED) if settings.undecided == "fail" else (WORSE,)
     failed = [row for row in table.to_pylist() if row["verdict"] in failing]
     if failed:
         lines = [
@@ -109,7 +109,7 @@ def check(table: pa.Table, settings: Settings) -> None:
         raise UserError(
             "\n".join(
                 [
-                    f"{len(failed)} of {table.num_rows} comparisons with {settings['baseline']} fail the gate",
+                    f"{len(failed)} of {table.num_rows} comparisons with {settings.baseline} fail the gate",
                     *lines,
                 ]
             )
@@ -203,12 +203,17 @@ def _documents(path: Path) -> list[dict[str, Any]]:
 
 
 def _row(
-    model: str, benchmark: str, task: str, name: str | None, metric: str | None, settings: Settings
+    model: str,
+    benchmark: str,
+    task: str,
+    name: str | None,
+    metric: str | None,
+    settings: GateSettings,
 ) -> dict[str, Any]:
-    margin = settings["margin"].get(task, settings["margin"].get("default", MARGIN))
+    margin = settings.margin.get(task, settings.margin.get("default", MARGIN))
     where = {
         "model": model,
-        "baseline": settings["baseline"],
+        "baseline": settings.baseline,
         "benchmark": benchmark,
         "task": task,
         "filter": name,
@@ -219,19 +224,19 @@ def _row(
         "n": 0,
         "changed": 0,
         "margin": float(margin),
-        "alpha": settings["alpha"],
+        "alpha": settings.alpha,
         "verdict": "",
         "reason": None,
     }
 
 
-def _compared(model: str, benchmark: str, line: Line, settings: Settings) -> dict[str, Any]:
+def _compared(model: str, benchmark: str, line: Line, settings: GateSettings) -> dict[str, Any]:
     row = _row(model, benchmark, line.task, *line.key, settings) | {"scale": line.scale}
     if not all({"now", "before"} <= set(stratum) for stratum in line.strata):
-        return row | {"verdict": NEW, "reason": f"{settings['baseline']} has no scores of it"}
+        return row | {"verdict": NEW, "reason": f"{settings.baseline} has no scores of it"}
     pair = leaderboard.compared(line, "now", "before")
     n = differences.documents(pair)
-    difference = differences.interval(pair, 1 - 2 * settings["alpha"])
+    difference = differences.interval(pair, 1 - 2 * settings.alpha)
     sign = -1.0 if line.higher_is_better else 1.0
     low, high = (
         sorted((sign * difference.low, sign * difference.high))
@@ -264,7 +269,7 @@ def _compared(model: str, benchmark: str, line: Line, settings: Settings) -> dic
         }
     return row | {
         "verdict": UNDECIDED,
-        "reason": _undecided(loss, difference.stderr, n, margin, settings["alpha"]),
+        "reason": _undecided(loss, difference.stderr, n, margin, settings.alpha),
     }
 
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from snakeval.analysis import differences
 from snakeval.analysis.differences import Comparison
 from snakeval.analysis.series import Series, estimate, from_scores, group_estimate
+from snakeval.analysis.stage import RunSettings
 from snakeval.errors import UserError
 from snakeval.files import parquet
 from snakeval.metrics import registry
@@ -81,7 +82,7 @@ class Line:
 
 
 def build(
-    scores: Mapping[tuple[str, str], Path], requests: Mapping[str, Path], settings: Settings
+    scores: Mapping[tuple[str, str], Path], requests: Mapping[str, Path], settings: RunSettings
 ) -> tuple[pa.Table, pa.Table]:
     """SCORE_TABLE and COMPARISONS of a run.
 
@@ -93,20 +94,20 @@ def build(
     comparison_rows: list[dict[str, Any]] = []
     tested: list[float] = []  # p of every pair of models, also of those that are not listed
     listed: list[int] = []  # the place in it of each row
-    for benchmark in settings["benchmarks"]:
+    for benchmark in settings.benchmarks:
         for line in lines(
             benchmark,
-            {model: scores[model, benchmark] for model in settings["models"]},
+            {model: scores[model, benchmark] for model in settings.models},
             requests[benchmark],
             settings,
         ):
             estimates = {
                 model: _estimate(line, model)
-                for model in settings["models"]
+                for model in settings.models
                 if all(model in s for s in line.strata)
             }
             ranks: dict[str, tuple[int, int]] = {}
-            if line.primary and len(settings["models"]) > 1:
+            if line.primary and len(settings.models) > 1:
                 ranks, p, rows = _compare(
                     line,
                     {
@@ -138,7 +139,7 @@ def lines(
     benchmark: str,
     files: Mapping[str, Path],
     requests: Path,
-    settings: Settings,
+    settings: RunSettings,
     among: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[Line]:
     """The lines of one benchmark. `files`: SCORES of each model; `settings`: as for `build`; `among`: task -> the documents that count.
@@ -146,8 +147,8 @@ def lines(
     With `among` what an earlier run may have had is left out: tasks that are not in the configuration, which else are a UserError, and
     scores of another kind than their metric has now.
     """
-    tasks = settings["benchmarks"][benchmark]
-    series = _read(files, tasks, settings["seed"], strict=among is None)
+    tasks = settings.benchmarks[benchmark]
+    series = _read(files, tasks, settings.seed, strict=among is None)
     if among is not None:
         series = {
             task: {
@@ -156,7 +157,7 @@ def lines(
             }
             for task, by_key in series.items()
         }
-    return _lines(tasks, settings["groups"].get(benchmark) or [], series, _chances(requests, tasks))
+    return _lines(tasks, settings.groups.get(benchmark) or [], series, _chances(requests, tasks))
 
 
 def with_targets(

@@ -1,17 +1,17 @@
 """What the documents of a run can show, and how many a wanted difference needs: `snakemake power`."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from snakeval.analysis import markdown
+from snakeval.analysis.stage import PowerSettings
 from snakeval.schemas.run import POWER
 from snakeval.statistics import sample_size
 
 
-def build(scores: pa.Table, comparisons: pa.Table, settings: Mapping[str, Any]) -> pa.Table:
+def build(scores: pa.Table, comparisons: pa.Table, settings: PowerSettings) -> pa.Table:
     """POWER: one row per task or group, by its leading metric, and wanted difference.
 
     `settings`: `differences`, `power`, `alpha`. One document's difference varies as it does between the models of the run, of all pairs the
@@ -64,19 +64,19 @@ def build(scores: pa.Table, comparisons: pa.Table, settings: Mapping[str, Any]) 
         else:
             continue
         detectable = sample_size.detectable_difference(
-            float(np.sqrt(variance / n)), settings["power"], settings["alpha"]
+            float(np.sqrt(variance / n)), settings.power, settings.alpha
         )
-        for difference in settings["differences"]:
+        for difference in settings.differences:
             if (
                 discordant is None or difference > 1
             ):  # which is meant for other metrics: no two shares differ so much
                 needed = sample_size.documents_needed(
-                    difference, variance, settings["power"], settings["alpha"]
+                    difference, variance, settings.power, settings.alpha
                 )
             else:
                 least = max(discordant, difference)
                 needed = sample_size.documents_needed_right_or_wrong(
-                    difference, least, settings["power"], settings["alpha"]
+                    difference, least, settings.power, settings.alpha
                 )
             rows.append(
                 shared
@@ -93,7 +93,7 @@ def build(scores: pa.Table, comparisons: pa.Table, settings: Mapping[str, Any]) 
     return pa.Table.from_pylist(rows, POWER)
 
 
-def summary(table: pa.Table, settings: Mapping[str, Any]) -> str:
+def summary(table: pa.Table, settings: PowerSettings) -> str:
     """The table as Markdown, one line per task."""
     lines: dict[tuple, list[str]] = {}
     for row in table.to_pylist():
@@ -101,12 +101,12 @@ def summary(table: pa.Table, settings: Mapping[str, Any]) -> str:
         key = (row["benchmark"], row["task"])
         lines.setdefault(key, [row["task"], label, f"{row['n']:,}", f"{row['detectable']:.4f}"])
         lines[key].append(f"{row['documents']:,}{' ✓' if row['enough'] else ''}")
-    wanted = [f"for {difference:g}" for difference in settings["differences"]]
+    wanted = [f"for {difference:g}" for difference in settings.differences]
     if not lines:
         return "No task has scores from which a number of documents follows.\n"
     head = ("task", "metric", "documents", "detectable", *wanted)
     note = (
-        f"detectable: the smallest true difference between two models that so many documents show with {settings['power']:.0%} power at "
-        f"{settings['alpha']:.0%}; for …: documents that this difference needs (✓ there are enough). Single comparisons, not adjusted."
+        f"detectable: the smallest true difference between two models that so many documents show with {settings.power:.0%} power at "
+        f"{settings.alpha:.0%}; for …: documents that this difference needs (✓ there are enough). Single comparisons, not adjusted."
     )
     return markdown.table(head, list(lines.values()), head[2:]) + f"\n\n{note}\n"

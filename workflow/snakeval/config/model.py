@@ -1,37 +1,49 @@
 """Section `models`: a model and how it is asked."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from snakeval.config.types import Located, Section, Whole
+from snakeval.config.types import Decides, Located, Section, Whole
+
+# What the keys of a model decide. Plan, store identity, rule parameters and engine follow from it.
+FILES = Decides("A", ("models",))  # which files the model is made of
+TOKENS = Decides("A", ("tokens",))  # how text becomes token ids
+ANSWERS = Decides("A", ("calls",))  # how the answer to given token ids is computed
+TOKENS_AND_ANSWERS = Decides("A", ("tokens", "calls"))
+CHECKS = Decides("S", ("calls",))  # what is asked again as a check; no answer changes
+RECORDS = Decides("A", ("recorded",))  # how recorded answers are read
+RUNS = Decides("R")  # how it runs; no answer changes
 
 
 class Answers(Section):
-    """How the files of a `recorded:` model are read. Dots lead into objects and lists: `choices.0.text`."""
+    """How the files of a `recorded:` model are read.
+
+    Dots in a column lead into objects and lists: `choices.0.text`.
+    """
 
     answer: str | list[str] | None = None
-    """Column of the answer's text; a list: several samples of each document."""
+    """Column of the answer's text. A list of columns: several samples of each document."""
     loglikelihoods: str | None = None
-    """Column of the log-likelihoods, a list with one number per choice, or one number."""
+    """Column of the log-likelihoods: a list with one number per choice, or one number."""
     greedy: str | None = None
-    """Column that tells of each log-likelihood whether greedy decoding would have written the text."""
+    """Column that says for each log-likelihood whether greedy decoding would write the text."""
     id: str | None = None
-    """Column that tells the document; null: the n-th record is the n-th document, and there are as many."""
+    """Column that names the document. null: records are in the order of documents."""
     document_id: str | None = None
-    """Field of the task's documents that `id` equals; null: the document's number, from 0."""
+    """Field of the task's documents that `id` equals. null: the document's number, from 0."""
     same: dict[str, str] = {}
-    """Columns that must equal fields of the document, against answers to other questions."""
+    """Columns that must equal fields of the document. Guards against answers to other questions."""
     where: dict[str, str | int | float | bool] = {}
-    """Values of columns that choose the records which belong to this model."""
+    """Values of columns that choose the records of this model."""
     samples: bool = False
-    """Several records of one document are its samples; false: an error."""
+    """Several records of one document are its samples. false: an error."""
     files: dict[str, Located] = {}
     """Files of tasks that `{task}` in the source does not lead to."""
     format: Literal["lm_eval", "parquet", "json", "jsonl", "csv", "tsv", "text"] | None = None
-    """How files are read, where their names do not tell; lm_eval: samples_*.jsonl of lm-evaluation-harness, whose columns are known."""
+    """Format of the files. null: by their names. lm_eval: its samples_*.jsonl."""
     field: str | None = None
-    """Key under which a JSON document holds its records."""
+    """Key of a JSON document that holds its records."""
     header: list[str] | None = None
     """Column names of a CSV or TSV file without a header."""
 
@@ -39,49 +51,86 @@ class Answers(Section):
 class Model(Section):
     """A model and how it is asked."""
 
-    source: Located
-    """Where it comes from: demo:NAME, path:FOLDER, hf:ORG/NAME, modelscope:ORG/NAME, or recorded:FILE (with {task} where it varies)."""
-    answers: Answers | None = None
-    """Of a recorded model alone, which is never asked: what the columns of its files are."""
-    revision: str | None = None
-    """Commit, tag or branch of a hub repository; null: its default branch."""
-    family: Literal["auto", "causal", "seq2seq", "classifier", "extractive"] = "auto"
-    """What kind of model it is; auto reads it from the model's config.json."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Precision of the computation; auto: as the weights were saved."""
-    gpus: Annotated[Whole, Field(ge=0)] = 0
-    """Devices one job of this model needs; 0: it runs on the CPU."""
-    device: Literal["auto", "cuda", "cpu"] = "auto"
-    """Where it computes; auto: on its GPUs, or on the CPU where `gpus` is 0. A device that is not there is an error."""
-    threads: Annotated[Whole, Field(ge=1)] | None = None
-    """CPU cores one job of this model uses; null: an equal share of `--cores` where it computes on the CPU, 1 with GPUs or on a cluster."""
-    shards: Annotated[Whole, Field(ge=1)] = 1
-    """Jobs that share this model's requests, each with GPUs of its own, on any machines. Changes speed, not answers."""
-    tensor_parallel: Annotated[Whole, Field(ge=1)] = 1
-    """Processes that compute every token together, each with a slice of every layer, one per GPU of the model; 1: none."""
-    device_map: str | None = None
-    """How layers are laid over a model's GPUs where they are not sliced; null: `auto` from two GPUs on."""
-    max_length: Annotated[Whole, Field(ge=2)] | None = None
-    """Longest sequence in tokens; null: what the model was made for."""
-    on_overflow: Literal["truncate", "drop_shots", "error"] = "truncate"
-    """A prompt that is too long loses its left end, or few-shot examples first, or stops the run. The report counts each."""
-    add_bos: bool | None = None
-    """Begin every prompt with the BOS token; null: as the tokenizer does by itself. Never twice."""
-    chat: bool = False
+    source: Annotated[Located, FILES]
+    """Its place: demo:NAME, path:FOLDER, hf:ORG/NAME, modelscope:ORG/NAME or recorded:FILE.
+
+    The FILE of recorded answers may hold {task} where it varies."""
+    answers: Annotated[Answers | None, RECORDS] = None
+    """Only for `recorded:` models: which column holds what."""
+    revision: Annotated[str | None, FILES] = None
+    """Commit, tag or branch of a hub repository. null: its main branch."""
+    family: Annotated[
+        Literal["auto", "causal", "seq2seq", "classifier", "extractive"], TOKENS_AND_ANSWERS
+    ] = "auto"
+    """What kind of model it is. auto: read from the model's config.json."""
+    dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16"], ANSWERS] = "auto"
+    """Precision of the computation. auto: as the weights were saved."""
+    gpus: Annotated[Whole, Field(ge=0), RUNS] = 0
+    """GPUs that one job of this model needs. 0: it runs on the CPU."""
+    device: Annotated[Literal["auto", "cuda", "cpu"], RUNS] = "auto"
+    """Where it computes. auto: on its GPUs, or on the CPU if `gpus` is 0. No fallback."""
+    threads: Annotated[Whole | None, Field(ge=1), RUNS] = None
+    """CPU cores of one job. null: a share of `--cores`; 1 with GPUs or on a cluster."""
+    shards: Annotated[Whole, Field(ge=1), RUNS] = 1
+    """Jobs that share this model's calls, each with its own GPUs, on any machines."""
+    tensor_parallel: Annotated[Whole, Field(ge=1), RUNS] = 1
+    """Processes that share every token, each with one GPU and a slice of every layer. 1: none."""
+    device_map: Annotated[str | None, RUNS] = None
+    """How whole layers are placed on a model's GPUs. null: `auto` from two GPUs on."""
+    max_length: Annotated[Whole | None, Field(ge=2), TOKENS] = None
+    """Longest sequence in tokens. null: what the model was made for."""
+    on_overflow: Annotated[Literal["truncate", "drop_shots", "error"], TOKENS] = "truncate"
+    """A prompt that is too long loses its left end, or few-shot examples first, or stops the run.
+
+    The report counts each."""
+    add_bos: Annotated[bool | None, TOKENS] = None
+    """Begin every prompt with the BOS token, never twice. null: as the tokenizer does by itself."""
+    chat: Annotated[bool, TOKENS] = False
     """Ask through the tokenizer's chat template."""
-    system_prompt: str | None = None
+    system_prompt: Annotated[str | None, TOKENS] = None
     """First turn of a chat, or first paragraph of a plain prompt."""
-    fewshot_as_multiturn: bool = True
-    """In a chat, few-shot examples are turns of their own; false: all in one user turn."""
-    trust_remote_code: bool = False
+    fewshot_as_multiturn: Annotated[bool, TOKENS] = True
+    """In a chat, few-shot examples are turns of their own. false: all in one user turn."""
+    trust_remote_code: Annotated[bool, TOKENS_AND_ANSWERS] = False
     """Run Python code that comes with the model. Only for authors you trust."""
-    strategy: Literal["auto", "packed", "padded"] = "auto"
-    """Engine of causal models: packed (fast, exact, checked at start), padded (plain), auto: packed unless the check fails."""
-    numerics: Annotated[Whole, Field(ge=0)] = 16
-    """Documents of a benchmark that are asked again alone, in lower precision than float32, to see what batches change. 0: none."""
-    kv_cache_dtype: Literal["auto", "int8"] = "auto"
-    """Precision in which the keys and values of texts being written are kept; int8: half of bfloat16's memory, and answers of its own."""
-    static_kv_cache: bool = False
-    """Take the memory for the longest text at the start, so that it runs out then or never. Changes no answer."""
-    tokens_per_batch: Annotated[Whole, Field(ge=16)] | None = None
-    """Tokens computed at once; null: fitted to the machine. Changes speed, not answers."""
+    strategy: Annotated[Literal["auto", "packed", "padded"], ANSWERS] = "auto"
+    """How causal models compute. packed: fast and exact, checked at start. padded: plain batches.
+
+    auto: packed unless the check fails."""
+    numerics: Annotated[Whole, Field(ge=0), CHECKS] = 16
+    """Documents of a benchmark that are asked again alone, below float32. 0: none.
+
+    This shows what batches change."""
+    kv_cache_dtype: Annotated[Literal["auto", "int8"], ANSWERS] = "auto"
+    """Precision of the keys and values of texts being written.
+
+    int8: half of bfloat16's memory, and other answers."""
+    static_kv_cache: Annotated[bool, RUNS] = False
+    """Allocate the cache for the longest text at start-up.
+
+    If memory is too small, the run fails at once."""
+    tokens_per_batch: Annotated[Whole | None, Field(ge=16), RUNS] = None
+    """Tokens computed at once. null: fitted to the machine."""
+
+
+def keys_of(stage: str, letters: str = "AS") -> tuple[str, ...]:
+    """The keys of a model that a stage's files depend on, in order; of these `letters` only."""
+    decisions = {
+        name: [item for item in field.metadata if isinstance(item, Decides)]
+        for name, field in Model.model_fields.items()
+    }
+    return tuple(
+        name
+        for name, (decides,) in decisions.items()
+        if decides.letter in letters and stage in decides.stages
+    )
+
+
+def values_of(model: Model, stage: str) -> dict[str, Any]:
+    """A model's values of the keys that a stage's files depend on."""
+    return model.model_dump(include=set(keys_of(stage)))
+
+
+def of_values(values: dict[str, Any]) -> Model:
+    """A section of checked `values`, as `values_of` gives them, and defaults for other keys."""
+    return Model.model_construct(**values)

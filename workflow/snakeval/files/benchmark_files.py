@@ -62,6 +62,14 @@ def digests(index: str | Path) -> dict[str, str]:
     return dict(zip(table["benchmark"].to_pylist(), table["digest"].to_pylist(), strict=True))
 
 
+def fingerprints(index: str | Path, *made_from: object) -> dict[str, str]:
+    """Of each benchmark's file that is made from its file in `index` and from plain values (JSON)."""
+    return {
+        benchmark: parquet.fingerprint_of(*made_from, digest)
+        for benchmark, digest in digests(index).items()
+    }
+
+
 def path(index: str | Path, benchmark: str) -> Path:
     """The file of a benchmark. Raises UserError when it is not listed, missing, damaged, or not what was there when the index was written."""
     index = Path(index)

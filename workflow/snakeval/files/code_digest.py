@@ -1,8 +1,9 @@
-"""What a stage's code means, as one digest: the part of a fingerprint that tells when results are stale because the library changed.
+"""What a stage's code means, as one digest: it makes results stale when the library changes.
 
-The digest is of the syntax trees of some modules and of all snakeval modules they import, so comments, docstrings, formatting and the
-version of Python do not count, and everything that can change a result does. Files of other kinds inside a package of the library
-(templates, styles) count by their bytes. Only the standard library is imported: the Snakefile calls this at every start.
+The digest covers the syntax trees of some modules and of all modules of the library that they
+import. Comments, docstrings, formatting and the version of Python do not count; whatever can
+change a result does. Other files of a package (templates, styles) count by their bytes. This
+imports the standard library only, because the Snakefile calls it at every start.
 """
 
 import ast
@@ -17,20 +18,24 @@ from pathlib import Path
 from typing import Any
 
 LIBRARY = Path(__file__).parents[1]
-REMEMBERED = "__pycache__/code_digests.json"  # what was parsed before, known by a file's time and size as Python knows its bytecode
+REMEMBERED = "__pycache__/code_digests.json"
+"""Digests of earlier calls, valid while a file's time and size stay, as for Python's bytecode."""
 _IGNORED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 
 def code_digest(
     modules: Iterable[str], without: Iterable[str] = (), library: Path = LIBRARY
 ) -> str:
-    """Sha256 (hex) of what `modules` and the modules of the library they import, directly or not, say.
+    """Sha256 (hex) of what `modules` say, and the modules of the library that they import.
 
-    `modules` are dotted names, "snakeval.tokens.encode"; a package stands for its `__init__` and what that imports. `without` names modules
-    that are left out together with what only they import: those whose changes cannot change the result in question. Imports inside
-    functions count. A name may also be that of a script, "scripts/infer.py" beside the library: its own words count, not what it imports,
-    which is mostly how a job starts, reads and writes. Raises ValueError for a name that is not there, SyntaxError for a file that is not
-    Python.
+    `modules` are dotted names such as "snakeval.tokens.encode". A package means its `__init__` and
+    what that imports. Imports inside functions count. `without` names modules that cannot change
+    the result in question: they are left out, with what only they import. A name may also be a
+    script next to the library, such as "scripts/calls.py": its own words count, but not its
+    imports, which mostly start, read and write. Raises ValueError for a missing module and
+    SyntaxError for a file that is not Python.
+
+    >>> code_digest(["snakeval.tokens.encode"], without=["snakeval.errors"])  # doctest: +SKIP
     """
     left_out = set(without)
     waiting = list(dict.fromkeys(modules))
@@ -61,7 +66,7 @@ def code_digest(
 
 @cache
 def _remembered(library: Path) -> dict[str, Any]:
-    """Module -> its file's name, time and size, and the digest and imports it had then; one for all calls of this process."""
+    """Module -> name, time and size of its file, and the digest and imports that it had then."""
     try:
         kept = json.loads((library / REMEMBERED).read_text(encoding="utf-8"))
         return kept["modules"] if kept["by"] == _this_file() else {}
@@ -88,7 +93,7 @@ def _this_file() -> str:
 
 
 def _file(library: Path, name: str) -> Path | None:
-    """The source of a module by its dotted name, or of a script by its path; None for what is neither."""
+    """The source of a module by its dotted name, or of a script by its path; None if neither."""
     if name.endswith(".py"):
         return file if (file := library.parent / name).is_file() else None
     top, *parts = name.split(".")
@@ -144,7 +149,7 @@ def _module(library: Path, name: str, file: Path) -> tuple[str, tuple[str, ...]]
 
 
 def _imported(imports: list[ast.Import | ast.ImportFrom], package: str, top: str) -> Iterable[str]:
-    """Dotted names that may be modules of the library, parents (which run too) included, the top package excluded."""
+    """Dotted names that may be modules of the library, with their parents, which run too."""
     for node in imports:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -160,7 +165,9 @@ def _imported(imports: list[ast.Import | ast.ImportFrom], package: str, top: str
 
 
 def _spell(node: ast.AST, words: list[str], imports: list[ast.Import | ast.ImportFrom]) -> None:
-    """Append an unambiguous spelling of a tree: node types and fields, nothing that is absent, no positions, no docstrings; and imports.
+    """Append an unambiguous spelling of a tree to `words`, and its imports to `imports`.
+
+    Node types and fields count; absent fields, positions and docstrings do not.
 
     `ast.dump` would not do: newer Pythons have fields that older ones lack.
     """
@@ -208,7 +215,7 @@ def _is_bare_string(node: object) -> bool:
 
 
 def _joined(parts: list) -> list:
-    """The parts of an f-string with neighbouring literal pieces as one: Pythons differ in where they cut them."""
+    """The parts of an f-string with neighbouring literals joined: Pythons cut them differently."""
     joined: list = []
     for part in parts:
         if joined and isinstance(part, ast.Constant) and isinstance(joined[-1], ast.Constant):

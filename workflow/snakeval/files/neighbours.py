@@ -1,9 +1,9 @@
-"""What users add to is a folder: the modules in it are found by listing it, not by a list that someone keeps.
+"""Folders that users add to: their modules are found by listing the folder.
 
     METRICS = {metric.name: metric for module in neighbours(__name__) for metric in module.METRICS}
 
-The digest of a stage's code knows of this: a module that imports `neighbours` depends on every module
-of its own folder and of the folders below (`snakeval.files.code_digest`).
+The digest of a stage's code follows: a module that imports `neighbours` depends on every module of
+its own folder and of the folders below (`snakeval.files.code_digest`).
 """
 
 import pkgutil
@@ -14,7 +14,7 @@ from types import ModuleType
 
 
 def neighbours(name: str, declaring: str | None = None) -> Iterator[ModuleType]:
-    """The modules and packages that lie in the same folder as the module `name`, by name, without it.
+    """The modules and packages in the folder of the module `name`, in order, without that module.
 
     With `declaring` only those that have an attribute of that name, such as "METRICS".
     """

@@ -14,7 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from snakeval.config.model import Answers
 from snakeval.errors import UserError
+from snakeval.inference.stage import RecordedSettings
 from snakeval.schemas.model import RECORDED, RESPONSES
 from snakeval.sources import documents, file_formats
 from snakeval.sources.file_formats import Reading
@@ -27,7 +29,7 @@ Record = dict[str, Any]
 
 
 def responses(
-    requests: pa.Table, settings: Mapping[str, Any], *, model: str, benchmark: str
+    requests: pa.Table, settings: RecordedSettings, *, model: str, benchmark: str
 ) -> tuple[pa.Table, pa.Table]:
     """RESPONSES of the documents of one benchmark that have an answer, and what was matched: RECORDED, a row per task.
 
@@ -37,31 +39,31 @@ def responses(
     """
     rows: list[Record] = []
     matches: list[Record] = []
-    limit = settings["limits"][benchmark]
+    limit = settings.limits[benchmark]
     for task in pc.unique(requests["task"]).to_pylist():
         asked = (
             requests.filter(pc.field("task") == task)
             .select(["doc_id", "kind", "continuations", "document"])
             .to_pylist()
         )
-        file = Path(settings["files"][task])
+        file = Path(settings.files[task])
         found = {"model": model, "task": task, "file": str(file), "documents": len(asked)}
         if not file.is_file():
             matches.append(found | _counts(0, asked, {}, [], "no such file"))
             continue
         where = f"models.{model}: {file}"
-        records = _chosen(_records(file, settings["answers"]), settings["answers"], where)
+        records = _chosen(_records(file, settings.answers), settings.answers, where)
         by_document, surplus, reason = _matched(
-            records, asked, settings["answers"], limit is not None and limit == len(asked), where
+            records, asked, settings.answers, limit is not None and limit == len(asked), where
         )
         given = {
             number: own
             for number, own in by_document.items()
-            if all(_has_answer(record, settings["answers"]) for record in own)
+            if all(_has_answer(record, settings.answers) for record in own)
         }
         if by_document and not given:
             _at(
-                records[0], _columns(settings["answers"])[0], where
+                records[0], _columns(settings.answers)[0], where
             )  # a misspelt column, which no record has
         if reason is None and len(given) < len(by_document):
             reason = f"{len(by_document) - len(given)} records hold no answer"
@@ -71,16 +73,16 @@ def responses(
                 place = f"{where}: document {document['doc_id']}"
                 rows.append(
                     {"model": model, "task": task, "doc_id": document["doc_id"]}
-                    | _response(document, own, settings["answers"], place)
+                    | _response(document, own, settings.answers, place)
                 )
     return pa.Table.from_pylist(rows, RESPONSES), pa.Table.from_pylist(matches, RECORDED)
 
 
-def _records(file: Path, answers: Mapping[str, Any]) -> list[Record]:
-    lm_eval = answers["format"] == "lm_eval"
-    header = tuple(answers["header"]) if answers["header"] else None
+def _records(file: Path, answers: Answers) -> list[Record]:
+    lm_eval = answers.format == "lm_eval"
+    header = tuple(answers.header) if answers.header else None
     reading = Reading(
-        format="jsonl" if lm_eval else answers["format"], columns=header, field=answers["field"]
+        format="jsonl" if lm_eval else answers.format, columns=header, field=answers.field
     )
     records = documents.rows(file_formats.read(file, reading))
     if not lm_eval:
@@ -91,9 +93,9 @@ def _records(file: Path, answers: Mapping[str, Any]) -> list[Record]:
     return [record for record, name in zip(records, filters, strict=True) if name == filters[0]]
 
 
-def _chosen(records: list[Record], answers: Mapping[str, Any], where: str) -> list[Record]:
+def _chosen(records: list[Record], answers: Answers, where: str) -> list[Record]:
     """The records that `where` of the section chooses."""
-    wanted = answers["where"]
+    wanted = answers.where
     return [
         record
         for record in records
@@ -104,12 +106,12 @@ def _chosen(records: list[Record], answers: Mapping[str, Any], where: str) -> li
 def _matched(
     records: list[Record],
     asked: list[Record],
-    answers: Mapping[str, Any],
+    answers: Answers,
     limited: bool,
     where: str,
 ) -> tuple[dict[int, list[Record]], list[str], str | None]:
     """Number of a document -> its records; what the records without a document call theirs; why nothing was matched, if so."""
-    column = answers["id"] or (LM_EVAL["id"] if answers["format"] == "lm_eval" else None)
+    column = answers.id or (LM_EVAL["id"] if answers.format == "lm_eval" else None)
     if column is None:
         if len(records) != len(asked) and not (limited and len(records) > len(asked)):
             return (
@@ -122,7 +124,7 @@ def _matched(
         }
         surplus = [str(number) for number in range(len(asked), len(records))]
     else:
-        numbers = _numbers(asked, answers["document_id"], where)
+        numbers = _numbers(asked, answers.document_id, where)
         by_document, surplus = {}, []
         for record in records:
             name = _plain(_at(record, column, where))
@@ -131,7 +133,7 @@ def _matched(
             else:
                 surplus.append(name)
     twice = [number for number, own in by_document.items() if len(own) > 1]
-    if twice and not answers["samples"]:
+    if twice and not answers.samples:
         raise UserError(
             f"{where}: {len(by_document[twice[0]])} records answer document {twice[0]}; "
             "choose among them with `where`, or set `samples: true` where they are its samples"
@@ -164,21 +166,19 @@ def _numbers(asked: list[Record], field: str | None, where: str) -> dict[str, in
 def _check_same(
     by_document: Mapping[int, list[Record]],
     asked: list[Record],
-    answers: Mapping[str, Any],
+    answers: Answers,
     where: str,
 ) -> None:
     """Raises UserError for a record that differs from its document in a column of `same`; of lm-eval's in any key that both have."""
     texts = {document["doc_id"]: document["document"] for document in asked}
     for number, own in by_document.items():
-        document = (
-            json.loads(texts[number]) if answers["same"] or answers["format"] == "lm_eval" else {}
-        )
+        document = json.loads(texts[number]) if answers.same or answers.format == "lm_eval" else {}
         for record in own:
             pairs = [
                 (column, _at(record, column, where), _at(document, field, where))
-                for column, field in answers["same"].items()
+                for column, field in answers.same.items()
             ]
-            if answers["format"] == "lm_eval":
+            if answers.format == "lm_eval":
                 said = record.get("doc")
                 said = said if isinstance(said, dict) else {}
                 plain = [
@@ -195,20 +195,18 @@ def _check_same(
                     )
 
 
-def _columns(answers: Mapping[str, Any]) -> list[str]:
+def _columns(answers: Answers) -> list[str]:
     """Where a record may hold its answer."""
-    if answers["format"] == "lm_eval":
+    if answers.format == "lm_eval":
         return ["resps"]
-    return [*_listed(answers["answer"] or []), *_listed(answers["loglikelihoods"] or [])]
+    return [*_listed(answers.answer or []), *_listed(answers.loglikelihoods or [])]
 
 
-def _has_answer(record: Record, answers: Mapping[str, Any]) -> bool:
+def _has_answer(record: Record, answers: Answers) -> bool:
     return any(_at(record, column, None) not in (None, [], [[]]) for column in _columns(answers))
 
 
-def _response(
-    document: Record, records: list[Record], answers: Mapping[str, Any], where: str
-) -> Record:
+def _response(document: Record, records: list[Record], answers: Answers, where: str) -> Record:
     """The columns of RESPONSES that hold what was recorded; what the records do not tell stays empty."""
     empty: Record = {
         "kind": document["kind"],
@@ -218,7 +216,7 @@ def _response(
         "texts": [],
         "finish_reasons": [],
     }
-    lm_eval = answers["format"] == "lm_eval"
+    lm_eval = answers.format == "lm_eval"
     if document["kind"] == "generate_until":
         return empty | {
             "texts": [
@@ -234,14 +232,14 @@ def _response(
     if lm_eval:
         pairs = [_pair(answer, where) for answer in _listed(records[0]["resps"])]
     else:
-        if answers["loglikelihoods"] is None:
+        if answers.loglikelihoods is None:
             raise UserError(
                 f"{where}: the task scores log-likelihoods; name their column: `answers: {{loglikelihoods: COLUMN}}`"
             )
-        values = _listed(_at(records[0], answers["loglikelihoods"], where))
+        values = _listed(_at(records[0], answers.loglikelihoods, where))
         greedy = (
-            _listed(_at(records[0], answers["greedy"], where))
-            if answers["greedy"]
+            _listed(_at(records[0], answers.greedy, where))
+            if answers.greedy
             else [None] * len(values)
         )
         pairs = [
@@ -250,7 +248,7 @@ def _response(
         ]
         if len(greedy) != len(values):
             raise UserError(
-                f"{where}: {len(values)} log-likelihoods, but {len(greedy)} values of {answers['greedy']}"
+                f"{where}: {len(values)} log-likelihoods, but {len(greedy)} values of {answers.greedy}"
             )
     if len(pairs) != len(document["continuations"]):
         raise UserError(
@@ -263,7 +261,7 @@ def _response(
     }
 
 
-def _texts(record: Record, answers: Mapping[str, Any], lm_eval: bool, where: str) -> Iterator[Any]:
+def _texts(record: Record, answers: Answers, lm_eval: bool, where: str) -> Iterator[Any]:
     if lm_eval:
         resps = record["resps"]
         if not (isinstance(resps, list) and resps and isinstance(resps[0], list)):
@@ -272,11 +270,11 @@ def _texts(record: Record, answers: Mapping[str, Any], lm_eval: bool, where: str
             )
         yield from resps[0]
         return
-    if not answers["answer"]:
+    if not answers.answer:
         raise UserError(
             f"{where}: the task scores texts; name their column: `answers: {{answer: COLUMN}}`"
         )
-    for column in _listed(answers["answer"]):
+    for column in _listed(answers.answer):
         yield from _listed(_at(record, column, where))
 
 

@@ -1,14 +1,15 @@
 """The declaration of a stage: what its jobs' results depend on, besides the data they read.
 
-Each room that a rule calls has a `stage.py` whose STAGES are found by listing the rooms. Such a file
-imports the standard library, configuration and task language only, for the Snakefile reads it.
+Each room that a rule calls has a `stage.py`; its STAGES are found by listing the rooms. The
+Snakefile reads these files at every start, so they import nothing heavy.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-ONLY = ""  # name of the job of a stage that has one job
+ONLY = ""
+"""Name of the job of a stage that has one job."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Stage:
     jobs: Callable[[Any], Mapping[str, Any]]
     code: tuple[str, ...]
     """Modules whose code counts, with all they import; the stage's script counts as well."""
+    looks: tuple[str, ...] = ()
+    """Modules that look at the files without changing them: the job runs again, files are kept."""
     left_out: tuple[str, ...] = ()
     """Modules whose changes cannot change what the jobs write, with what only they import."""
     packages: tuple[str, ...] = ()

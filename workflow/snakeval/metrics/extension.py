@@ -23,9 +23,7 @@ def metrics_in(path: str, digest: str) -> dict[tuple[str, str], Metric]:
     The file is run. Raises UserError when it is missing, no `.py` file, has another content, cannot be run or defines no metric.
     """
     if not Path(path).is_file():
-        raise UserError(
-            f"{path}: no such file; metric_files names Python files that define metrics"
-        )
+        raise UserError(f"{path}: no such file; extensions names Python files that define metrics")
     if Path(path).suffix != ".py":
         raise UserError(f"{path}: no Python file by its name; let it end in .py")
     if hashlib.sha256(Path(path).read_bytes()).hexdigest() != digest:

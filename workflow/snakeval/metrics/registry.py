@@ -119,7 +119,7 @@ def checked_options(metric: Metric, item: Mapping[str, Any]) -> dict[str, Any]:
 def metric_of(item: Mapping[str, Any], settings: Mapping[str, Any]) -> Metric | None:
     """The metric that an item of `metric_list` names; None for a `!function` and one of `evaluate`.
 
-    Metrics in the files of the user go first: `metric_files`, a list of {"file": path, "digest": sha256}. `hf_evaluate: true` counts for
+    Metrics in the files of the user go first: `extensions`, a list of {"file": path, "digest": sha256}. `hf_evaluate: true` counts for
     generated answers; its exact_match is ours.
     """
     kind, name = settings["output_type"], item["metric"]
@@ -127,7 +127,7 @@ def metric_of(item: Mapping[str, Any], settings: Mapping[str, Any]) -> Metric | 
         item.get("hf_evaluate") and kind == "generate_until" and name != "exact_match"
     ):
         return None
-    for source in settings.get("metric_files") or ():
+    for source in settings.get("extensions") or ():
         if metric := metrics_in(source["file"], source["digest"]).get((kind, name)):
             return metric
     if kind == "generate_until" and (sampled := _SAMPLED.fullmatch(name)):

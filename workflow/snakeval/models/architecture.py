@@ -4,10 +4,10 @@ import json
 import os
 import struct
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from snakeval.config.model import Model
 from snakeval.errors import UserError
 
 FAMILIES = ("causal", "seq2seq", "classifier", "extractive")
@@ -81,7 +81,7 @@ def family(config: Any) -> str:
     )
 
 
-def leave_out_torch(folder: Path | str, settings: Mapping[str, Any]) -> None:
+def leave_out_torch(folder: Path | str, model: Model) -> None:
     """Have transformers come without PyTorch into this process, for a job that needs a model's tokenizer and configuration alone.
 
     To import it takes longer than to encode most tasks. It stays where code that comes with the model may want it, or the architecture
@@ -91,7 +91,7 @@ def leave_out_torch(folder: Path | str, settings: Mapping[str, Any]) -> None:
     told = _by_its_end(
         _first_name(config.get("architectures")), config.get("is_encoder_decoder", False)
     )
-    if (told or settings.get("family", "auto") != "auto") and not settings.get("trust_remote_code"):
+    if (told or model.family != "auto") and not model.trust_remote_code:
         os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"  # that it is not there
         sys.modules.setdefault("torch", None)  # type: ignore[arg-type]  # "import torch" then fails, which transformers takes as its absence
 
@@ -127,12 +127,12 @@ def _listed(architecture: str) -> str | None:
     return None
 
 
-def in_low_precision(folder: Path | str, settings: Mapping[str, Any]) -> bool:
+def in_low_precision(folder: Path | str, model: Model) -> bool:
     """Whether a model computes in less than float32 under its settings (dtype auto: as it was saved), or is quantised, or its cache is.
 
     Told from its files alone, without the seconds that transformers takes to come.
     """
-    config, dtype = config_json(folder), settings["dtype"]
+    config, dtype = config_json(folder), model.dtype
     named = (
         part.get(name)
         for part in (config.get("text_config") or {}, config)
@@ -140,7 +140,7 @@ def in_low_precision(folder: Path | str, settings: Mapping[str, Any]) -> bool:
     )
     saved = next((str(name) for name in named if name), None) or _dtype_of_weights(Path(folder))
     computed = saved.removeprefix("torch.") if dtype == "auto" else dtype
-    quantised = bool(config.get("quantization_config")) or settings["kv_cache_dtype"] != "auto"
+    quantised = bool(config.get("quantization_config")) or model.kv_cache_dtype != "auto"
     return quantised or computed not in ("float32", "float64")
 
 

@@ -7,13 +7,12 @@ files lie, the model's name, how tokens came about, batch sizes, the device.
 
 import hashlib
 import json
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
+from snakeval.config.model import Model, keys_of
 from snakeval.errors import UserError
 from snakeval.files.code_digest import code_digest
 from snakeval.sources.location import matches
@@ -24,7 +23,6 @@ NOT_ENGINE = (
     *("snakeval.errors", "snakeval.files.parquet"),
     *("snakeval.schemas.columns", "snakeval.schemas.model"),
 )
-SETTINGS = ("family", "dtype", "trust_remote_code", "strategy", "kv_cache_dtype")
 
 # Everything else in a model's folder counts: an unknown file costs at worst a computation, a forgotten one would give wrong answers.
 TOKENIZER_FILES = (
@@ -46,15 +44,15 @@ OTHER_FILES = (
 )
 
 
-def identity(model_files: pa.Table, settings: Mapping[str, Any]) -> str:
+def identity(model_files: pa.Table, model: Model) -> str:
     """Sha256 (hex) of what determines a model's answers to token ids.
 
-    `model_files`: MODEL_FILES rows of one model. `settings`: the model's section of the configuration, of which SETTINGS count (a key that
-    is absent is null).
+    `model_files`: MODEL_FILES rows of one model. `model`: its section of the configuration; the keys
+    count that decide answers (`snakeval.config.model`).
     """
     described = {
         "files": _digests(model_files, without=TOKENIZER_FILES + OTHER_FILES),
-        "settings": {key: settings.get(key) for key in SETTINGS},
+        "settings": {key: getattr(model, key) for key in keys_of("calls", "A")},
         "code": code_digest(ENGINE, without=NOT_ENGINE),
         "versions": {
             name: version(name).partition("+")[0] for name in ("torch", "transformers")

@@ -7,12 +7,10 @@ encoders    classifiers and extractive models
 rows        a document's tokens on their way into the table
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from snakeval.config.model import Model
 from snakeval.errors import UserError
 from snakeval.models import architecture
 from snakeval.prompts import chat
@@ -42,17 +40,17 @@ _SETTINGS = (
 )  # of a model, that an encoder is made with
 
 
-def load_encoder(model_files: pa.Table, settings: Mapping[str, Any]) -> Encoder:
+def load_encoder(model_files: pa.Table, model: Model) -> Encoder:
     """The tokenizer of a model, given its MODEL_FILES rows and its section of the configuration.
 
     Raises UserError when the folder holds no tokenizer or configuration that transformers can load.
     """
     from transformers import AutoTokenizer
 
-    folder, trusted = model_files["folder"][0].as_py(), settings.get("trust_remote_code", False)
-    model = model_files["model"][0].as_py()
+    folder, trusted = model_files["folder"][0].as_py(), model.trust_remote_code
+    name = model_files["model"][0].as_py()
     config = architecture.configuration(folder, trusted)
-    options = {} if settings.get("add_bos") is None else {"add_bos_token": settings["add_bos"]}
+    options = {} if model.add_bos is None else {"add_bos_token": model.add_bos}
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, trust_remote_code=trusted, local_files_only=True, **options
@@ -60,16 +58,15 @@ def load_encoder(model_files: pa.Table, settings: Mapping[str, Any]) -> Encoder:
     except Exception as error:  # the files may hold anything
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise UserError(
-            f"{model}: {folder}: no tokenizer that transformers can load: {reason}"
+            f"{name}: {folder}: no tokenizer that transformers can load: {reason}"
         ) from error
-    family = settings.get("family", "auto")
-    family = architecture.family(config) if family == "auto" else family
+    family = architecture.family(config) if model.family == "auto" else model.family
     return Encoder(
         tokenizer=tokenizer,
         family=family,
-        max_length=settings.get("max_length") or architecture.max_length(config, tokenizer, family),
+        max_length=model.max_length or architecture.max_length(config, tokenizer, family),
         labels=dict(config.id2label) if family == "classifier" else {},
-        **{key: settings[key] for key in _SETTINGS if settings.get(key) is not None},
+        **{key: value for key in _SETTINGS if (value := getattr(model, key)) is not None},
     )
 
 

@@ -91,8 +91,8 @@ def build(
         name: _model(name, config["models"][name], files, folder, terminal)
         for name, files in models.items()
     }
-    if config.get("metric_files"):
-        config["metric_files"] = list(_copies(config["metric_files"], "metrics", folder).values())
+    if config.get("extensions"):
+        config["extensions"] = list(_copies(config["extensions"], "metrics", folder).values())
     if config.get("targets"):
         config["targets"] = _copies([config["targets"]], "targets", folder)[config["targets"]]
     for name, module in _evaluate_modules(settings["scoring"]):

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from snakeval.analysis import power
+from snakeval.analysis.stage import PowerSettings
 from snakeval.files import parquet
 from snakeval.jobs import job
 from snakeval.schemas.run import COMPARISONS, POWER, SCORE_TABLE
 
-settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
+settings = job.start(snakemake.log[0], snakemake.input.settings, PowerSettings).settings
 scores = parquet.read(snakemake.input.scores, SCORE_TABLE)
 comparisons = parquet.read(snakemake.input.comparisons, COMPARISONS)
 table = power.build(scores, comparisons, settings)

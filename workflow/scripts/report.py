@@ -1,5 +1,6 @@
 """Write the page that shows a run."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import yaml
@@ -8,11 +9,12 @@ from snakeval.files import parquet
 from snakeval.jobs import job
 from snakeval.report import provenance
 from snakeval.report.page import write_page
+from snakeval.report.stage import ReportSettings
 from snakeval.schemas.model import MODEL_FILES
 from snakeval.schemas.task import DOCUMENT_FILES
 from snakeval.transfer import verify
 
-settings, terminal = job.start(snakemake.log[0], snakemake.input.settings)
+settings = asdict(job.start(snakemake.log[0], snakemake.input.settings, ReportSettings).settings)
 params, results = snakemake.params, Path(snakemake.params.results)
 models = [
     {
