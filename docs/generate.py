@@ -26,6 +26,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "aggregations": generate_lists.aggregations,
     "filters": generate_lists.filters,
     "ready-tasks": generate_lists.ready_tasks,
+    "rooms": generate_lists.rooms,
     "rules": generate_lists.rules,
     "stages": generate_lists.stages,
     "messages": generate_lists.messages,

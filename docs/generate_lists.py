@@ -81,10 +81,11 @@ def aggregations() -> str:
 
 
 def filters() -> str:
-    """Every filter of the library."""
-    from snakeval.scoring.filters import FILTERS
-
-    return _functions("filter", FILTERS)
+    """Every filter of the library: what its modules declare as FILTERS."""
+    found: dict[str, Callable[..., Any]] = {}
+    for path in sorted((LIBRARY / "scoring").rglob("*.py")):
+        found |= getattr(importlib.import_module(dotted(path)), "FILTERS", {})
+    return _functions("filter", found)
 
 
 def _functions(kind: str, functions: typing.Mapping[str, Callable[..., Any]]) -> str:
@@ -136,10 +137,19 @@ class _Keys(yaml.SafeLoader):
 _Keys.add_multi_constructor("!", lambda loader, suffix, node: loader.construct_scalar(node))
 
 
+def rooms() -> str:
+    """Every folder of the library, in the order in which they may import each other."""
+    import snakeval
+
+    found = re.findall(r"^(\w+)  +(\S.*)$", snakeval.__doc__ or "", re.MULTILINE)
+    return table(["folder", "what is in it"], [[f"`{name}`", about] for name, about in found])
+
+
 def rules() -> str:
     """Every rule: what it does, and the file that declares it."""
-    rows = []
-    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
+    rows, workflow = [], ROOT / "workflow"
+    order = re.findall(r'include: "(rules/.+)"', (workflow / "Snakefile").read_text("utf-8"))
+    for path in (workflow / name for name in order):
         text = path.read_text(encoding="utf-8")
         for name, about in re.findall(r'^ *rule (\w+):\n\s+"""(.*?)"""', text, re.M | re.S):
             rows.append([f"`{name}`", about, f"`rules/{path.name}`"])
