@@ -53,8 +53,9 @@ def _meaning(field: Any) -> str:
 
 def metrics() -> str:
     """Every metric of the library by kind of request: options, aggregation, direction, meaning."""
-    from snakeval.metrics.registry import METRICS
+    from snakeval.metrics import registry
 
+    head = ["metric", "aggregation", "better", "options", "value of a document"]
     parts = []
     for kind, title in KINDS.items():
         rows = [
@@ -65,10 +66,15 @@ def metrics() -> str:
                 options_of(metric.function),
                 first_paragraph(metric.function),
             ]
-            for metric in METRICS.values()
+            for metric in registry.METRICS.values()
             if metric.kind == kind
         ]
-        head = ["metric", "aggregation", "better", "options", "value of a document"]
+        rows += [
+            [f"`{family.name}`", "", "", f"`of`: `{family.of!r}`" if family.of else "", about]
+            for family in getattr(registry, "FAMILIES", ())
+            if family.kind == kind
+            for about in [first_paragraph(family.build)]
+        ]
         parts.append(f"### {title}: `{kind}`\n\n{table(head, rows)}")
     return "\n\n".join(parts)
 
