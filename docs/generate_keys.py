@@ -5,7 +5,7 @@ import typing
 from collections.abc import Iterator
 from typing import Any, Literal, Union, get_args, get_origin
 
-from generate_text import first_paragraph, table
+from generate_text import first_paragraph, table, value
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -61,12 +61,8 @@ def _letter(field: FieldInfo) -> str:
     return ": ".join([found[0].letter, ", ".join(found[0].stages)]).rstrip(": ") if found else ""
 
 
-def _default(value: object) -> str:
-    if isinstance(value, BaseModel):
-        return "see below"
-    return (
-        f"`{'null' if value is None else str(value).lower() if value in (True, False) else value}`"
-    )
+def _default(default: object) -> str:
+    return "see below" if isinstance(default, BaseModel) else f"`{value(default)}`"
 
 
 def type_of(annotation: Any) -> str:
@@ -79,9 +75,7 @@ def type_of(annotation: Any) -> str:
     if origin is typing.Annotated:
         return type_of(arguments[0])
     if origin is Literal:
-        return ", ".join(
-            f"`{str(value).lower() if value is False else value}`" for value in arguments
-        )
+        return ", ".join(f"`{value(argument)}`" for argument in arguments)
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(type_of(argument) for argument in arguments))
     if origin is list:

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 from generate_keys import type_of
-from generate_text import LIBRARY, ROOT, dotted, field_docs, first_paragraph, table
+from generate_text import LIBRARY, ROOT, dotted, field_docs, first_paragraph, table, value
 
 KINDS = {  # output types of requests, in the order in which the pages explain them
     "multiple_choice": "Multiple choice",
@@ -70,7 +70,7 @@ def metrics() -> str:
             if metric.kind == kind
         ]
         rows += [
-            [f"`{family.name}`", "", "", f"`of`: `{family.of!r}`" if family.of else "", about]
+            [f"`{family.name}`", "", "", f"`of`: `{family.of}`" if family.of else "", about]
             for family in getattr(registry, "FAMILIES", ())
             if family.kind == kind
             for about in [first_paragraph(family.build)]
@@ -106,7 +106,7 @@ def options_of(function: Callable[..., Any]) -> str:
     """The named options of a function with their defaults, without what the library passes."""
     passed = ("run", "document", "documents", "answers", "references", "prediction")
     return ", ".join(
-        f"`{name}`" if option.default is option.empty else f"`{name}`: `{option.default!r}`"
+        f"`{name}`" if option.default is option.empty else f"`{name}`: `{value(option.default)}`"
         for name, option in inspect.signature(function).parameters.items()
         if name not in passed
         and option.kind not in (option.VAR_KEYWORD, option.VAR_POSITIONAL)

@@ -22,6 +22,12 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|") or "–"
 
 
+def value(thing: object) -> str:
+    """A value as a YAML file has it: null, true, text without quotes."""
+    names = {None: "null", True: "true", False: "false"}
+    return names[thing] if thing is None or isinstance(thing, bool) else str(thing)
+
+
 def first_paragraph(thing: object) -> str:
     """The first paragraph of a docstring on one line, or an empty text."""
     return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
