@@ -53,8 +53,8 @@ def test_every_mistake_of_the_configuration_at_once(unstarted):
     lines = [line for line in text.splitlines() if line.startswith("config/config.yaml: ")]
     assert len(lines) == 4
     for words in (
-        "modles: no such key (did you mean models?)",
-        "did you mean dtype?",
+        "modles: no such key. Did you mean models?",
+        "Did you mean dtype?",
         "gpus: input should be a valid integer",
         "limit: ",
     ):

@@ -27,7 +27,7 @@ metric_list:
 """
 OWN = "def sums(**_):\n    return {'test': [{'a': n} for n in range(5)]}\n"
 METRICS = """
-from snakeval.metrics import Metric
+from snakeval.metrics.metric import Metric
 
 
 def close(prediction, references, tolerance=1):

@@ -204,8 +204,8 @@ def test_the_code_of_a_stage_changed(project):
     before = project.answers()
     edit(
         project.folder / "workflow/snakeval/scoring/score.py",
-        "def score(",
-        "CHANGED = 1\n\n\ndef score(",
+        "def score_task(",
+        "CHANGED = 1\n\n\ndef score_task(",
     )
     assert project.run() == Counter(["scores tiny", *PREFLIGHT, *RUN_STAGES])
     assert project.answers() == before

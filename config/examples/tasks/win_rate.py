@@ -2,7 +2,7 @@
 
 import math
 
-from snakeval.metrics import Metric
+from snakeval.metrics.metric import Metric
 
 
 def mean_preference(prediction: str, references: list[str]) -> float:
