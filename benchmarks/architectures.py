@@ -4,7 +4,7 @@
 
 Each architecture is built from its own configuration class, some layers deep and 32 wide, with random weights, in a process of its own. The
 engine's answers to requests of many shapes are compared with those of the plain model asked one request at a time, its texts with those of
-`model.generate`. `--write` puts the table into docs/explanation/architectures.md.
+`model.generate`. `--write` puts the table into docs/architectures.md.
 """
 
 import argparse
@@ -97,7 +97,7 @@ def main() -> int:
     )
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument(
-        "--write", action="store_true", help="put the table into docs/explanation/architectures.md"
+        "--write", action="store_true", help="put the table into docs/architectures.md"
     )
     options = parser.parse_args()
     jobs = [
@@ -119,7 +119,7 @@ def main() -> int:
     table += "".join(lines)
     print(f"\n{counts}")
     if options.write:
-        page.write("explanation/architectures.md", "benchmarks/architectures.py --write", table)
+        page.write("architectures.md", "benchmarks/architectures.py --write", table)
     return int(bool(outcomes["wrong"] or outcomes["crash"]))
 
 

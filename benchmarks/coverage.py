@@ -4,7 +4,7 @@
 
 Every case plants a truth, draws data from it many times, and counts. 4000 simulations take some minutes on one core; the Monte-Carlo error
 of a coverage of 95 % is then 0.34 percentage points. Where outcomes can be enumerated, the figure is exact. Last the bootstrap's time is
-measured, for 10,000 replicates of 10,000 documents. `--write` puts a line for each method, and the times, into docs/explanation/statistics.md.
+measured, for 10,000 replicates of 10,000 documents. `--write` puts a line for each method, and the times, into docs/statistics.md.
 """
 
 import argparse
@@ -507,7 +507,7 @@ def main() -> None:
     )
     parser.add_argument("--simulations", type=int, default=4000, help="of each case")
     parser.add_argument(
-        "--write", action="store_true", help="put the summary into docs/explanation/statistics.md"
+        "--write", action="store_true", help="put the summary into docs/statistics.md"
     )
     options = parser.parse_args()
     print("| method | case | % |\n|---|---|---:|")
@@ -522,7 +522,7 @@ def main() -> None:
     )
     print(f"\n{summary}")
     if options.write:
-        page.write("explanation/statistics.md", "benchmarks/coverage.py --write", summary)
+        page.write("statistics.md", "benchmarks/coverage.py --write", summary)
 
 
 if __name__ == "__main__":

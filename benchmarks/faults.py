@@ -1,6 +1,6 @@
 """Run the demo's small configuration again and again and do it harm at random, seeded points.
 
-    python benchmarks/faults.py --faults 200 --seed 1 --table docs/explanation/faults.md
+    python benchmarks/faults.py --faults 200 --seed 1 --table docs/faults.md
 
 A chain of faults strikes one project; then its run is brought to the end and the tables are compared with those of an undisturbed run, byte
 for byte, and answers that stand in the store twice are counted. Other chains strike finished results, which are mended and compared.

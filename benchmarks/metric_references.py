@@ -1,9 +1,9 @@
-"""Compare metrics and filters with independent implementations over real records, and print the table of docs/explanation/metrics.md.
+"""Compare metrics and filters with independent implementations over real records, and print the table of docs/metrics.md.
 
     SNAKEVAL_DATA=folder python benchmarks/metric_references.py [--write] [part …]
 
 Texts are those of public data sets; log-likelihoods are drawn at random with a fixed seed. Where no package has a metric, its definition is
-written out here once more, without its shortcuts. `--write` puts the table into docs/explanation/metrics.md; METEOR needs a WordNet (Debian's
+written out here once more, without its shortcuts. `--write` puts the table into docs/metrics.md; METEOR needs a WordNet (Debian's
 wordnet-base, or WNSEARCHDIR), the rest the development dependencies.
 """
 
@@ -51,7 +51,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; left out: all")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/metrics.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/metrics.md")
     options = parser.parse_args()
     lines = ["| metric | compared with | records | largest difference |", "|---|---|---:|---:|"]
     print("\n".join(lines))
@@ -60,7 +60,7 @@ def main() -> None:
             lines.append(f"| {metric} | {reference} | {records} | {difference:.1g} |")
             print(lines[-1], flush=True)
     if options.write:
-        page.write("explanation/metrics.md", "benchmarks/metric_references.py --write", "\n".join(lines))
+        page.write("metrics.md", "benchmarks/metric_references.py --write", "\n".join(lines))
 
 
 def choices(rng: random.Random) -> Iterator[Row]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "explanation"
 END = "<!-- end -->"
 
 

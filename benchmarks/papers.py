@@ -2,7 +2,7 @@
 
     SNAKEVAL_DATA=folder python benchmarks/papers.py [--write] [name …]
 
-Runs Snakemake once for each configuration; `--write` puts the table into docs/explanation/papers.md.
+Runs Snakemake once for each configuration; `--write` puts the table into docs/papers.md.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", help="configurations; left out: all that need no model")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/papers.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/papers.md")
     options = parser.parse_args()
     names = options.names or sorted(
         path.stem for path in EXAMPLES.glob("*.yaml") if path.stem not in NEED_MODELS
@@ -35,7 +35,7 @@ def main() -> int:
         lines += "".join(_line(name, figure) for figure in figures(name))
     print(HEAD + lines)
     if options.write:
-        page.write("explanation/papers.md", "benchmarks/papers.py --write", HEAD + lines)
+        page.write("papers.md", "benchmarks/papers.py --write", HEAD + lines)
     return 0
 
 

@@ -316,7 +316,7 @@ def _model() -> Path:
 HEADER = f"""# The same numbers as lm-evaluation-harness
 
 One run of the `lm_eval` package ({{version}}) and of snakeval over the same task files, documents ({LIMIT} of each task) and model (the
-demo's `tiny`, float32, CPU), written by `python benchmarks/parity_scores.py docs/explanation/parity.md`. {{data}}
+demo's `tiny`, float32, CPU), written by `python tests/parity/scores.py docs/parity.md`. {{data}}
 
 `tests/parity/test_scores.py` holds the differences of every document's score, of the tasks' scores and of their standard errors to 1e-6,
 those of log-likelihoods to 1e-5 of them; generated texts must be equal. `tests/parity/test_prompt_parity.py`, `test_catalogue.py` compare

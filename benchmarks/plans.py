@@ -2,7 +2,7 @@
 
     python benchmarks/plans.py                      # some minutes on two cores
     python benchmarks/plans.py --models 20 --tasks 20 --jobs 100
-    python benchmarks/plans.py --write              # and put the table into docs/explanation/scale.md
+    python benchmarks/plans.py --write              # and put the table into docs/scale.md
 
 Every task has a data set of its own. The scripts that do nothing copy what one real model's run wrote, so that what Snakemake reads from
 files (memory and time to ask for) is there.
@@ -136,7 +136,7 @@ def main() -> None:
         without_work(folder)
         add(f"run of {models} models × 1 task, scripts that do nothing", snakemake(folder))
     if arguments.write:
-        page.write("explanation/scale.md", "benchmarks/plans.py --write", "\n".join(rows))
+        page.write("scale.md", "benchmarks/plans.py --write", "\n".join(rows))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Seconds and memory of every stage but the model's own work, from ten thousand to a million requests.
 
-    python benchmarks/scale.py [--requests 10000 100000 1000000] [--table docs/explanation/scale_table.md]
+    python benchmarks/scale.py [--requests 10000 100000 1000000] [--table docs/scale_table.md]
 
 A task of documents with four choices each is written to a file; the workflow's own rules run over it, one at a time, in processes of their
 own. Answers are made up and put into the response store, so that `calls` finds every request answered and loads no model.

@@ -1,4 +1,4 @@
-"""Run all benchmarks against lm-evaluation-harness and write docs/explanation/benchmarks.md: `make bench`, an hour on two cores."""
+"""Run all benchmarks against lm-evaluation-harness and write docs/benchmarks.md: `make bench`, an hour on two cores."""
 
 import os
 import platform

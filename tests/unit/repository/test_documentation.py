@@ -105,6 +105,24 @@ def test_the_site_builds_without_a_dead_link_and_loads_nothing_from_a_network(tm
         assert not re.search(r"<link[^>]* rel=\"?(stylesheet|preload|preconnect)[^>]*//", text)
 
 
+def test_measured_tables_have_their_place():
+    """Every script that writes a table with `page.write` finds its page and its comments."""
+    explanation = REPOSITORY / "docs" / "explanation"
+    calls = [
+        call
+        for script in (REPOSITORY / "benchmarks").glob("*.py")
+        for call in re.findall(
+            r'page\.write\(\s*"([\w.-]+)",\s*"([^"]+)"', script.read_text(encoding="utf-8")
+        )
+    ]
+    assert len(calls) > 3
+    for page, command in calls:
+        text = (explanation / page).read_text(encoding="utf-8")
+        assert re.search(
+            rf"<!-- written by {re.escape(command)} -->.+?<!-- end -->", text, re.DOTALL
+        )
+
+
 def commands() -> Iterator[tuple[str, str]]:
     """Every command of every page, with the page's name."""
     for page in PAGES:
