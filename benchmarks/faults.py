@@ -1,9 +1,10 @@
-"""Run the demo's small configuration again and again and do it harm at random, seeded points.
+"""Run the demo's small configuration many times, with faults at random, seeded points.
 
     python benchmarks/faults.py --faults 200 --seed 1 --table docs/faults.md
 
-A chain of faults strikes one project; then its run is brought to the end and the tables are compared with those of an undisturbed run, byte
-for byte, and answers that stand in the store twice are counted. Other chains strike finished results, which are mended and compared.
+Several faults hit the run of one project. Then it runs to the end, its tables are compared byte by
+byte with those of an undisturbed run, and outputs that are in the store twice are counted. Other
+faults hit finished results, which are repaired and compared.
 """
 
 import argparse
@@ -25,23 +26,25 @@ from pyarrow import parquet as pq  # noqa: E402
 
 @dataclass
 class Record:
-    """One fault and what came of it."""
+    """One fault and its consequences."""
 
     kind: str
     detail: str
-    told: bool = False
-    recovered: bool = False
-    identical: bool = False
-    asked_twice: int = 0
+    reported: bool = False  # to the user
+    recovered: bool = False  # the next run reached the end
+    identical: bool = False  # with the tables of an undisturbed run
+    called_twice: int = 0  # calls whose output was already in the store
 
 
 def prepare(folder: Path) -> tuple[Project, Project, Project]:
-    """A clone that keeps every fourth answer at once: never run, run up to the tokens, and run to the end undisturbed."""
+    """A clone that was never run, one with tokens only, and one with an undisturbed run.
+
+    They store outputs in parts of four.
+    """
     project = fresh_clone(folder / "clone", tasks=["boolean_expressions", "arithmetic"])
     _set(project, "ROWS_AT_RISK", 4)
-    _set(
-        project, "PARTS_TO_COMPACT", 10**9
-    )  # merging would hide answers that were asked twice; tests of the store harm it
+    # Merging parts would hide outputs that are stored twice. Tests of the store cover merging.
+    _set(project, "PARTS_TO_COMPACT", 10**9)
     encoded = copy(project.folder, folder / "encoded")
     encoded.snakemake("results/index/tokens/tiny.parquet", cores=2)
     reference = copy(encoded.folder, folder / "reference")
@@ -51,9 +54,8 @@ def prepare(folder: Path) -> tuple[Project, Project, Project]:
 
 def _set(project: Project, name: str, value: int) -> None:
     store = project.folder / "workflow/snakeval/inference/store.py"
-    text, replaced = re.subn(
-        rf"^{name} = \d+$", f"{name} = {value}", store.read_text(), flags=re.MULTILINE
-    )
+    pattern = re.compile(rf"^{name} = \d+$", re.MULTILINE)
+    text, replaced = pattern.subn(f"{name} = {value}", store.read_text())
     assert replaced == 1, name
     store.write_text(text)
 
@@ -61,61 +63,57 @@ def _set(project: Project, name: str, value: int) -> None:
 def during(
     project: Project, reference: Project, kinds: list[str], rng: random.Random
 ) -> list[Record]:
-    """Faults of these kinds, one after the other, to one run; then its end."""
+    """Faults of these kinds, one after the other, to one run, which then runs to the end."""
     records: list[Record] = []
-    twice = 0  # so far, to tell which fault made it more
+    twice = 0  # outputs stored twice so far
     for kind in kinds:
-        if (
-            project.results / "report/index.html"
-        ).exists():  # it came to the end: the next fault finds a new run
+        if (project.results / "report/index.html").exists():  # at the end: start a new run
             judge(project, reference, [record for record in records if not record.recovered])
             shutil.rmtree(project.results)
             twice = 0
         project.results.mkdir(exist_ok=True)
         if (detail := faults.DURING[kind](project, rng)) is not None:
-            before, twice = twice, answered_twice(project)
-            records.append(record_of(project, kind, detail, faults.output_of(project).read_text()))
-            records[-1].asked_twice = twice - before
+            before, twice = twice, stored_twice(project)
+            records.append(record_of(kind, detail, faults.output_of(project).read_text()))
+            records[-1].called_twice = twice - before
     judge(project, reference, [record for record in records if not record.recovered])
     if records:
-        records[-1].asked_twice += answered_twice(project) - twice
+        records[-1].called_twice += stored_twice(project) - twice
     return records
 
 
 def after(
     project: Project, reference: Project, kinds: list[str], rng: random.Random
 ) -> list[Record]:
-    """Faults to a finished run, and what mends it."""
+    """Faults to a finished run, which is then repaired."""
     records = []
-    faults.output_of(project).touch()  # harm to files alone says nothing
-    for kind in sorted(
-        kinds, key=list(faults.AFTER).index, reverse=True
-    ):  # files are damaged last, lest something else replaces them
+    faults.output_of(project).touch()  # a damaged file alone writes no output
+    # Files are damaged last, or another fault might replace them.
+    for kind in sorted(kinds, key=list(faults.AFTER).index, reverse=True):
         if (detail := faults.AFTER[kind](project, rng)) is not None:
-            records.append(record_of(project, kind, detail, faults.output_of(project).read_text()))
-    said = faults.mend(project)
+            records.append(record_of(kind, detail, faults.output_of(project).read_text()))
+    output = faults.repair(project)
     for record in records:
-        record.told |= told(record, said)
+        record.reported |= reported(record, output)
     judge(project, reference, records)
     if records:
-        records[-1].asked_twice = answered_twice(project)
+        records[-1].called_twice = stored_twice(project)
     return records
 
 
-def record_of(project: Project, kind: str, detail: str, output: str) -> Record:
+def record_of(kind: str, detail: str, output: str) -> Record:
     print(f"{kind}: {detail}", flush=True)
     record = Record(kind, detail)
-    record.told = told(record, output)
-    if not record.told and not kind.startswith(("file", "bit")):
-        print(f"not told:\n{output}", flush=True)
+    record.reported = reported(record, output)
+    if not record.reported and not kind.startswith(("file", "bit")):
+        print(f"not reported:\n{output}", flush=True)
     return record
 
 
-def told(record: Record, output: str) -> bool:
-    """Whether a user was told what happened."""
-    return bool(
-        re.search(faults.TOLD[record.kind].replace("{detail}", re.escape(record.detail)), output)
-    )
+def reported(record: Record, output: str) -> bool:
+    """Whether the output tells a user what happened."""
+    pattern = faults.REPORTED[record.kind].replace("{detail}", re.escape(record.detail))
+    return bool(re.search(pattern, output))
 
 
 def judge(project: Project, reference: Project, records: list[Record]) -> None:
@@ -124,9 +122,8 @@ def judge(project: Project, reference: Project, records: list[Record]) -> None:
     if problem:
         print(problem, flush=True)
     found, expected = project.tables(), reference.tables()
-    differing = sorted(
-        file for file in found.keys() | expected.keys() if found.get(file) != expected.get(file)
-    )
+    files = sorted(found.keys() | expected.keys())
+    differing = [file for file in files if found.get(file) != expected.get(file)]
     if differing:
         print(f"not as in the undisturbed run: {', '.join(differing)}", flush=True)
     identical = not problem and not differing
@@ -134,8 +131,8 @@ def judge(project: Project, reference: Project, records: list[Record]) -> None:
         record.recovered, record.identical = not problem, identical
 
 
-def answered_twice(project: Project) -> int:
-    """Answers that stand in the store more than once."""
+def stored_twice(project: Project) -> int:
+    """Outputs that are in the store more than once."""
     keys = [
         key
         for part in project.results.glob("store/*/*.parquet")
@@ -150,23 +147,18 @@ def table(records: list[Record]) -> str:
     for record in records:
         kinds[record.kind].append(record)
     lines = [
-        "| fault | injected | told | recovered | tables identical | answers asked twice |",
+        "| fault | injected | reported | recovered | tables identical | calls repeated |",
         "|---|--:|--:|--:|--:|--:|",
     ]
+    names = ("reported", "recovered", "identical", "called_twice")
     for kind, group in [*sorted(kinds.items()), ("**all**", records)]:
-        counts = [
-            len(group),
-            *(
-                sum(getattr(r, name) for r in group)
-                for name in ("told", "recovered", "identical", "asked_twice")
-            ),
-        ]
-        lines.append(f"| {kind} | {' | '.join(map(str, counts))} |")
+        sums = [sum(getattr(record, name) for record in group) for name in names]
+        lines.append(f"| {kind} | {' | '.join(map(str, [len(group), *sums]))} |")
     return "\n".join(lines) + "\n"
 
 
 def _insert(text: str, file: Path) -> None:
-    """Put the table where an earlier one stands in a page, or at its end."""
+    """Replace the table at the end of a page, or append it."""
     page = file.read_text(encoding="utf-8") if file.exists() else ""
     before, _, _ = page.partition("| fault | injected |")
     file.write_text(before + text, encoding="utf-8")
@@ -178,11 +170,8 @@ def main() -> None:
     )
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--kinds",
-        nargs="+",
-        help="kinds of faults, of " + ", ".join([*faults.DURING, *faults.AFTER]),
-    )
+    kinds = ", ".join([*faults.DURING, *faults.AFTER])
+    parser.add_argument("--kinds", nargs="+", help=f"kinds of faults: {kinds}")
     parser.add_argument("--table", type=Path, help="page whose last part is the summary")
     arguments = parser.parse_args()
     during_a_run, afterwards = (
@@ -197,21 +186,14 @@ def main() -> None:
         while len(records) < arguments.faults:
             scratch = folder / "project"
             if rng.random() < len(during_a_run) / (len(during_a_run) + len(afterwards)):
-                records += during(
-                    copy(rng.choice(starts).folder, scratch),
-                    reference,
-                    rng.choices(during_a_run, k=8),
-                    rng,
-                )
+                project = copy(rng.choice(starts).folder, scratch)
+                records += during(project, reference, rng.choices(during_a_run, k=8), rng)
             else:
-                records += after(
-                    copy(reference.folder, scratch), reference, rng.choices(afterwards, k=4), rng
-                )
+                project = copy(reference.folder, scratch)
+                records += after(project, reference, rng.choices(afterwards, k=4), rng)
             shutil.rmtree(scratch)
-            print(
-                f"{len(records)} faults, {sum(not r.identical for r in records)} not recovered",
-                flush=True,
-            )
+            lost = sum(not record.identical for record in records)
+            print(f"{len(records)} faults, {lost} not recovered", flush=True)
             if arguments.table:
                 _insert(table(records), arguments.table)
     print(table(records))

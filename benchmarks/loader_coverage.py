@@ -1,10 +1,11 @@
-"""How many task files of the installed lm_eval package load, and how many build a prompt from a made-up document.
+"""How many task files of the installed lm_eval package load, and how many build a prompt.
 
     python benchmarks/loader_coverage.py [--compare] [--all-reasons]
 
-Every task, group and tag of the package is resolved by name. A task without `!function` in what shapes its prompt is then rendered: the
-columns that its templates name are filled with text, numbers or lists until one combination renders. `--compare` also builds the index of
-the real package (minutes) and compares names with ours.
+Every task, group and tag of the package is resolved by name. Then the prompt of a task is rendered
+from a made-up document, unless a `!function` shapes it: the columns that its templates name are
+filled with text, numbers or lists until one combination renders. `--compare` also builds the index
+of the real package, which takes minutes, and compares its names with ours.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 from jinja2 import Environment, meta
-from jinja2 import nodes as jinja_nodes
+from jinja2.nodes import Getattr, Getitem, Name, Template
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
@@ -34,11 +35,8 @@ LISTS = [
 ]
 NUMBERS = [1, 0]
 VALUES: list[Any] = [*TEXTS, *LISTS, *NUMBERS]
-FIRST = {
-    "doc_to_text": TEXTS,
-    "doc_to_choice": LISTS,
-    "doc_to_target": NUMBERS,
-}  # what a field that is a lone column most likely holds
+# What a field most likely holds that is the name of a column.
+FIRST = {"doc_to_text": TEXTS, "doc_to_choice": LISTS, "doc_to_target": NUMBERS}
 DOCUMENTS = 400  # tried for each task
 
 
@@ -46,19 +44,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--compare", action="store_true", help="compare the names with the package's own index"
-    )
-    parser.add_argument(
-        "--all-reasons", action="store_true", help="one line per file that does not load or render"
-    )
+    compare = "compare the names with the package's own index"
+    reasons = "print a line for each file that does not load or render"
+    parser.add_argument("--compare", action="store_true", help=compare)
+    parser.add_argument("--all-reasons", action="store_true", help=reasons)
     options = parser.parse_args()
     began = time.perf_counter()
     names = index.build("lm_eval")
     seconds = time.perf_counter() - began
-    print(
-        f"index: {len(names.tasks)} tasks, {len(names.groups)} groups, {len(names.tags)} tags in {seconds:.2f} s"
-    )
+    counts = f"{len(names.tasks)} tasks, {len(names.groups)} groups, {len(names.tags)} tags"
+    print(f"index: {counts} in {seconds:.2f} s")
     outcomes = {name: _outcome(name) for name in sorted(names.tasks)}
     _print("tasks", outcomes, options.all_reasons)
     for kind, found in (("groups", names.groups), ("tags", names.tags)):
@@ -115,7 +110,10 @@ def _has_function(value: Any) -> bool:
 
 
 def _documents(settings: dict[str, Any]):
-    """Documents with the columns that the task's fields name, each column text, number, list or mapping."""
+    """Documents with the columns that the task's fields name.
+
+    Each column is a text, a number, a list or a mapping.
+    """
     environment = Environment()
     environment.filters["regex_replace"] = lambda *_: ""
     columns: dict[str, list[Any]] = {}
@@ -130,34 +128,23 @@ def _documents(settings: dict[str, Any]):
         tree = environment.parse(field)
         for name in sorted(meta.find_undeclared_variables(tree)):
             columns.setdefault(name, VALUES)
-        for access in tree.find_all((jinja_nodes.Getattr, jinja_nodes.Getitem)):
-            if isinstance(access.node, jinja_nodes.Name):
-                part = (
-                    access.attr
-                    if isinstance(access, jinja_nodes.Getattr)
-                    else getattr(access.arg, "value", None)
-                )
-                if isinstance(part, str) and not hasattr("", part) and access.node.name in columns:
-                    columns[access.node.name] = [
-                        *_mappings(tree, access.node.name),
-                        *columns[access.node.name],
-                    ]
+        for access in tree.find_all((Getattr, Getitem)):
+            if isinstance(access.node, Name):
+                part, column = _key(access), access.node.name
+                if isinstance(part, str) and not hasattr("", part) and column in columns:
+                    columns[column] = [*_mappings(tree, column), *columns[column]]
     yield {name: values[0] for name, values in columns.items()}
     draw = Random(0)
     for _ in range(DOCUMENTS if columns else 0):
         yield {name: draw.choice(values) for name, values in columns.items()}
 
 
-def _mappings(tree: jinja_nodes.Template, column: str) -> list[dict[str, Any]]:
+def _mappings(tree: Template, column: str) -> list[dict[str, Any]]:
     """Mappings with the keys that a template takes from a column."""
     keys = []
-    for access in tree.find_all((jinja_nodes.Getattr, jinja_nodes.Getitem)):
-        if isinstance(access.node, jinja_nodes.Name) and access.node.name == column:
-            key = (
-                access.attr
-                if isinstance(access, jinja_nodes.Getattr)
-                else getattr(access.arg, "value", None)
-            )
+    for access in tree.find_all((Getattr, Getitem)):
+        if isinstance(access.node, Name) and access.node.name == column:
+            key = _key(access)
             keys += [key] if isinstance(key, str) and not hasattr("", key) else []
     return [
         dict.fromkeys(keys, "text"),
@@ -166,8 +153,14 @@ def _mappings(tree: jinja_nodes.Template, column: str) -> list[dict[str, Any]]:
     ]
 
 
+def _key(access: Getattr | Getitem) -> Any:
+    if isinstance(access, Getattr):
+        return access.attr
+    return getattr(access.arg, "value", None)
+
+
 def _reason(error: Exception) -> str:
-    """An error without the names and places that make it different for each file."""
+    """An error without the names and places that differ between files."""
     text = re.sub(r"^\S*lm_eval/\S+: ", "", str(error))
     text = re.sub(r"^[\w.\-]+: (?=document|split)", "", text)
     return re.sub(r"(the document has|there are|it has) .*", r"\1 …", text)[:110]
@@ -177,10 +170,8 @@ def _print(kind: str, outcomes: dict[str, str], every: bool) -> None:
     print(f"\n{kind}: {len(outcomes)}")
     for outcome, count in Counter(outcomes.values()).most_common():
         example = next(name for name, found in outcomes.items() if found == outcome)
-        print(
-            f"{count:7d}  {outcome}"
-            + ("" if outcome.startswith("loads and") or outcome == "loads" else f"   [{example}]")
-        )
+        loads = outcome.startswith("loads and") or outcome == "loads"
+        print(f"{count:7d}  {outcome}{'' if loads else f'   [{example}]'}")
     if every:
         for name, outcome in outcomes.items():
             if outcome not in ("loads", "loads and renders"):
@@ -200,9 +191,8 @@ def _compare(names: index.Index) -> int:
     for kind, found in (("tasks", names.tasks), ("groups", names.groups), ("tags", names.tags)):
         ours, theirs = set(found), by_kind[kind]
         differences += len(ours ^ theirs)
-        print(
-            f"{kind}: only ours {sorted(ours - theirs)[:8]}, only the package's {sorted(theirs - ours)[:8]}"
-        )
+        own, missing = sorted(ours - theirs)[:8], sorted(theirs - ours)[:8]
+        print(f"{kind}: only ours {own}, only the package's {missing}")
     members = [
         tag for tag in by_kind["tags"] & set(names.tags) if set(names.tags[tag]) != real[tag].tags
     ]

@@ -1,8 +1,8 @@
-"""Regenerate every published figure of config/examples that needs no model, and show each beside ours.
+"""Regenerate every published figure of config/examples that needs no model, next to ours.
 
     SNAKEVAL_DATA=folder python benchmarks/papers.py [--write] [name …]
 
-Runs Snakemake once for each configuration; `--write` puts the table into docs/papers.md.
+Runs Snakemake once for each configuration. `--write` puts the table into docs/papers.md.
 """
 
 import argparse
@@ -17,22 +17,22 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "config" / "examples"
 NEED_MODELS = ("pythia", "llama2")
-HEAD = "| configuration | model | task | metric | published | over | ours | over | |\n|---|---|---|---|---:|---:|---:|---:|---|\n"
+HEAD = (
+    "| configuration | model | task | metric | published | over | ours | over | |\n"
+    "|---|---|---|---|---:|---:|---:|---:|---|\n"
+)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", help="configurations; left out: all that need no model")
+    parser.add_argument("names", nargs="*", help="configurations; default: all without a model")
     parser.add_argument("--write", action="store_true", help="put the table into docs/papers.md")
     options = parser.parse_args()
-    names = options.names or sorted(
-        path.stem for path in EXAMPLES.glob("*.yaml") if path.stem not in NEED_MODELS
-    )
-    lines = ""
-    for name in names:
-        lines += "".join(_line(name, figure) for figure in figures(name))
+    all_names = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
+    names = options.names or [name for name in all_names if name not in NEED_MODELS]
+    lines = "".join(_line(name, figure) for name in names for figure in figures(name))
     print(HEAD + lines)
     if options.write:
         page.write("papers.md", "benchmarks/papers.py --write", HEAD + lines)
@@ -40,19 +40,10 @@ def main() -> int:
 
 
 def figures(name: str) -> list[dict]:
-    """Rows of TARGETS of a configuration, run here."""
+    """Rows of TARGETS of a configuration, which is run in this checkout."""
     configuration = EXAMPLES / f"{name}.yaml"
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--cores",
-        "1",
-        "--quiet",
-        "all",
-        "--configfile",
-        str(configuration),
-    ]
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all"]
+    command += ["--configfile", str(configuration)]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     results = yaml.safe_load(configuration.read_text())["results"]
     return pq.read_table(ROOT / results / "tables" / "targets.parquet").to_pylist()
@@ -60,18 +51,13 @@ def figures(name: str) -> list[dict]:
 
 def _line(name: str, row: dict) -> str:
     def number(value: float | None) -> str:
-        return (
-            "–"
-            if value is None
-            else f"{value:.2f}"
-            if row["percent"] or abs(value) >= 1.5
-            else f"{value:.4f}"
-        )
+        if value is None:
+            return "–"
+        return f"{value:.2f}" if row["percent"] or abs(value) >= 1.5 else f"{value:.4f}"
 
     def count(n: int | None) -> str:
         return "?" if n is None else f"{n:,}"
 
-    ours = number(row["value"]), "–" if row["value"] is None else count(row["n"])
     cells = (
         name,
         row["model"],
@@ -79,7 +65,8 @@ def _line(name: str, row: dict) -> str:
         row["metric"] or "",
         number(row["target"]),
         count(row["target_n"]),
-        *ours,
+        number(row["value"]),
+        "–" if row["value"] is None else count(row["n"]),
         row["status"],
     )
     return f"| {' | '.join(cells)} |\n"

@@ -1,11 +1,11 @@
-"""What planning costs: dry runs of many models and tasks, and a run of a thousand jobs whose scripts do nothing.
+"""What planning costs: dry runs of many models and tasks, and a run of jobs that do nothing.
 
     python benchmarks/plans.py                      # some minutes on two cores
     python benchmarks/plans.py --models 20 --tasks 20 --jobs 100
     python benchmarks/plans.py --write              # and put the table into docs/scale.md
 
-Every task has a data set of its own. The scripts that do nothing copy what one real model's run wrote, so that what Snakemake reads from
-files (memory and time to ask for) is there.
+Every task has its own data set. The scripts that do nothing copy what the run of one real model
+wrote, because Snakemake reads from these files how much memory and time a job needs.
 """
 
 import argparse
@@ -26,15 +26,17 @@ started = time.perf_counter()
 done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(done.stdout, done.stderr)
-print(time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, done.returncode)
+wall, cpu = time.perf_counter() - started, used.ru_utime + used.ru_stime
+print(wall, cpu, used.ru_maxrss / 1024, done.returncode)
 """
-COPY = '''"""Nothing but copies of what the model m0 gave."""
+COPY = '''"""Copy the output of the model m0."""
 import shutil
 from pathlib import Path
 
+model = str(snakemake.wildcards.get("model", "m0"))
 for output in snakemake.output:
-    made = Path("template") / Path(output).relative_to("results")
-    source = Path(*(part.replace(str(snakemake.wildcards.get("model", "m0")), "m0") for part in made.parts))
+    parts = Path(output).relative_to("results").parts
+    source = Path("template", *(part.replace(model, "m0") for part in parts))
     if source.is_dir():
         shutil.copytree(source, output, dirs_exist_ok=True)
     else:
@@ -60,16 +62,12 @@ def project(folder: Path, models: int, tasks: int) -> Path:
             "metric_list": [{"metric": "acc"}],
         }
         (folder / f"config/tasks/t{number}.yaml").write_text(yaml.safe_dump(task))
-        (folder / f"data{number}.jsonl").write_text(
-            "".join(
-                json.dumps({"question": f"{i} < {number}?", "answer": i % 2}) + "\n"
-                for i in range(4)
-            )
-        )
+        rows = [{"question": f"{i} < {number}?", "answer": i % 2} for i in range(4)]
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (folder / f"data{number}.jsonl").write_text(lines)
+    model = {"source": "demo:tiny", "dtype": "float32"}
     config = {
-        "models": {
-            f"m{number}": {"source": "demo:tiny", "dtype": "float32"} for number in range(models)
-        },
+        "models": {f"m{number}": dict(model) for number in range(models)},
         "tasks": [f"t{number}" for number in range(tasks)],
         "datasets": {f"made/{number}": f"path:data{number}.jsonl" for number in range(tasks)},
     }
@@ -83,9 +81,8 @@ def without_work(folder: Path) -> None:
     snakemake(real)
     (real / "results").rename(folder / "template")
     (folder / "results").mkdir()
-    (folder / "results/tokens").symlink_to(
-        folder / "template/tokens"
-    )  # which every copied list of tokens names
+    # Every copied list of tokens names these files.
+    (folder / "results/tokens").symlink_to(folder / "template/tokens")
     (folder / "workflow").unlink()
     subprocess.run(["cp", "-r", str(REPOSITORY / "workflow"), str(folder / "workflow")], check=True)
     for script in (folder / "workflow/scripts").glob("*.py"):
@@ -93,19 +90,17 @@ def without_work(folder: Path) -> None:
 
 
 def snakemake(folder: Path, *options: str) -> tuple[int, float, float, float]:
-    """Jobs, seconds by the clock, seconds of CPU and peak memory (MB) of Snakemake and all its jobs; the largest process counts."""
+    """Jobs, seconds by the clock, seconds of CPU and peak memory (MB) of Snakemake and its jobs.
+
+    The peak is that of the largest process.
+    """
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *options]
-    said = subprocess.run(
-        [sys.executable, "-c", MEASURE, *command],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    wall, cpu, peak, code = map(float, said.splitlines()[-1].split())
+    measured = [sys.executable, "-c", MEASURE, *command]
+    done = subprocess.run(measured, cwd=folder, capture_output=True, text=True, check=True)
+    wall, cpu, peak, code = map(float, done.stdout.splitlines()[-1].split())
     if code:
-        sys.exit(said)
-    jobs = re.search(r"^total +(\d+)", said, re.MULTILINE)
+        sys.exit(done.stdout)
+    jobs = re.search(r"^total +(\d+)", done.stdout, re.MULTILINE)
     return int(jobs[1]) if jobs else 0, wall, cpu, peak
 
 
@@ -127,10 +122,8 @@ def main() -> None:
         for tasks in arguments.tasks:
             folder = project(Path(name, f"{tasks}"), arguments.models, tasks)
             snakemake(folder, "--dry-run")  # the first writes the settings
-            add(
-                f"dry run, {arguments.models} models × {tasks} tasks, each with data of its own",
-                snakemake(folder, "--dry-run"),
-            )
+            what = f"dry run, {arguments.models} models × {tasks} tasks, each with data of its own"
+            add(what, snakemake(folder, "--dry-run"))
         models = arguments.jobs // 5
         folder = project(Path(name, "jobs"), models, 1)
         without_work(folder)

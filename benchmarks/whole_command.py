@@ -1,10 +1,11 @@
-"""The whole command beside lm-evaluation-harness's: five tasks at once, from the start of the process to scores on disk.
+"""The whole command compared with lm-evaluation-harness: five tasks, from start to scores on disk.
 
     python benchmarks/whole_command.py                   # about five minutes on two cores
     python benchmarks/whole_command.py --documents 20    # shortened
 
-Both read the same task files and the same JSONL documents, with the same model; both start from nothing. Prints seconds of both, their
-ratio, and the largest difference between their scores.
+Both read the same task files and the same JSONL documents, with the same model, and start without
+any stored results. Prints the seconds of both, their ratio, and the largest difference between
+their scores.
 """
 
 import argparse
@@ -23,7 +24,12 @@ from workload import LENGTH, NEW_TOKENS, SIZES, STOPS, documents_of, make_model
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ACC = {"metric": "acc", "aggregation": "mean", "higher_is_better": True}
-KEYS = {  # what the task files of the works say
+PERPLEXITY = {
+    "metric": "word_perplexity",
+    "aggregation": "weighted_perplexity",
+    "higher_is_better": False,
+}
+KEYS = {  # of the task files
     "MMLU-like, 5-shot": {
         "output_type": "multiple_choice",
         "doc_to_text": "{{header}}{{question}}\nAnswer:",
@@ -42,13 +48,7 @@ KEYS = {  # what the task files of the works say
         "output_type": "loglikelihood_rolling",
         "doc_to_text": "",
         "doc_to_target": "{{question}}",
-        "metric_list": [
-            {
-                "metric": "word_perplexity",
-                "aggregation": "weighted_perplexity",
-                "higher_is_better": False,
-            }
-        ],
+        "metric_list": [PERPLEXITY],
     },
     "GSM8K-like, 8-shot": {
         "output_type": "generate_until",
@@ -84,27 +84,9 @@ def theirs(folder: Path, tasks: list[str], threads: int) -> dict[str, float]:
     """Scores of one run of lm-evaluation-harness: task -> score."""
     output = folder / "lm_eval"
     arguments = f"pretrained={folder / 'model'},max_length={LENGTH},dtype=float32"
-    command = [
-        sys.executable,
-        "-m",
-        "lm_eval",
-        "--model",
-        "hf",
-        "--model_args",
-        arguments,
-        "--tasks",
-        ",".join(tasks),
-    ]
-    command += [
-        "--include_path",
-        str(folder),
-        "--batch_size",
-        "16",
-        "--device",
-        "cpu",
-        "--output_path",
-        str(output),
-    ]
+    command = [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", arguments]
+    command += ["--tasks", ",".join(tasks), "--include_path", str(folder)]
+    command += ["--batch_size", "16", "--device", "cpu", "--output_path", str(output)]
     _run(command, folder, {"OMP_NUM_THREADS": f"{threads}"})
     (written,) = output.rglob("results_*.json")
     results = json.loads(written.read_text(encoding="utf-8"))["results"]
@@ -134,19 +116,9 @@ def ours(folder: Path, tasks: list[str], threads: int) -> dict[str, float]:
         "results": str(results),
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        f"{results}/tables/scores.parquet",
-        "--cores",
-        f"{threads}",
-    ]
-    _run(
-        [*command, "--snakefile", str(REPOSITORY / "Snakefile"), "--configfile", "config.yaml"],
-        folder,
-        {},
-    )
+    command = [sys.executable, "-m", "snakemake", f"{results}/tables/scores.parquet"]
+    command += ["--cores", f"{threads}", "--snakefile", str(REPOSITORY / "Snakefile")]
+    _run([*command, "--configfile", "config.yaml"], folder, {})
     scores = pq.read_table(results / "tables/scores.parquet").to_pylist()
     return {row["task"]: row["value"] for row in scores if row["metric"] in METRICS}
 
@@ -157,25 +129,16 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
         "HF_DATASETS_CACHE": tempfile.mkdtemp(dir=folder),
         "TOKENIZERS_PARALLELISM": "true",
     }
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=os.environ | offline | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    variables = os.environ | offline | environment
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--documents",
-        type=int,
-        help="of each task; by default " + ", ".join(map(str, SIZES.values())),
-    )
+    sizes = ", ".join(map(str, SIZES.values()))
+    parser.add_argument("--documents", type=int, help=f"of each task; default: {sizes}")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
@@ -191,18 +154,17 @@ def main() -> None:
                 scores[side] = run(folder, list(tasks), options.threads)
                 times[side].append(time.perf_counter() - started)
         base, mine = (statistics.median(times[side]) for side in ("lm_eval", "ours"))
-        off = max(
-            abs(scores["ours"][task] / scores["lm_eval"][task] - 1)
-            if scores["lm_eval"][task]
-            else scores["ours"][task]
-            for task in tasks
-        )
-        print(
-            "| work | documents | lm-eval s | ours s | ratio | agreement |\n|---|---|---|---|---|---|"
-        )
-        print(
-            f"| whole command, five tasks | {sum(tasks.values())} | {base:.1f} | {mine:.1f} | {base / mine:.1f} | scores within {off:.0e} |"
-        )
+        off = max(relative(scores["ours"][task], scores["lm_eval"][task]) for task in tasks)
+        print("| work | documents | lm-eval s | ours s | ratio | agreement |")
+        print("|---|---|---|---|---|---|")
+        seconds = f"{base:.1f} | {mine:.1f} | {base / mine:.1f}"
+        work = f"whole command, five tasks | {sum(tasks.values())}"
+        print(f"| {work} | {seconds} | scores within {off:.0e} |")
+
+
+def relative(ours: float, theirs: float) -> float:
+    """The relative difference of two scores; where theirs is 0, the absolute one."""
+    return abs(ours / theirs - 1) if theirs else abs(ours)
 
 
 if __name__ == "__main__":

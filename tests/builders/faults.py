@@ -1,5 +1,9 @@
-"""Harm done to a workflow, one function per kind. Each hurts a project once and says what it hurt, or None if there was nothing to hurt;
-the next run is what has to recover. What Snakemake said is in the project's file `output`, where TOLD looks for what a user must know."""
+"""Faults of a workflow, one function per kind.
+
+Each function harms a project once. It returns what it harmed, or None if there was nothing to harm.
+The next run must recover. Snakemake's output is in the project's file `output`, where a pattern of
+REPORTED matches what a user must know.
+"""
 
 import os
 import random
@@ -11,13 +15,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from builders.fake_hub import FakeHub
 from builders.project import REPOSITORY, Project
 
 HARM = Path(__file__).parents[1] / "harm"
-SCRIPTS = {  # and a file that is there when they have run
+SCRIPTS = {  # script -> a file that exists after it ran
     "requests": "requests/arithmetic.parquet",
     "tokens": "index/tokens/tiny.parquet",
     "calls": "index/calls/tiny/1-of-1.parquet",
@@ -26,12 +31,12 @@ SCRIPTS = {  # and a file that is there when they have run
     "tables": "tables/scores.parquet",
     "report": "report/index.html",
 }
-PAGE = 4096  # bytes, in which a small file system counts
+PAGE = 4096  # bytes; a small file system allocates whole pages
 Fault = Callable[[Project, random.Random], str | None]
 
 
 def start(project: Project, *arguments: str, **environment: str) -> subprocess.Popen:
-    """A run in a process group of its own; its output goes to the file `output` of the project."""
+    """A run in its own process group; its output goes to the file `output` of the project."""
     with output_of(project).open("w") as output:
         return subprocess.Popen(
             project.command(*arguments, cores=2),
@@ -41,12 +46,15 @@ def start(project: Project, *arguments: str, **environment: str) -> subprocess.P
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=_hear_interrupts,
+            preexec_fn=_accept_interrupts,
         )
 
 
-def _hear_interrupts() -> None:
-    """Of a terminal; what a shell starts in the background, this harness perhaps, ignores them, and so would all it starts."""
+def _accept_interrupts() -> None:
+    """Accept Ctrl-C, which a program that a shell starts in the background ignores.
+
+    Its children would ignore it too.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -55,7 +63,10 @@ def output_of(project: Project) -> Path:
 
 
 def finish(project: Project, seconds: float = 600) -> str | None:
-    """What went wrong in a run to the end, None if nothing did. A lock that a dead run left is removed first."""
+    """Run to the end: the output if the run fails, else None.
+
+    A lock that a killed run left is removed first.
+    """
     unlock(project)
     process = start(project)
     if process.wait(timeout=seconds) == 0:
@@ -70,7 +81,10 @@ def unlock(project: Project) -> None:
 
 
 def job(what: str) -> Fault:
-    """A job that dies by itself: kill, terminate or memory, some time after it began. All that are left to run may be hit; one will be."""
+    """A job that dies some time after it began: by kill, terminate or memory.
+
+    Any job that is left to run may die; at least one does.
+    """
 
     def fault(project: Project, rng: random.Random) -> str | None:
         folder = project.folder / "harm"
@@ -78,10 +92,8 @@ def job(what: str) -> Fault:
         folder.mkdir()
         left = [script for script, file in SCRIPTS.items() if not (project.results / file).exists()]
         for script in rng.sample(left, min(len(left), 3)):
-            (
-                folder
-                / f"{script}.{what}.{1000 * rng.choice([0, rng.uniform(0, 1), rng.uniform(0, 3)]):.0f}"
-            ).touch()
+            milliseconds = 1000 * rng.choice([0, rng.uniform(0, 1), rng.uniform(0, 3)])
+            (folder / f"{script}.{what}.{milliseconds:.0f}").touch()
         unlock(project)
         process = start(project, PYTHONPATH=str(HARM), SNAKEVAL_HARM=str(folder))
         failed = process.wait(timeout=600) != 0
@@ -98,9 +110,8 @@ def process(whom: str, number: signal.Signals) -> Fault:
         unlock(project)
         running = start(project)
         log = output_of(project)
-        steps = rng.randrange(
-            0, 4
-        )  # of the run; a moment counted in jobs, not seconds, is the same on a slow machine
+        # Jobs of the run before the fault. Seconds would depend on the speed of the machine.
+        steps = rng.randrange(0, 4)
         while log.read_text().count("Finished jobid") < steps and running.poll() is None:
             time.sleep(0.02)
         time.sleep(rng.uniform(0, 3))
@@ -108,22 +119,14 @@ def process(whom: str, number: signal.Signals) -> Fault:
             return None
         if whom == "all":
             os.killpg(running.pid, number)
-        for pid in (
-            [running.pid]
-            if whom == "snakemake"
-            else _descendants(running.pid)
-            if whom == "children"
-            else []
-        ):
-            try:
+        pids = {"snakemake": [running.pid], "all": []}
+        for pid in pids[whom] if whom in pids else _descendants(running.pid):
+            with suppress(ProcessLookupError):
                 os.kill(pid, number)
-            except ProcessLookupError:
-                continue
         if running.wait(timeout=600) == 0:
             return None
-        if (
-            number == signal.SIGKILL and whom != "children"
-        ):  # who was killed says nothing; the next run tells of the lock it left
+        if number == signal.SIGKILL and whom != "children":
+            # A killed process reports nothing. The next run reports the lock that it left.
             if any((project.folder / ".snakemake/locks").glob("*")):
                 start(project).wait(timeout=600)
             else:
@@ -136,13 +139,12 @@ def process(whom: str, number: signal.Signals) -> Fault:
 
 
 def disk_full(project: Project, rng: random.Random) -> str | None:
-    """Results on a small file system of their own, which fills up."""
+    """Results on a small file system, which fills up."""
     results = project.results
     saved = results.with_name("saved")
     shutil.copytree(results, saved)
-    pages = sum(
-        -(-file.stat().st_size // PAGE) + 1 for file in saved.rglob("*")
-    )  # and one for its name
+    # A file takes its pages, and one for its name.
+    pages = sum(-(-file.stat().st_size // PAGE) + 1 for file in saved.rglob("*"))
     size = pages * PAGE + 60_000 + rng.randrange(400_000)
     unlock(project)
     _run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(results))
@@ -162,7 +164,7 @@ def read_only(project: Project, rng: random.Random) -> str | None:
     """Results that cannot be written, even by root."""
     results = str(project.results)
     file = project.results / rng.choice(["report/index.html", "tables/scores.parquet"])
-    file.unlink(missing_ok=True)  # there is something to do
+    file.unlink(missing_ok=True)  # so that there is something to do
     _run("mount", "--bind", results, results)
     try:
         _run("mount", "-o", "remount,bind,ro", results)
@@ -177,13 +179,10 @@ def damage(how: str) -> Fault:
 
     def fault(project: Project, rng: random.Random) -> str | None:
         files = [*project.results.rglob("[!.]*.parquet")]
-        files += [
-            file
-            for part in ("report", "tables")
-            for file in (project.results / part).rglob("[!.]*.*")
-            if file.is_file()
-        ]
-        file = rng.choice(sorted(file for file in files if file.exists() and file.stat().st_size))
+        for part in ("report", "tables"):
+            files += (project.results / part).rglob("[!.]*.*")
+        existing = [file for file in files if file.is_file() and file.stat().st_size]
+        file = rng.choice(sorted(existing))
         content = bytearray(file.read_bytes())
         before = file.stat()
         if how == "bit flipped":
@@ -198,22 +197,23 @@ def damage(how: str) -> Fault:
     return fault
 
 
-def mend(project: Project) -> str:
-    """What `snakemake verify` says; what it tells to do is done."""
+def repair(project: Project) -> str:
+    """Run `snakemake verify` and follow its advice; its output."""
     done = project.snakemake("verify", check=False)
-    if remedy := re.search(r"made anew: (rm .* && )?snakemake (.*)", done.stdout + done.stderr):
-        subprocess.run(
-            ["sh", "-c", f"{remedy[1] or ''}true"],
-            cwd=project.folder,
-            check=True,
-            capture_output=True,
-        )
-        project.snakemake(*shlex.split(remedy[2]))
-    return done.stdout + done.stderr
+    output = done.stdout + done.stderr
+    advice = re.search(r"rebuild only these files: (rm .* && )?snakemake (.*)", output)
+    if advice:
+        remove = ["sh", "-c", f"{advice[1] or ''}true"]
+        subprocess.run(remove, cwd=project.folder, check=True, capture_output=True)
+        project.snakemake(*shlex.split(advice[2]))
+    return output
 
 
 def two_at_once(project: Project, rng: random.Random) -> str | None:
-    """Two runs in one folder: the second is refused. Without Snakemake's lock both write, and no harm comes of it."""
+    """Two runs in one folder: the second is refused.
+
+    Without Snakemake's lock both write the same files, which does no harm.
+    """
     unlock(project)
     target = rng.choice([[], ["results/index/responses/tiny.parquet"]])
     first = start(project, *target)
@@ -228,7 +228,7 @@ def two_at_once(project: Project, rng: random.Random) -> str | None:
 
 
 def hub(fails: Callable[[bytes], tuple[int, dict[str, str], bytes]]) -> Fault:
-    """The model comes from a hub that answers some requests with a fault, now and then more often than is tried again."""
+    """A model from a hub that fails at some requests, at times at every attempt."""
 
     def fault(project: Project, rng: random.Random) -> str | None:
         repositories = project.folder / "hub"
@@ -236,10 +236,8 @@ def hub(fails: Callable[[bytes], tuple[int, dict[str, str], bytes]]) -> Fault:
         shutil.copytree(REPOSITORY / "resources/demo/tiny", repositories / "models/org/tiny")
         (project.results / "models/tiny.parquet").unlink(missing_ok=True)
         project.configure(models={"tiny": {"source": "hf:org/tiny", "dtype": "float32"}})
-        part, times = (
-            rng.choice(["/tree/", "/resolve/", "config.json", "model.safetensors"]),
-            rng.choice([1, 2, 3, 99]),
-        )
+        part = rng.choice(["/tree/", "/resolve/", "config.json", "model.safetensors"])
+        times = rng.choice([1, 2, 3, 99])
         counts = {"fault": 0}
 
         def answer(verb: str, path: str, count: int) -> tuple[int, dict[str, str], bytes] | None:
@@ -249,33 +247,27 @@ def hub(fails: Callable[[bytes], tuple[int, dict[str, str], bytes]]) -> Fault:
             counts["fault"] += 1
             return fails(content)
 
+        cache = project.folder / "hub_cache"
+        shutil.rmtree(cache, ignore_errors=True)
         with FakeHub(repositories, answer) as server:
-            places = {
-                "HF_ENDPOINT": server.endpoint,
-                "HF_HOME": str(project.folder / "hub_cache"),
-                "HF_HUB_DISABLE_TELEMETRY": "1",
-            }
-            shutil.rmtree(places["HF_HOME"], ignore_errors=True)
+            places = {"HF_ENDPOINT": server.endpoint, "HF_HOME": str(cache)}
+            places["HF_HUB_DISABLE_TELEMETRY"] = "1"
             failed = start(project, "results/models/tiny.parquet", **places).wait(timeout=600) != 0
             log = project.results / "logs/models/tiny.log"
-            told = output_of(project).read_text() + log.read_text()
+            output = output_of(project).read_text() + log.read_text()
             if failed:
                 counts["fault"] = times
-                assert (
-                    start(project, "results/models/tiny.parquet", **places).wait(timeout=600) == 0
-                ), output_of(project).read_text()
-        output_of(project).write_text(told)
-        return (
-            f"{part}, {counts['fault']} times: {'given up' if failed else 'tried again'}"
-            if counts["fault"]
-            else None
-        )
+                again = start(project, "results/models/tiny.parquet", **places)
+                assert again.wait(timeout=600) == 0, output_of(project).read_text()
+        output_of(project).write_text(output)
+        end = "given up" if failed else "tried again"
+        return f"{part}, {counts['fault']} times: {end}" if counts["fault"] else None
 
     return fault
 
 
 def clock(project: Project, rng: random.Random) -> str | None:
-    """Time stamps that jumped by hours or years, forwards or back."""
+    """Times of files that jumped by hours or years, forwards or back."""
     files = sorted(file for file in project.results.rglob("*") if file.is_file())
     chosen = rng.sample(files, max(1, len(files) // 5))
     jump = rng.choice([-1, 1]) * 10 ** rng.uniform(3.5, 8)
@@ -297,7 +289,7 @@ def _run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-DURING: dict[str, Fault] = {  # need a run that has something to do
+DURING: dict[str, Fault] = {  # for a run that has something to do
     "job killed (-9)": job("kill"),
     "job terminated": job("terminate"),
     "job out of memory": job("memory"),
@@ -309,7 +301,7 @@ DURING: dict[str, Fault] = {  # need a run that has something to do
     "two runs at once": two_at_once,
     **({"disk full": disk_full} if not os.getuid() and sys.platform == "linux" else {}),
 }
-AFTER: dict[str, Fault] = {  # hurt what a finished run left
+AFTER: dict[str, Fault] = {  # for the results of a finished run
     "file truncated": damage("truncated"),
     "file emptied": damage("emptied"),
     "bit flipped": damage("bit flipped"),
@@ -322,7 +314,8 @@ AFTER: dict[str, Fault] = {  # hurt what a finished run left
     ),
     "hub: wrong content": hub(lambda content: (200, {}, content[::-1])),
 }
-TOLD = {  # by Snakemake or the job while the fault is there, or by `snakemake verify`, as a regular expression
+# Kind -> what Snakemake, the job or `snakemake verify` reports, as a regular expression.
+REPORTED = {
     "job killed (-9)": r"died with <Signals.SIGKILL",
     "job terminated": r"died with <Signals.SIGTERM",
     "job out of memory": r"Error in rule",

@@ -1,4 +1,4 @@
-"""A folder in which Snakemake runs as a user would run it, and what is found there."""
+"""A folder in which Snakemake runs as a user would run it, and its results."""
 
 import os
 import re
@@ -14,11 +14,8 @@ from pyarrow import parquet as pq
 
 REPOSITORY = Path(__file__).parents[2]
 PARTS = ("Snakefile", "workflow", "profiles", "config", "envs", "resources")
-MACHINE = (
-    "efficiency",
-    "forecast",
-    "preflight",
-)  # tables that tell of the machine and of how a run is laid out
+# Tables that depend on the machine, and on how a run is split into jobs.
+MACHINE = ("efficiency", "forecast", "preflight")
 SMALL = {
     "limit": 8,
     "models": {"tiny": {"source": "demo:tiny", "dtype": "float32"}},
@@ -27,7 +24,7 @@ SMALL = {
 
 
 class Project:
-    """A folder in which Snakemake runs, and what happened there."""
+    """A folder in which Snakemake runs, and its results."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -51,12 +48,10 @@ class Project:
         return [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
 
     def environment(self, **changes: str) -> dict[str, str]:
-        """Without what pytest put there: the copy's own library must be the one that runs."""
-        return {
-            key: value
-            for key, value in os.environ.items()
-            if key not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")
-        } | changes
+        """Without pytest's changes, so that the copy's own library runs."""
+        left_out = ("PYTHONPATH", "SNAKEMAKE_PROFILE")
+        kept = {key: value for key, value in os.environ.items() if key not in left_out}
+        return kept | changes
 
     def planned(self) -> Counter:
         """Jobs that a run would start now, as `rule` or `rule wildcard`."""
@@ -64,7 +59,7 @@ class Project:
         return jobs_in(done.stdout + done.stderr)
 
     def run(self) -> Counter:
-        """Run, and tell which jobs ran."""
+        """Run; the jobs that ran."""
         done = self.snakemake()
         return jobs_in(done.stdout + done.stderr)
 
@@ -74,24 +69,18 @@ class Project:
         path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes, sort_keys=False))
 
     def answers(self) -> int:
-        """Answers that a model has given: rows of the response store."""
-        return sum(
-            pq.read_metadata(part).num_rows for part in self.results.glob("store/*/*.parquet")
-        )
+        """Outputs of models: rows of the store."""
+        parts = self.results.glob("store/*/*.parquet")
+        return sum(pq.read_metadata(part).num_rows for part in parts)
 
     def tables(self) -> dict[str, bytes]:
         """Every table whose bytes may not depend on when, where or how often something ran."""
         stages = ("requests", "tokens", "responses", "scores", "tables")
-        files = [
-            file
-            for stage in stages
-            for file in (self.results / stage).rglob("[!.]*")
-            if file.is_file()
-        ]
+        found = [file for stage in stages for file in (self.results / stage).rglob("[!.]*")]
         return {
             str(file.relative_to(self.results)): file.read_bytes()
-            for file in files
-            if file.stem not in MACHINE
+            for file in found
+            if file.is_file() and file.stem not in MACHINE
         }
 
 
@@ -99,28 +88,21 @@ def jobs_in(log: str) -> Counter:
     """Rules with their first wildcards, from the messages that Snakemake shows when jobs start."""
     jobs: Counter = Counter()
     for message in re.findall(r"^Job \d+: (.*)$", log, re.MULTILINE):
-        found = [
-            (rule, match)
-            for rule, pattern in _messages().items()
-            if (match := pattern.fullmatch(message))
-        ]
+        matches = {rule: pattern.fullmatch(message) for rule, pattern in _messages().items()}
+        found = {rule: match for rule, match in matches.items() if match}
         assert len(found) == 1, message
-        rule, match = found[0]
-        jobs[" ".join([rule, *match.groups()[:1]])] += 1
+        for rule, match in found.items():
+            jobs[" ".join([rule, *match.groups()[:1]])] += 1
     return jobs
 
 
 @cache
 def _messages() -> dict[str, re.Pattern]:
-    """Rule -> what its message looks like, the wildcards as groups."""
-    rules = "".join(
-        file.read_text() for file in sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
-    )
-    messages = re.findall(
-        r"^rule (\w+):$(?:(?!^rule ).)*?^    message:\n        \"(.*?)\"$",
-        rules,
-        re.MULTILINE | re.DOTALL,
-    )
+    """Rule -> the pattern of its message, with the wildcards as groups."""
+    files = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
+    rules = "".join(file.read_text() for file in files)
+    message = r"^rule (\w+):$(?:(?!^rule ).)*?^    message:\n        \"(.*?)\"$"
+    messages = re.findall(message, rules, re.MULTILINE | re.DOTALL)
     return {
         rule: re.compile(re.sub(r"\\{wildcards\\.\w+\\}", r"(\\S+?)", re.escape(text)))
         for rule, text in messages
@@ -133,17 +115,15 @@ def copy(source: Path, target: Path) -> Project:
 
 
 def fresh_clone(folder: Path, **configuration) -> Project:
-    """The repository's parts in a new folder, never run, with the small configuration or changes of it."""
+    """The repository's parts in a new folder, with the small configuration or changes of it."""
+    left_out = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for part in PARTS:
         source = REPOSITORY / part
         if source.is_dir():
-            shutil.copytree(
-                source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
-            )
+            shutil.copytree(source, folder / part, ignore=left_out)
         else:
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, folder / part)
-    (folder / "config" / "config.yaml").write_text(
-        yaml.safe_dump(SMALL | configuration, sort_keys=False)
-    )
+    text = yaml.safe_dump(SMALL | configuration, sort_keys=False)
+    (folder / "config" / "config.yaml").write_text(text)
     return Project(folder)

@@ -1,4 +1,4 @@
-"""Score files and results folders made by hand, for what builds tables of them."""
+"""Score files and results folders written by hand, for tests of the tables made from them."""
 
 import json
 
@@ -71,26 +71,14 @@ class Run:
         self.choices = []
 
     def add(self, model, task, metric, values, filter_name="none", **columns):
-        """Scores of the documents 0, 1, …: numbers as values, lists as statistics; columns: one value per document."""
+        """Add scores of the documents 0, 1, …: numbers as values, lists as statistics.
+
+        `columns`: one value per document.
+        """
+        shared = {"model": model, "task": task, "metric": metric, "filter": filter_name}
         for doc_id, value in enumerate(values):
             own = {key: column[doc_id] for key, column in columns.items()}
-            score = (
-                {"value": None, "statistics": value}
-                if isinstance(value, list)
-                else {"value": value}
-            )
-            self.rows[model].append(
-                SCORE
-                | {
-                    "model": model,
-                    "task": task,
-                    "metric": metric,
-                    "doc_id": doc_id,
-                    "filter": filter_name,
-                }
-                | score
-                | own
-            )
+            self.rows[model].append(SCORE | shared | {"doc_id": doc_id} | value_of(value) | own)
 
     def build(self):
         parquet.write(pa.Table.from_pylist(self.choices, REQUESTS), self.requests["e"], REQUESTS)
@@ -101,6 +89,13 @@ class Run:
         parquet.write(scores, self.folder / "scores.parquet", SCORE_TABLE)
         parquet.write(comparisons, self.folder / "comparisons.parquet", COMPARISONS)
         return scores.to_pylist(), comparisons.to_pylist()
+
+
+def value_of(value):
+    """A number is a document's value, a list its statistics."""
+    if isinstance(value, list):
+        return {"value": None, "statistics": value}
+    return {"value": value}
 
 
 def row(rows, **wanted):
@@ -116,22 +111,27 @@ TASKS = {"t": settings_of(["acc"])}
 
 
 def folder_of(path, models, documents=None, metric="acc"):
-    """A results folder with one benchmark `e`: `models` are name -> task -> values, or statistics as lists."""
+    """A results folder with one benchmark `e`.
+
+    `models`: name -> task -> values, or statistics as lists.
+    """
+    choice = {"kind": "multiple_choice", "choices": ["a", "b"], "gold": [0]}
     tasks = next(iter(models.values()))
     requests = [
-        EMPTY_REQUEST | {"task": task, "doc_id": i, "kind": "multiple_choice", "choices": ["a", "b"], "gold": [0]}
-        | {"document": json.dumps({"n": (documents or {}).get(i, i)})}
+        EMPTY_REQUEST
+        | choice
+        | {"task": task, "doc_id": i, "document": json.dumps({"n": (documents or {}).get(i, i)})}
         for task, values in tasks.items()
         for i in range(len(values))
-    ]  # fmt: skip
+    ]
     parquet.write(pa.Table.from_pylist(requests, REQUESTS), path / "requests/e.parquet", REQUESTS)
     for model, own in models.items():
+        shared = SCORE | {"model": model, "metric": metric}
         rows = [
-            SCORE | {"model": model, "task": task, "metric": metric, "doc_id": i, "prediction": f"{model} {value}"}
-            | ({"statistics": value, "value": None} if isinstance(value, list) else {"value": float(value)})
+            shared | {"task": task, "doc_id": i, "prediction": f"{model} {value}"} | value_of(value)
             for task, values in own.items()
             for i, value in enumerate(values)
-        ]  # fmt: skip
+        ]
         made = lambda _, rows=rows: pa.Table.from_pylist(rows, SCORES)  # noqa: E731
         benchmark_files.refresh(
             path / f"index/scores/{model}.parquet",

@@ -1,8 +1,13 @@
-"""A real SLURM of one node on this machine: loopback only, fake GPUs, no accounting database, no cgroups.
+"""A real SLURM of one node on this machine.
 
-    python tests/slurm/cluster.py install | start | stop        (root, Debian or Ubuntu; `start` installs what is missing)
+It uses loopback only and fake GPUs, and has no accounting database and no cgroups.
 
-Everything it writes lies in one folder, besides three links in /etc/slurm: the SLURM plugin's job steps do not hand on SLURM_CONF.
+    python tests/builders/slurm_cluster.py install | start | stop
+
+It needs root on Debian or Ubuntu; `start` installs missing packages.
+
+Everything it writes is in one folder, but for three links in /etc/slurm: the job steps of the SLURM
+plugin do not pass on SLURM_CONF.
 """
 
 import os
@@ -60,7 +65,7 @@ JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
 MinJobAge=43200
-# Trying again is Snakemake's business; what can never run is refused at once.
+# Snakemake retries jobs, not SLURM; a job that can never run is refused at once.
 JobRequeue=0
 EnforcePartLimits=ALL
 ReturnToService=2
@@ -72,20 +77,30 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 GresTypes=gpu
 SlurmdParameters=config_overrides
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:fake:{gpus} State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:fake:{gpus} \
+  State=UNKNOWN
 PartitionName=cpu Nodes={host} Default=YES MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes={host} Default=NO MaxTime=INFINITE State=UP
 """
 
 
 def start() -> None:
-    """Start what does not run yet, and wait until the node takes jobs. Raises RuntimeError where that cannot be."""
+    """Start the daemons that do not run yet, and wait until the node accepts jobs.
+
+    Raises RuntimeError without root, and where a daemon does not start.
+    """
     if os.getuid():
         raise RuntimeError(
-            "SLURM's daemons need root; run the tests as root, for example in a container"
+            "SLURM's daemons need root. Run the tests as root, for example in a container."
         )
     install()
-    host = socket.gethostname().partition(".")[0]
+    _configure_cluster(socket.gethostname().partition(".")[0])
+    _start_munge()
+    start_daemons()
+
+
+def _configure_cluster(host: str) -> None:
+    """Write keys, devices and configuration."""
     FOLDER.mkdir(exist_ok=True)
     for name in ("state", "spool"):
         (FOLDER / name).mkdir(exist_ok=True)
@@ -93,9 +108,8 @@ def start() -> None:
     if not key.exists():
         key.touch(0o600)
         key.write_bytes(os.urandom(128))
-    for gpu in range(
-        GPUS
-    ):  # SLURM wants a character device; the digit at the end of its name is its number
+    # SLURM needs a character device whose name ends in its number.
+    for gpu in range(GPUS):
         (FOLDER / f"gpu{gpu}").unlink(missing_ok=True)
         (FOLDER / f"gpu{gpu}").symlink_to("/dev/null")
     settings = {
@@ -115,23 +129,15 @@ def start() -> None:
     except OSError:
         with Path("/etc/hosts").open("a") as hosts:
             hosts.write(f"127.0.0.1 {host}\n")
-    places = {
-        "key-file": "key",
-        "pid-file": "own.pid",
-        "seed-file": "seed",
-        "log-file": "log",
-        "socket": "socket",
-    }
-    places = {name: f"munge.{ending}" for name, ending in places.items()}
-    _launch(
-        "munged",
-        "--foreground",
-        "--force",
-        "--num-threads=2",
-        *(f"--{name}={FOLDER}/{file}" for name, file in places.items()),
-    )
+
+
+def _start_munge() -> None:
+    """Start the authentication daemon."""
+    endings = {"key-file": "key", "pid-file": "own.pid", "seed-file": "seed"}
+    endings |= {"log-file": "log", "socket": "socket"}
+    places = [f"--{name}={FOLDER}/munge.{ending}" for name, ending in endings.items()]
+    _launch("munged", "--foreground", "--force", "--num-threads=2", *places)
     _wait_for(lambda: _says(["munge", "-n", "-S", f"{FOLDER}/munge.socket"], "MUNGE"), "munged")
-    start_daemons()
 
 
 def start_daemons() -> None:
@@ -171,14 +177,17 @@ def stop() -> None:
 
 
 def jobs(states: str = "all") -> list[dict[str, str]]:
-    """SLURM's jobs as `scontrol` tells of them, ended ones too."""
+    """SLURM's jobs as `scontrol` lists them, also those that ended."""
     listed = _run("squeue", "-h", "-t", states, "-o", "%A").split()
     blocks = [_run("scontrol", "-d", "-o", "show", "job", job) for job in dict.fromkeys(listed)]
     return [dict(part.split("=", 1) for part in block.split() if "=" in part) for block in blocks]
 
 
 def install() -> None:
-    """Install SLURM's packages where they are missing, without the services they bring. Raises RuntimeError without apt-get."""
+    """Install missing packages of SLURM, without their services.
+
+    Raises RuntimeError without apt-get.
+    """
     missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
     if not missing:
         return

@@ -1,4 +1,7 @@
-"""A few of the faults that `benchmarks/faults.py` injects by the hundred: the run after them gives the bytes of an undisturbed one."""
+"""The run after a fault gives the bytes of an undisturbed one.
+
+`benchmarks/faults.py` injects hundreds of these faults.
+"""
 
 import os
 import random
@@ -6,10 +9,8 @@ import random
 import pytest
 from faults import after, during
 
-TWO_WRITERS = {
-    "Snakemake killed (-9)",
-    "two runs at once",
-}  # both may ask what neither has finished
+# Two writers may both make a call that neither has finished.
+TWO_WRITERS = {"Snakemake killed (-9)", "two runs at once"}
 LONG = pytest.mark.long
 AS_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="mounting a file system needs root")
 
@@ -29,8 +30,9 @@ AS_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="mounting a file system ne
 def test_harm_to_a_run(unstarted, finished, kinds):
     records = during(unstarted, finished, list(kinds), random.Random(1))
     assert records
-    assert all(record.told and record.recovered and record.identical for record in records), records
-    assert TWO_WRITERS & set(kinds) or not any(record.asked_twice for record in records)
+    for record in records:
+        assert record.reported and record.recovered and record.identical, record
+    assert TWO_WRITERS & set(kinds) or not any(record.called_twice for record in records)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,6 @@ def test_harm_to_a_run(unstarted, finished, kinds):
 def test_harm_to_results(project, finished, kinds):
     records = after(project, finished, list(kinds), random.Random(2))
     assert len(records) == len(kinds)
-    assert all(
-        record.told and record.recovered and record.identical and not record.asked_twice
-        for record in records
-    ), records
+    for record in records:
+        assert record.reported and record.recovered and record.identical, record
+        assert not record.called_twice, record

@@ -1,4 +1,7 @@
-"""A run whose model comes from a hub: what the hub does wrong is told and mended by the next run, and no secret is left anywhere."""
+"""A run whose model comes from a hub.
+
+A fault of the hub is reported, the next run recovers, and no file holds a secret.
+"""
 
 import re
 import shutil
@@ -21,13 +24,16 @@ MODEL = "results/models/tiny.parquet"
 
 @pytest.fixture
 def repositories(repository, tmp_path):
-    """What the hub holds: the demo's model."""
+    """The hub's content: the demo's model."""
     shutil.copytree(repository / "resources/demo/tiny", tmp_path / "hub/models/org/tiny")
     return tmp_path / "hub"
 
 
 def run(project, folder, *arguments, fault=None, check=True):
-    """A run against a hub with a fault; its output. The hub's cache lies in the project, so that it is searched for secrets too."""
+    """A run against a hub with a fault; its output.
+
+    The hub's cache is in the project, so that it is searched for secrets too.
+    """
     with FakeHub(folder, fault) as hub:
         places = {
             "HF_ENDPOINT": hub.endpoint,
@@ -43,14 +49,11 @@ def run(project, folder, *arguments, fault=None, check=True):
 
 
 def secrets_in(folder: Path) -> list[str]:
-    """Files under a folder, hidden ones too, that hold a planted secret, in tables or as they are."""
+    """Files under a folder, also hidden ones, whose bytes or tables hold a planted secret."""
     found = []
+    ours = ("workflow", "config", "resources")
     for file in folder.rglob("*"):
-        if file.is_file() and file.parts[len(folder.parts)] not in (
-            "workflow",
-            "config",
-            "resources",
-        ):
+        if file.is_file() and file.parts[len(folder.parts)] not in ours:
             text = file.read_bytes()
             if file.suffix == ".parquet":
                 text += str(pq.read_table(file, partitioning=None).to_pylist()).encode()
@@ -73,13 +76,12 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_of_the_hub_is_told_and_mended_by_the_next_run(unstarted, repositories, name):
-    fault, told = FAULTS[name]
+def test_a_fault_of_the_hub_is_reported_and_repaired_by_the_next_run(unstarted, repositories, name):
+    fault, message = FAULTS[name]
     unstarted.configure(models={"tiny": {"source": "hf:org/tiny", "dtype": "float32"}})
     output = run(unstarted, repositories, MODEL, fault=fault, check=False)
-    assert re.search(rf"^error: models\.tiny\.source: .*{re.escape(told)}", output, re.MULTILINE), (
-        output
-    )
+    reported = rf"^error: models\.tiny\.source: .*{re.escape(message)}"
+    assert re.search(reported, output, re.MULTILINE), output
     assert not (unstarted.folder / MODEL).exists()
     run(unstarted, repositories, MODEL)
     sums = {

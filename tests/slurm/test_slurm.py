@@ -1,4 +1,7 @@
-"""The same command on a real SLURM: the same bytes, devices kept apart, and nothing lost whatever dies."""
+"""The same command on a real SLURM.
+
+It gives the same bytes, keeps devices apart, and loses nothing when a process dies.
+"""
 
 import fcntl
 import os
@@ -67,7 +70,7 @@ def command(project, *arguments):
 
 
 def harmful(project, *harms):
-    """Environment in which the first processes of scripts suffer `harms`: calls.hang, calls.slow …"""
+    """Environment that harms the first processes of scripts: calls.hang, calls.slow …"""
     folder = project.folder / "harm"
     folder.mkdir()
     for number, harm in enumerate(harms):
@@ -129,7 +132,7 @@ def test_the_whole_run_and_its_gpus(finished, unstarted):
 
 @pytest.mark.long
 def test_cancelled_timed_out_and_out_of_memory(finished, inferring):
-    """One shard each: all are tried again with more time and memory, and the responses are the same bytes."""
+    """One shard each. All are retried with more time and memory, and give the same bytes."""
     environment = harmful(inferring, "calls.hang", "calls.eat", "calls.hang")
     with (inferring.folder / "output").open("w") as output:
         growing = ["--set-resources", "calls:runtime=2*attempt", "calls:mem_mb=1500*attempt"]

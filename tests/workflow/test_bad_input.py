@@ -1,4 +1,4 @@
-"""What a user gets wrong is told in one line that names the file, the key and the remedy, and nothing is lost."""
+"""A user's mistake is reported in one line with file, key and remedy, and loses nothing."""
 
 import json
 import os
@@ -22,8 +22,8 @@ metric_list:
 ROW = {"question": "Is it?", "choices": ["yes", "no"], "answer": 0}
 
 
-def told(project, *arguments) -> str:
-    """What a run that must fail says."""
+def errors_of(project, *arguments) -> str:
+    """The output of a run that must fail."""
     done = project.snakemake(*arguments, check=False)
     text = done.stdout + done.stderr
     assert done.returncode != 0, text
@@ -49,7 +49,7 @@ def test_every_mistake_of_the_configuration_at_once(unstarted):
         models={"a": {"source": "demo:tiny", "dytpe": "float32", "gpus": "two"}},
         limit=-1,
     )
-    text = told(unstarted, "--dry-run")
+    text = errors_of(unstarted, "--dry-run")
     lines = [line for line in text.splitlines() if line.startswith("config/config.yaml: ")]
     assert len(lines) == 4
     for words in (
@@ -86,15 +86,15 @@ def test_every_mistake_of_the_configuration_at_once(unstarted):
 )
 def test_before_anything_runs(unstarted, changes, expected):
     unstarted.configure(**changes)
-    assert re.search(expected, told(unstarted, "--dry-run"))
+    assert re.search(expected, errors_of(unstarted, "--dry-run"))
 
 
-def test_a_key_that_stands_twice(unstarted):
+def test_a_key_that_is_given_twice(unstarted):
     with (unstarted.folder / "config/config.yaml").open("a") as file:
         file.write("limit: 5\n")
     assert re.search(
-        r"config/config\.yaml, line \d+: key 'limit' stands twice; remove one",
-        told(unstarted, "--dry-run"),
+        r"config/config\.yaml, line \d+: key 'limit' is given twice. Remove one",
+        errors_of(unstarted, "--dry-run"),
     )
 
 
@@ -134,13 +134,13 @@ def test_a_key_that_stands_twice(unstarted):
 )
 def test_data_and_task_files(own, file, content, expected):
     (own.folder / file).write_bytes(content)
-    assert re.search(expected, told(own, "results/requests/own.parquet"))
+    assert re.search(expected, errors_of(own, "results/requests/own.parquet"))
 
 
 def test_a_damaged_parquet_file(own):
     (own.folder / "own.parquet").write_bytes(b"PAR1 this is none PAR1")
     own.configure(datasets={"local/own": "path:own.parquet"})
-    assert re.search(r"error: .*own\.parquet", told(own, "results/requests/own.parquet"))
+    assert re.search(r"error: .*own\.parquet", errors_of(own, "results/requests/own.parquet"))
 
 
 def test_a_tokenizer_without_bos_and_eos(unstarted):
@@ -154,7 +154,7 @@ def test_a_tokenizer_without_bos_and_eos(unstarted):
     tokens["post_processor"] = None
     (folder / "tokenizer.json").write_text(json.dumps(tokens))
     unstarted.configure(models={"bare": {"source": "path:bare"}}, tasks=["stories"])
-    text = told(unstarted, "results/index/tokens/bare.parquet")
+    text = errors_of(unstarted, "results/index/tokens/bare.parquet")
     assert re.search(r"error: bare.*(BOS|bos).*(EOS|eos)", text)
 
 
@@ -168,8 +168,9 @@ def test_no_space_left(own, tmp_path):
             "".join(json.dumps(ROW | {"question": f"{i:>3000}{i**99}"}) + "\n" for i in range(200))
         )
         own.configure(results=str(small / "results"))
-        text = told(own, str(small / "results/requests/own.parquet"))
-        assert "no space left on the device; free some and run again, finished work is kept" in text
+        text = errors_of(own, str(small / "results/requests/own.parquet"))
+        advice = "[Ff]ree some and run again[:,] finished work is kept"
+        assert re.search(f"no space left on the device[.;] {advice}", text)
         subprocess.run(["mount", "-o", "remount,size=64m", small], check=True)
         own.snakemake(str(small / "results/requests/own.parquet"))
     finally:

@@ -1,4 +1,4 @@
-"""`snakemake bundle`: the folder runs where nothing else of this machine is left, and gives the same scores."""
+"""`snakemake bundle`: the folder runs without anything else of this machine, with equal scores."""
 
 import json
 import shutil
@@ -40,7 +40,7 @@ METRIC = Metric("close", "generate_until", close)
 
 @pytest.fixture
 def wide(unstarted):
-    """A configuration with data in files outside, a custom_dataset, a generator, and a file of metrics."""
+    """A configuration with data outside, a custom_dataset, a generator, and a file of metrics."""
     outside = unstarted.folder.parent / "outside"
     for name in ("art", "law"):
         (outside / name).mkdir(parents=True)
@@ -112,6 +112,6 @@ def test_a_task_named_by_its_file_is_refused(unstarted):
     failed = unstarted.snakemake("bundle", check=False)
     assert failed.returncode != 0
     assert (
-        "bundle: tasks: config/tasks/demo/stories.yaml is a file; put its folder into task_paths"
+        "bundle: tasks: config/tasks/demo/stories.yaml is a file. Put its folder into task_paths"
         in failed.stderr
     )

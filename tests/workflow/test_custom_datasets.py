@@ -60,17 +60,19 @@ def test_functions_must_be_allowed(sums):
     sums.configure(allow_functions=False)
     failed = sums.snakemake(check=False)
     assert failed.returncode != 0
-    assert (
-        "sums: custom_dataset: !function sums.documents is Python that comes with the task; allow_functions: true"
-        in failed.stderr
+    message = (
+        "sums: custom_dataset: !function sums.documents is Python that comes with the task; "
+        "allow_functions: true"
     )
+    assert message in failed.stderr
 
 
-def test_what_a_function_does_wrong_is_told_in_a_line(sums):
+def test_what_a_function_does_wrong_is_reported_in_a_line(sums):
     module = sums.folder / "config/tasks/own/sums.py"
     module.write_text("def documents(**_):\n    return {'test': []}\n")
     failed = sums.snakemake(check=False)
-    assert (
-        "config/tasks/own/sums.yaml: custom_dataset: !function sums.documents gave splits test, not a dict with shots, test"
-        in failed.stderr
+    message = (
+        "config/tasks/own/sums.yaml: custom_dataset: !function sums.documents gave splits test, "
+        "not a dict with shots, test"
     )
+    assert message in failed.stderr

@@ -42,15 +42,15 @@ def test_packed_moved_verified_and_continued(finished, unstarted, tmp_path):
     assert parquet.read(models, MODEL_FILES)["folder"][0].as_py().startswith(str(unstarted.folder))
 
 
-def test_what_was_altered_is_named_and_made_anew(project):
+def test_what_was_altered_is_named_and_rebuilt(project):
     before = project.tables()
     file = project.results / "responses/tiny/arithmetic.parquet"
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    told = project.snakemake("verify", check=False)
-    output = told.stdout + told.stderr
-    assert told.returncode
+    done = project.snakemake("verify", check=False)
+    output = done.stdout + done.stderr
+    assert done.returncode
     assert "results/responses/tiny/arithmetic.parquet: altered since it was written" in output
     remove = "rm results/index/responses/tiny.parquet results/responses/tiny/arithmetic.parquet"
     assert f"{remove} && snakemake --cores 1 all results/index/responses/tiny.parquet" in output

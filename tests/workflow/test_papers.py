@@ -40,7 +40,7 @@ def test_every_figure_has_its_verdict(unstarted, real_data, monkeypatch, name):
 
 
 def check_bbq(data, scores):
-    """Accuracy and bias score, counted anew from the published predictions."""
+    """Accuracy and bias score, counted again from the published predictions."""
     import json
 
     found = {(row["model"], row["task"], row["metric"]): row["value"] for row in scores}

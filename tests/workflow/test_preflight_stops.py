@@ -11,15 +11,16 @@ def edit(project, name, old, new):
     path.write_text(text.replace(old, new, 1))
 
 
-def test_a_metric_that_cannot_be_scored_stops_before_a_model_is_asked(unstarted):
+def test_a_metric_that_cannot_be_scored_stops_before_a_model_is_called(unstarted):
     edit(unstarted, "boolean_expressions", "metric: acc,", "metric: akk,")
     done = unstarted.snakemake(check=False)
     text = done.stdout + done.stderr
     assert done.returncode != 0 and "Traceback" not in text
-    assert (
-        "error: boolean_expressions: scoring: 8 of 8 documents: answers could not be scored: boolean_expressions: metric akk"
-        in text
+    message = (
+        "error: boolean_expressions: scoring: 8 of 8 documents: answers could not be scored: "
+        "boolean_expressions: metric akk"
     )
+    assert message in text
     assert unstarted.answers() == 0
     shown = unstarted.snakemake("preflight", check=False)
     assert shown.returncode != 0 and "Preflight: 1 errors, 0 warnings." in shown.stderr
@@ -45,7 +46,7 @@ def test_preflight_asks_nothing_and_forecasts(unstarted):
     ]
 
 
-def test_models_on_the_cpu_share_the_cores_unless_told(unstarted):
+def test_models_on_the_cpu_share_the_cores_unless_configured(unstarted):
     tiny = {"source": "demo:tiny", "dtype": "float32"}
     unstarted.configure(
         models={"a": tiny, "b": tiny | {"shards": 2}, "c": tiny | {"threads": 1}},
@@ -58,7 +59,7 @@ def test_models_on_the_cpu_share_the_cores_unless_told(unstarted):
     assert seconds["b"] == seconds["a"]
 
 
-def test_a_warning_is_shown_when_the_model_is_asked(unstarted):
+def test_a_warning_is_shown_when_the_model_is_called(unstarted):
     unstarted.configure(
         models={"tiny": {"source": "demo:tiny", "dtype": "float32", "max_length": 16}},
         tasks=["boolean_expressions"],
@@ -72,7 +73,8 @@ def test_programs_need_consent(unstarted):
     edit(unstarted, "arithmetic", "task: arithmetic", "task: arithmetic\nunsafe_code: true")
     done = unstarted.snakemake(check=False)
     assert done.returncode != 0
-    assert (
-        "arithmetic: scoring runs programs that models write; allow_code: sandbox permits it (docs/security.md)"
-        in done.stderr
+    message = (
+        "arithmetic: scoring runs programs that models write; "
+        "allow_code: sandbox permits it (docs/security.md)"
     )
+    assert message in done.stderr

@@ -1,4 +1,4 @@
-"""Results on object storage: published through Snakemake's storage plugin, fetched from there, verified and continued."""
+"""Results on object storage: published with Snakemake's plugin, fetched, verified and continued."""
 
 import tarfile
 from collections import Counter
@@ -13,7 +13,10 @@ KEYS = {"aws_access_key_id": "key of the tests", "aws_secret_access_key": "plant
 
 @pytest.fixture
 def storage(monkeypatch):
-    """A server that answers as S3 does, with an empty bucket `runs`; Snakemake finds it through its environment."""
+    """A server that answers as S3 does, with an empty bucket `runs`.
+
+    Snakemake finds it through its environment.
+    """
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     endpoint = "http://{}:{}".format(*server.get_host_and_port())

@@ -1,4 +1,4 @@
-"""The demo models on real data sets, read from local files in the formats they were published in, to a report."""
+"""The demo models on real data sets, from local files in their published formats to a report."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Recorded models beside asked ones, the gate, and sample sizes, as a user runs them."""
+"""Recorded models next to called ones, the gate, and sample sizes, as a user runs them."""
 
 import json
 import shutil
@@ -11,7 +11,10 @@ RECORDED = {"source": "recorded:answers/{task}.jsonl", "answers": {"answer": "te
 
 
 def record(project, right):
-    """Answers to arithmetic's eight documents: `right` of them right, document 7 missing, one to no document."""
+    """Answers to the eight documents of arithmetic, of which `right` are right.
+
+    Document 7 has no answer, and one answer belongs to no document.
+    """
     requests = pq.read_table(project.results / "requests/arithmetic.parquet").to_pylist()
     answers = [
         request["references"][0] if request["doc_id"] < right else "#### no" for request in requests
@@ -30,7 +33,7 @@ def table(project, name):
     return pq.read_table(project.results / "tables" / f"{name}.parquet").to_pylist()
 
 
-def test_a_recorded_model_is_scored_like_any_and_never_asked(project):
+def test_a_recorded_model_is_scored_like_any_and_never_called(project):
     before = project.answers()
     record(project, right=5)
     project.configure(models=MODELS | {"published": RECORDED})
@@ -76,14 +79,14 @@ def test_a_recorded_model_is_scored_like_any_and_never_asked(project):
     }["published"] == 6 / 7
 
 
-def test_a_task_removed_beside_a_recorded_model(project):
+def test_a_task_removed_next_to_a_recorded_model(project):
     record(project, right=5)
     project.configure(models={"published": RECORDED}, tasks=["arithmetic"])
     assert project.run()["recorded published"] == 1
     assert {row["task"]: row["n"] for row in table(project, "scores")} == {"arithmetic": 7}
 
 
-def test_a_file_that_is_not_there_is_told_before_anything_runs(project):
+def test_a_missing_file_is_reported_before_anything_runs(project):
     project.configure(models={"published": RECORDED})
     done = project.snakemake(check=False)
     assert done.returncode != 0

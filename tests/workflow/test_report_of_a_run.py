@@ -1,4 +1,4 @@
-"""What surrounds the page: Snakemake's own report, the graph of rules it shows, its title, and earlier runs beside this one."""
+"""What surrounds the page: Snakemake's report, the graph of rules, the title, and earlier runs."""
 
 import re
 import shutil
@@ -29,25 +29,25 @@ def test_the_graph_of_rules_is_that_of_the_workflow(unstarted, repository, model
         (names[a], names[b]) for a, b in re.findall(r"^\s*(\d+) -> (\d+)$", drawn, re.MULTILINE)
     }
     rules = (repository / "workflow" / "rules" / "common.smk").read_text()
-    told = eval(
+    edges_shown = eval(
         re.search(r"^RULE_GRAPH = (\[.*?^\])$", rules, re.MULTILINE | re.DOTALL)[1],
         {
             "ASKED": [name for name in models if name != "written"],
             "RECORDED": [name for name in models if name == "written"],
         },
     )
-    assert len(told) == len(set(map(tuple, told)))
-    assert set(map(tuple, told)) == {edge for edge in edges if edge[1] != "all"}
+    assert len(edges_shown) == len(set(map(tuple, edges_shown)))
+    assert set(map(tuple, edges_shown)) == {edge for edge in edges if edge[1] != "all"}
 
 
 def test_snakemakes_own_report_holds_the_page_and_the_summary(project):
     project.snakemake("--report", "report.zip")
-    with zipfile.ZipFile(project.folder / "report.zip") as report:
-        held = {name: report.read(name) for name in report.namelist()}
+    with zipfile.ZipFile(project.folder / "report.zip") as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
     page = (project.results / "report" / "index.html").read_bytes()
     assert page in held.values()
     assert (project.results / "tables" / "summary.md").read_bytes() in held.values()
-    told = b"".join(
+    report = b"".join(
         content
         for name, content in held.items()
         if name.endswith((".html", ".js", ".json")) and content != page
@@ -57,9 +57,9 @@ def test_snakemakes_own_report_holds_the_page_and_the_summary(project):
         "which model is better and by how much",
         "what was found wrong with documents",
     ):
-        assert caption.lower() in " ".join(told.split()).lower(), caption
+        assert caption.lower() in " ".join(report.split()).lower(), caption
     for category in ("Scores", "Checks"):
-        assert category in told
+        assert category in report
 
 
 def test_title_and_earlier_runs_are_shown(project):
@@ -83,14 +83,14 @@ def test_title_and_earlier_runs_are_shown(project):
 
 
 @pytest.mark.parametrize(
-    ("folder", "told"),
+    ("folder", "message"),
     [("nowhere", "holds no tables/scores.parquet"), ("./results", "the folder of this run")],
 )
-def test_a_history_that_cannot_be_shown_stops_at_once(project, folder, told):
+def test_a_history_that_cannot_be_shown_stops_at_once(project, folder, message):
     project.configure(history=[folder])
     done = project.snakemake("--dry-run", check=False)
     assert done.returncode == 1
-    assert f"history: {Path(folder)}: {told}" in done.stdout + done.stderr
+    assert f"history: {Path(folder)}: {message}" in done.stdout + done.stderr
 
 
 def test_title_and_history_are_in_the_settings_of_the_report_alone(unstarted):

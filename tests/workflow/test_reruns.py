@@ -265,7 +265,7 @@ def test_an_output_deleted(project):
 
 
 def test_a_file_of_responses_deleted(project):
-    """What an index lists is the index's business: deleting that makes the job look again, and only what is not there is made."""
+    """Deleting the index makes the job look again, and only the missing file is made."""
     before, answers = project.tables(), project.answers()
     (project.results / "responses/tiny/arithmetic.parquet").unlink()
     kept = project.results / "responses/tiny/stories.parquet"
@@ -274,10 +274,8 @@ def test_a_file_of_responses_deleted(project):
     (project.results / "tables/scores.parquet").unlink()
     failed = project.snakemake(check=False)
     assert failed.returncode != 0
-    assert (
-        "responses/tiny/arithmetic.parquet: missing; delete results/index/responses/tiny.parquet and run again"
-        in failed.stderr
-    )
+    advice = "missing. Delete results/index/responses/tiny.parquet and run again"
+    assert f"responses/tiny/arithmetic.parquet: {advice}" in failed.stderr
     (project.results / "index/responses/tiny.parquet").unlink()
     assert project.run() == Counter(["responses tiny", "scores tiny", *RUN_STAGES])
     assert project.answers() == answers
@@ -285,7 +283,7 @@ def test_a_file_of_responses_deleted(project):
     assert kept.stat().st_mtime == times
 
 
-def test_documents_that_are_gone_are_told_with_the_list_to_delete(project):
+def test_documents_that_are_gone_are_reported_with_the_list_to_delete(project):
     before = project.tables()
     file = next(project.results.glob("datasets/generator+boolean/*/test.parquet"))
     file.unlink()
@@ -293,10 +291,9 @@ def test_documents_that_are_gone_are_told_with_the_list_to_delete(project):
     target = "results/requests/boolean_expressions.parquet"
     failed = project.snakemake(target, check=False)
     index = "results/index/datasets/generator+boolean.parquet"
-    assert (
-        f"{file.relative_to(project.folder)}: no such file; delete {index}, which lists it, and run again"
-        in failed.stdout + failed.stderr
-    )
+    gone = f"{file.relative_to(project.folder)}: no such file"
+    advice = f"{gone}. Delete {index}, which lists it, and run again."
+    assert advice in failed.stdout + failed.stderr
     (project.folder / index).unlink()
     project.snakemake(target)
     assert project.tables() == before
@@ -316,7 +313,7 @@ def test_a_job_reads_the_store_once(project):
 
 
 def test_killed_in_the_middle_of_inference(finished, unstarted):
-    """Finished requests are not asked again, and the tables are those of an undisturbed run, byte for byte."""
+    """No finished call is made again, and the tables are byte for byte those of a whole run."""
     process = subprocess.Popen(
         unstarted.command(),
         cwd=unstarted.folder,
@@ -338,7 +335,7 @@ def test_killed_in_the_middle_of_inference(finished, unstarted):
 
 
 def test_a_dry_run_with_other_settings_while_a_job_runs_hides_nothing(project):
-    """What the job writes is newer than the settings that the dry run left, and not made from them."""
+    """The job's output is newer than the settings of the dry run, and not made from them."""
     dry_run = project.command("--dry-run", "--config", "limit=9")
     script = project.folder / "workflow/scripts/requests.py"
     edit(

@@ -1,10 +1,15 @@
-"""Answers that decline, and answers that say the same over and over."""
+"""Answers that decline, answers that repeat one text, and the table that counts them."""
 
 import random
 
+import pyarrow as pa
 import pytest
 
+from snakeval.analysis import answer_health
 from snakeval.analysis.answer_health import refuses, repeats
+from snakeval.files import parquet
+from snakeval.schemas.model import RESPONSES, SCORES, TOKENS
+from snakeval.schemas.run import HEALTH
 
 
 @pytest.mark.parametrize(
@@ -97,3 +102,44 @@ def test_repetition_against_a_plain_search():
 def test_a_megabyte_is_looked_at_in_no_time():
     assert repeats("a very long answer " * 55_000)
     assert not repeats("".join(random.Random(0).choices("abcdefgh ", k=1_000_000)))
+
+
+def test_health_counts_documents(tmp_path):
+    tokens = [
+        {"task": "t", "doc_id": 0, "truncated_tokens": 5, "dropped_shots": 0},
+        {"task": "t", "doc_id": 1, "truncated_tokens": 0, "dropped_shots": 2},
+        {"task": "u", "doc_id": 0, "truncated_tokens": 0, "dropped_shots": 1},
+    ]
+    long, refusal = ["x", " \n"], ["I'm sorry, I can't.", "y" * 99]
+    responses = [
+        {"task": "t", "doc_id": 0, "texts": long, "finish_reasons": ["length", "length"]},
+        {"task": "t", "doc_id": 1, "texts": refusal, "finish_reasons": ["eos", "length"]},
+        {"task": "u", "doc_id": 0, "loglikelihoods": [-1.0]},
+    ]
+    scores = [
+        {"task": "t", "doc_id": 0, "filter": name, "metric": metric, "extracted": name == "b"}
+        for name in ("a", "b")
+        for metric in ("exact_match", "token_f1")
+    ]
+    found = answer_health.build(
+        file_of(tmp_path / "tokens.parquet", TOKENS, tokens),
+        file_of(tmp_path / "responses.parquet", RESPONSES, responses),
+        file_of(tmp_path / "scores.parquet", SCORES, scores),
+        {},
+    )
+    assert found.schema.equals(HEALTH)
+    counts = ("n", "truncated", "dropped_shots", "cut_answers", "empty_answers")
+    counts += ("extraction_failed", "refusals", "repeating")
+    rows = [("t", 2, 1, 1, 2, 1, 1, 1, 1), ("u", 1, 0, 1, 0, 0, 0, 0, 0)]
+    assert [(r["task"], *(r[key] for key in counts)) for r in found.to_pylist()] == rows
+
+
+def file_of(path, schema, rows):
+    """The file of model m and benchmark e, its other columns empty."""
+    empty = {"model": "m"}
+    for field in schema:
+        kinds = ((pa.types.is_list, []), (pa.types.is_string, ""), (lambda _: True, 0))
+        default = next(value for is_kind, value in kinds if is_kind(field.type))
+        empty.setdefault(field.name, None if field.nullable else default)
+    parquet.write(pa.Table.from_pylist([empty | row for row in rows], schema), path, schema)
+    return {("m", "e"): path}

@@ -9,6 +9,7 @@ from builders.score_files import Run, answers, group, settings_of
 from pyarrow import parquet as pq
 
 from snakeval.analysis import export
+from snakeval.analysis.exports import latex
 from snakeval.schemas.run import COMPARISONS, SCORE_TABLE, TARGETS
 
 
@@ -84,7 +85,7 @@ def test_whichever_is_fewer_are_the_columns(tmp_path, written):
 
 def test_hostile_names_are_text_in_latex():
     assert (
-        export._escaped("a_b%c$d#e{f}~^\\ \n&")
+        latex.escaped("a_b%c$d#e{f}~^\\ \n&")
         == r"a\_b\%c\$d\#e\{f\}\textasciitilde{}\textasciicircum{}\textbackslash{} \&"
     )
 

@@ -33,7 +33,8 @@ def test_a_model_that_lost_much_is_worse(tmp_path):
     assert row["loss_low"] > 0.02
     assert len(flips) == 40 and all(flip["worse"] for flip in flips)
     assert flips[0] == {
-        "model": "m", "benchmark": "e", "task": "t", "filter": "none", "metric": "acc", "doc_id": 110, "before": 1.0, "now": 0.0,
+        "model": "m", "benchmark": "e", "task": "t", "filter": "none", "metric": "acc",
+        "doc_id": 110, "before": 1.0, "now": 0.0,
         "worse": True, "prediction_before": "m 1.0", "prediction_now": "m 0.0",
     }  # fmt: skip
 
@@ -55,7 +56,7 @@ def test_a_model_that_is_better_passes(tmp_path):
     assert not any(flip["worse"] for flip in flips)
 
 
-def test_a_loss_within_the_margin_passes_and_is_told(tmp_path):
+def test_a_loss_within_the_margin_passes_and_is_reported(tmp_path):
     row, _ = compared(tmp_path, answers(1000, 2000), answers(985, 2000))
     assert (row["verdict"], row["reason"]) == ("passed", "worse, but within the margin")
     row, _ = compared(
@@ -201,7 +202,7 @@ def test_the_gate_fails_with_every_finding(tmp_path):
 @pytest.mark.parametrize(
     ("baseline", "message"),
     [
-        (None, "baseline: not set; name a model"),
+        (None, "baseline: not set. Name a model"),
         ("nowhere", "nowhere is neither a model"),
         (".", "is the folder of this run"),
     ],

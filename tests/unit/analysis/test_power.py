@@ -63,7 +63,7 @@ def test_of_a_single_model_as_between_two_like_it(tmp_path):
 
 
 def test_right_or_wrong_needs_what_mcnemars_test_needs(tmp_path):
-    """Discordant on 3 of 100 documents: a difference of 0.1 is more than that, so that models which have it are so on 10 at least."""
+    """The models are discordant on 3 of 100 documents. A difference of 0.1 needs at least 10."""
     run = Run(tmp_path, {"t": settings_of(["acc"])})
     run.add("a", "t", "acc", [1.0] * 51 + [0.0] * 49)
     run.add("b", "t", "acc", [0.0] * 2 + [1.0] * 49 + [0.0] * 48 + [1.0])

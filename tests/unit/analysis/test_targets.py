@@ -16,7 +16,9 @@ n: 100
 models:
   a:
     t: 50.0
-    u: [{value: "12.30", metric: f1, tolerance: 1, note: hm}, {value: 12, n: 7, percent: false, source: elsewhere}]
+    u:
+      - {value: "12.30", metric: f1, tolerance: 1, note: hm}
+      - {value: 12, n: 7, percent: false, source: elsewhere}
   "*": {t: 40}
 """
 
@@ -93,12 +95,12 @@ def test_without_a_tolerance_half_a_unit_of_the_last_digit_counts(written, writt
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("models: {a: {t: x}}", "models.a.t: 'x' is no number"),
-        ("models: {a: {t: .inf}}", "models.a.t: inf is no number"),
-        ("models: {a: {t: .nan}}", "models.a.t: nan is no number"),
-        ("models: {a: {t: sNaN}}", "models.a.t: 'sNaN' is no number"),
-        ("models: {a: {t: 1e999}}", "models.a.t: '1e999' is no number"),
-        ("models: {a: {t: true}}", "models.a.t: True is no number"),
+        ("models: {a: {t: x}}", "models.a.t: 'x' is not a number"),
+        ("models: {a: {t: .inf}}", "models.a.t: inf is not a number"),
+        ("models: {a: {t: .nan}}", "models.a.t: nan is not a number"),
+        ("models: {a: {t: sNaN}}", "models.a.t: 'sNaN' is not a number"),
+        ("models: {a: {t: 1e999}}", "models.a.t: '1e999' is not a number"),
+        ("models: {a: {t: true}}", "models.a.t: True is not a number"),
         ("models: {a: {t: {value: 1, n: true}}}", "t.0.n: .*true is not a number"),
         (
             "models: {a: {t: {value: 1, tolerance: .inf}}}",
@@ -107,10 +109,10 @@ def test_without_a_tolerance_half_a_unit_of_the_last_digit_counts(written, writt
         ("models: {a: {t: {valeu: 1}}}", "models.a.t.0.valeu: extra inputs"),
         ("modles: {}", "modles: extra inputs"),
         ("models: {a: {t: {value: 1, tolerance: -1}}}", "tolerance: input should be greater"),
-        ("models: {a: {t: 1, t: 2}}", "key 't' stands twice"),
+        ("models: {a: {t: 1, t: 2}}", "key 't' is given twice"),
     ],
 )
-def test_a_mistake_is_told(written, text, message):
+def test_a_mistake_is_reported(written, text, message):
     with pytest.raises(UserError, match=message):
         written(text)
 
@@ -165,7 +167,7 @@ def test_a_figure_is_of_a_task_or_an_benchmark_by_its_leading_or_the_named_metri
     assert (row["status"], row["metric"]) == ("regenerated", "f1")
 
 
-def test_a_score_to_reach_is_asked_of_every_model(written):
+def test_a_score_to_reach_is_for_every_model(written):
     rows = written('models: {"*": {t: 0.5}}')
     found = verdicts(rows, [line(), line(model="b", value=0.4)], models=("a", "b"))
     assert [(row["model"], row["status"]) for row in found] == [
@@ -177,7 +179,7 @@ def test_a_score_to_reach_is_asked_of_every_model(written):
     assert targets.to_reach(written(FILE)) == {"t": 0.4}
 
 
-def test_targets_stand_in_the_table_of_scores_on_its_scale(written):
+def test_targets_are_in_the_table_of_scores_on_its_scale(written):
     scores = pa.Table.from_pylist([line(), line(metric="f1", primary=False)], SCORE_TABLE)
     rows = verdicts(written("percent: true\nmodels: {a: {e: 49.0}}"), scores.to_pylist())
     found = leaderboard.with_targets(scores, targets.in_score_units(rows)).to_pylist()

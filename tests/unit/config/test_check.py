@@ -129,16 +129,16 @@ def test_a_task_may_stand_twice_under_two_ids():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (b"seed: 1\nmodels: {}\nseed: 2\n", "config.yaml, line 3: key 'seed' stands twice"),
+        (b"seed: 1\nmodels: {}\nseed: 2\n", "config.yaml, line 3: key 'seed' is given twice"),
         (
             b"models:\n  a: {source: x}\n  a: {source: y}\n",
-            "config.yaml, line 3: key 'a' stands twice",
+            "config.yaml, line 3: key 'a' is given twice",
         ),
         (b"models: [\n", "config.yaml, line 2"),
         ("models: {ä: 1}".encode("latin-1"), "not UTF-8 text (byte 9)"),
         (
             b"models:\n  ? [a, b]\n  : c\n",
-            "config.yaml, line 2: ['a', 'b'] stands where a key must",
+            "config.yaml, line 2: ['a', 'b'] cannot be a key",
         ),
         (b"models: \0\n", "config.yaml: not YAML ("),
         (b"version: 2024-13-45\n", "config.yaml: not YAML (month must be in 1..12)"),
@@ -175,7 +175,7 @@ def test_the_home_may_be_written_short(monkeypatch):
 
 def test_a_folder_is_no_yaml_file(tmp_path):
     with pytest.raises(
-        UserError, match=f"{tmp_path}: cannot be read \\(Is a directory\\); correct the path"
+        UserError, match=f"{tmp_path}: cannot be read \\(Is a directory\\). Correct the path"
     ):
         read_yaml(tmp_path)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from snakeval.files import code_digest as module_under_test
-from snakeval.files.code_digest import LIBRARY, code_digest
+from snakeval.files import code_digest
+from snakeval.files.code_digest import LIBRARY
 
 SOURCE = '''\
 """What this does."""
@@ -56,7 +56,7 @@ def lib(tmp_path):
 
 
 def _digest(lib, *modules, without=()):
-    return code_digest(modules or ["lib.a"], without=without, library=lib)
+    return code_digest.code_digest(modules or ["lib.a"], without=without, library=lib)
 
 
 def test_formatting_comments_and_docstrings_do_not_count(lib):
@@ -138,10 +138,10 @@ def test_the_version_of_python_does_not_count(lib, version):
     other = _python(version)
     if other is None:
         pytest.skip(f"no Python {version} on this machine")
-    shutil.copy(module_under_test.__file__, lib.parent / "code_digest.py")
+    shutil.copy(code_digest.__file__, lib.parent / "code_digest.py")
     code = (
-        "import sys, pathlib, code_digest as c;"
-        "print(c.code_digest(sys.argv[2:], library=pathlib.Path(sys.argv[1])))"
+        "import sys, pathlib; from code_digest import code_digest; "
+        "print(code_digest(sys.argv[2:], library=pathlib.Path(sys.argv[1])))"
     )
     for library, modules in ((lib, ["lib.a"]), (LIBRARY, _all_modules())):
         run = subprocess.run(
@@ -151,17 +151,16 @@ def test_the_version_of_python_does_not_count(lib, version):
             text=True,
             check=True,
         )
-        assert run.stdout.strip() == code_digest(modules, library=library)
+        assert run.stdout.strip() == code_digest.code_digest(modules, library=library)
 
 
 def test_imports_nothing_but_the_standard_library():
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import code_digest;"
+        "import sys; sys.path.insert(0, sys.argv[1]); import code_digest; "
         "print('numpy' in sys.modules, 'pyarrow' in sys.modules)"
     )
-    assert subprocess.check_output(
-        [sys.executable, "-c", code, LIBRARY / "files"], text=True
-    ).split() == ["False", "False"]
+    command = [sys.executable, "-c", code, LIBRARY / "files"]
+    assert subprocess.check_output(command, text=True).split() == ["False", "False"]
 
 
 def _all_modules() -> list[str]:
@@ -189,22 +188,22 @@ def _python(version: str) -> str | None:
 
 def test_what_is_remembered_is_used_while_a_file_stays_as_it_is(lib, monkeypatch):
     before = _digest(lib)
-    module_under_test._remembered.cache_clear()  # as another process
+    code_digest._remembered.cache_clear()  # as another process
     with monkeypatch.context() as patched:
-        patched.setattr(module_under_test, "_module", lambda *_: pytest.fail("parsed again"))
+        patched.setattr(code_digest, "_module", lambda *_: pytest.fail("parsed again"))
         assert _digest(lib) == before
     (lib / "c.py").write_text((lib / "c.py").read_text() + "x = 1\n")
     assert _digest(lib) != before
-    kept = lib / module_under_test.REMEMBERED
+    kept = lib / code_digest.REMEMBERED
     for damaged in ("", "{}", '{"by": "another", "modules": {"lib.a": ["", "0", []]}}'):
         kept.write_text(damaged)
-        module_under_test._remembered.cache_clear()
+        code_digest._remembered.cache_clear()
         assert _digest(lib) not in ("", before)
 
 
 def test_nothing_can_be_remembered_in_a_folder_that_is_read_only(lib, monkeypatch):
     monkeypatch.setattr(
-        module_under_test, "REMEMBERED", "a.py/code_digests.json"
+        code_digest, "REMEMBERED", "a.py/code_digests.json"
     )  # a file where a folder is wanted
     assert _digest(lib) == _digest(lib)
 
@@ -223,7 +222,7 @@ def test_a_module_that_lists_its_folder_depends_on_all_of_it(lib):
     for name in ("plugins/one.py", "plugins/more/two.py"):
         for text in ("A = 1\n", "A = 2\n"):
             (lib / name).write_text(text)
-            module_under_test._remembered.cache_clear()
+            code_digest._remembered.cache_clear()
             digests.append(_digest(lib, "lib.plugins.registry"))
     assert len(set(digests)) == 5
     (lib / "other.py").write_text("A = 1\n")

@@ -70,7 +70,7 @@ def test_every_flipped_bit_is_found(tmp_path):
         )
         assert not parquet.verify(path), position
         assert not parquet.fresh(path, "print"), position
-        with pytest.raises(UserError, match="delete it and run again"):
+        with pytest.raises(UserError, match="Delete it and run again"):
             parquet.read(path, SCHEMA)
 
 
@@ -87,7 +87,7 @@ def test_an_extended_file_is_found(tmp_path):
     parquet.write(rows(40), path, SCHEMA)
     path.write_bytes(path.read_bytes() + b"\0")
     assert not parquet.verify(path)
-    with pytest.raises(UserError, match=r"altered since it was written.*; delete it and run again"):
+    with pytest.raises(UserError, match=r"altered since it was written.*. Delete it and run again"):
         parquet.read(path, SCHEMA)
 
 
@@ -99,7 +99,7 @@ def test_a_truncated_file_is_found(tmp_path, size):
     assert not parquet.verify(path)
     assert not parquet.fresh(path, "print")
     for use in (parquet.read, parquet.digest):
-        with pytest.raises(UserError, match="delete it and run again"):
+        with pytest.raises(UserError, match="Delete it and run again"):
             use(path)
 
 
@@ -135,7 +135,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["a.parquet"]
 
 
-def test_a_full_disk_is_told(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported(tmp_path, monkeypatch):
     def full(self, data):
         raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -38,19 +38,19 @@ def test_a_job_of_two_gets_both(machine):
 
 
 def test_no_gpu_wanted_hides_all(machine):
-    told = io.StringIO()
-    assert gpus.claim(0, 0, told, environment=machine) == []
+    terminal = io.StringIO()
+    assert gpus.claim(0, 0, terminal, environment=machine) == []
     assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
     assert (
         "on the CPU; `gpus: 1` would take one of the GPUs that this machine shows (4, GPU-abc)"
-        in told.getvalue()
+        in terminal.getvalue()
     )
 
 
-def test_nothing_is_told_where_there_is_no_gpu_to_take(machine):
-    told = io.StringIO()
-    assert gpus.claim(0, 0, told, environment=machine | {"CUDA_VISIBLE_DEVICES": ""}) == []
-    assert not told.getvalue()
+def test_nothing_is_written_where_there_is_no_gpu_to_take(machine):
+    terminal = io.StringIO()
+    assert gpus.claim(0, 0, terminal, environment=machine | {"CUDA_VISIBLE_DEVICES": ""}) == []
+    assert not terminal.getvalue()
 
 
 def test_more_than_the_machine_has(machine):
@@ -58,18 +58,19 @@ def test_more_than_the_machine_has(machine):
         gpus.claim(3, 3, environment=machine)
 
 
-def test_less_than_asked_is_an_error(machine):
-    with pytest.raises(
-        UserError, match="2 configured, 1 granted; start Snakemake with --resources gpu=2"
-    ):
+def test_less_than_configured_is_an_error(machine):
+    message = "2 configured, 1 granted. Start Snakemake with --resources gpu=2 or more"
+    with pytest.raises(UserError, match=message):
         gpus.claim(2, 1, environment=machine)
 
 
 def test_a_device_is_free_again_after_kill_9(machine, tmp_path):
-    holder = "import sys,time; from snakeval.jobs import gpus; held = gpus.claim(2, 2); print('held', flush=True); time.sleep(60)"
-    environment = (
-        os.environ | machine | {"TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    holder = (
+        "import time; from snakeval.jobs import gpus; held = gpus.claim(2, 2); "
+        "print('held', flush=True); time.sleep(60)"
     )
+    paths = {"TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = os.environ | machine | paths
     process = subprocess.Popen(
         [sys.executable, "-c", holder], stdout=subprocess.PIPE, env=environment, text=True
     )
@@ -123,20 +124,16 @@ def test_a_machine_without_a_driver_has_none(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("calls", "placed"),
+    ("configured", "placed"),
     [
         ((0, "auto", None, 1), ("cpu", None, 1)),
         ((1, "auto", None, 1), ("cuda", None, 1)),
-        (
-            (4, "auto", None, 1),
-            ("cuda", "auto", 1),
-        ),  # a model that asks for four GPUs is laid over four
+        ((4, "auto", None, 1), ("cuda", "auto", 1)),  # the layers are spread over four GPUs
         ((4, "auto", "balanced", 1), ("cuda", "balanced", 1)),
         ((4, "auto", None, 4), ("cuda", None, 4)),
         ((2, "cpu", None, 1), ("cpu", None, 1)),
     ],
 )
-def test_where_a_model_is_put(asked, placed):
-    assert gpus.placement(*asked) == dict(
-        zip(("device", "device_map", "tensor_parallel"), placed, strict=True)
-    )
+def test_where_a_model_is_put(configured, placed):
+    names = ("device", "device_map", "tensor_parallel")
+    assert gpus.placement(*configured) == dict(zip(names, placed, strict=True))

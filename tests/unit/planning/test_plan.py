@@ -18,7 +18,7 @@ MODELS = {"tiny": {"source": "demo:tiny"}}
 
 @pytest.fixture
 def settings(repository, tmp_path, monkeypatch):
-    """The settings of arithmetic and a model, planned in an empty folder with given metrics."""
+    """The settings of arithmetic and a model, planned in an empty folder, with given metrics."""
     monkeypatch.chdir(tmp_path)
 
     def of(*metrics):
@@ -33,7 +33,7 @@ def settings(repository, tmp_path, monkeypatch):
     return of
 
 
-def test_settings_that_are_no_text_any_more_are_written_anew(repository, tmp_path, monkeypatch):
+def test_settings_that_are_no_longer_text_are_written_again(repository, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = plan.make({"models": MODELS, "tasks": ["arithmetic"]}, [], root=repository)
     plan.write(run)

@@ -1,4 +1,4 @@
-"""What a job asks a cluster for grows with the model, its share of the documents, and each attempt."""
+"""A job's memory and time grow with the model, its share of the documents, and each attempt."""
 
 import pyarrow as pa
 import pytest

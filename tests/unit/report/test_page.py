@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from builders import report_run
 
-from snakeval.analysis import leaderboard
+from snakeval.analysis.comparisons import ALL_PAIRS
 from snakeval.errors import UserError
 from snakeval.files import parquet
 from snakeval.report import board, cost, samples, text, variety
@@ -171,7 +171,7 @@ def test_of_many_models_those_not_compared_are_told_apart_from_those_undecided(
     tmp_path, second_is_compared
 ):
     """model-20 leads, and is the best but on passages: there it was compared with the best alone, model-19, the second, or model-18."""
-    settings = report_run.make(tmp_path, models=leaderboard.ALL_PAIRS + 1, tasks=3, documents=4)
+    settings = report_run.make(tmp_path, models=ALL_PAIRS + 1, tasks=3, documents=4)
     best = dict.fromkeys(settings["tasks"], "model-20") | {
         "passages": "model-19" if second_is_compared else "model-18"
     }

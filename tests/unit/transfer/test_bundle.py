@@ -22,8 +22,10 @@ import evaluate
 
 class Halves(evaluate.Metric):
     def _info(self):
-        features = datasets.Features({"predictions": datasets.Value("string"), "references": datasets.Value("string")})
-        return evaluate.MetricInfo(description="", citation="", inputs_description="", features=features)
+        text = datasets.Value("string")
+        features = datasets.Features({"predictions": text, "references": text})
+        empty = {"description": "", "citation": "", "inputs_description": ""}
+        return evaluate.MetricInfo(**empty, features=features)
 
     def _compute(self, predictions, references):
         return {"halves": 0.5}
@@ -136,7 +138,8 @@ def test_generators_in_files_are_brought_along_and_make_the_same_documents(tmp_p
     (tmp_path / "tasks").mkdir()
     coins.parent.mkdir()
     coins.write_text(
-        "def document(rng, difficulty, subset):\n    return {'toss': str(rng.random()), 'target': 'heads'}\n"
+        "def document(rng, difficulty, subset):\n"
+        "    return {'toss': str(rng.random()), 'target': 'heads'}\n"
     )
     for seed, (name, data) in enumerate(
         {"own": f"generator:{coins}", "other": f"generator:{coins}", "led": "some/data"}.items()

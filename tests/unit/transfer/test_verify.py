@@ -80,9 +80,9 @@ def test_altered(results, file, index):
     content = bytearray((results / file).read_bytes())
     content[1] ^= 4
     (results / file).write_bytes(content)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as caught:
         verify.check(results)
-    first, name, remedy = str(told.value).splitlines()
+    first, name, remedy = str(caught.value).splitlines()
     assert first.startswith("1 of 13 files")
     assert name == f"{results / file}: altered since it was written" + (
         ", or not a table of this workflow" if file.endswith("parquet") else ""
@@ -93,35 +93,35 @@ def test_altered(results, file, index):
 
 
 @pytest.mark.parametrize("file", ["main.tex", "main.parquet"])
-def test_an_altered_export_is_made_anew_with_its_folder(results, file):
+def test_an_altered_export_is_rebuilt_with_its_folder(results, file):
     """Snakemake knows the folder alone."""
     (results / "tables/export" / file).write_bytes(b"")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as caught:
         verify.check(results)
     export = results / "tables/export"
-    assert str(told.value).endswith(
-        f"made anew: rm -r {export} && snakemake --cores 1 all {export}"
+    assert str(caught.value).endswith(
+        f"rebuild only these files: rm -r {export} && snakemake --cores 1 all {export}"
     )
 
 
 @pytest.mark.parametrize("kept", [0, 1])
-def test_a_list_that_lost_lines_is_told(results, kept):
+def test_a_list_that_lost_lines_is_reported(results, kept):
     sums = results / "report/SHA256SUMS"
     sums.write_text("".join(sums.read_text().splitlines(keepends=True)[:kept]))
-    with pytest.raises(UserError, match=rf"{sums}: does not list ") as told:
+    with pytest.raises(UserError, match=rf"{sums}: does not list ") as caught:
         verify.check(results)
     page = results / "report/index.html"
-    assert str(told.value).endswith(
-        f"made anew: rm {sums} {page} && snakemake --cores 1 all {page}"
+    assert str(caught.value).endswith(
+        f"rebuild only these files: rm {sums} {page} && snakemake --cores 1 all {page}"
     )
 
 
-def test_what_a_user_put_beside_the_page_is_his_own(results):
+def test_a_file_that_a_user_put_next_to_the_page_is_ignored(results):
     (results / "report/printed.pdf").write_text("mine")
     assert verify.check(results) == 9 + 4
 
 
-def test_recorded_answers_are_made_anew_by_their_list(results):
+def test_recorded_answers_are_rebuilt_by_their_list(results):
     table = pa.table({"x": [1]})
     benchmark_files.refresh(
         results / "index/recorded/m.parquet",
@@ -131,10 +131,10 @@ def test_recorded_answers_are_made_anew_by_their_list(results):
         None,
     )
     (results / "recorded/m/a.parquet").write_bytes(b"")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as caught:
         verify.check(results)
     index = results / "index/recorded/m.parquet"
-    assert str(told.value).endswith(
+    assert str(caught.value).endswith(
         f"rm {index} {results / 'recorded/m/a.parquet'} && snakemake --cores 1 all {index}"
     )
 
@@ -159,14 +159,12 @@ def test_missing_and_replaced(results):
     (results / "scores/m/a.parquet").unlink()
     parquet.write(pa.table({"x": [3]}), results / "datasets/d/s/test.parquet", None)
     (results / "report/index.html").unlink()
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as caught:
         verify.check(results)
-    text = str(told.value)
+    text = str(caught.value)
     assert text.startswith("3 of ")
-    assert (
-        f"{results / 'scores/m/a.parquet'}: missing, but {results / 'index/scores/m.parquet'} lists it"
-        in text
-    )
+    file, index = results / "scores/m/a.parquet", results / "index/scores/m.parquet"
+    assert f"{file}: missing, but {index} lists it" in text
     assert f"{results / 'datasets/d/s/test.parquet'}: not the file that" in text
     assert f"{results / 'report/index.html'}: missing" in text
 
@@ -174,7 +172,7 @@ def test_missing_and_replaced(results):
 def test_what_is_missing_needs_no_removing(results):
     (results / "report/index.html").unlink()
     with pytest.raises(
-        UserError, match=r"made anew: snakemake --cores 1 all \S+report/index.html$"
+        UserError, match=r"rebuild only these files: snakemake --cores 1 all \S+report/index.html$"
     ):
         verify.check(results)
 
@@ -195,7 +193,7 @@ def test_what_is_missing_needs_no_removing(results):
         ({"m"}, ["index/calls/m/1-of-2.parquet", "index/check.parquet", "index/scores/m.parquet"]),
     ],
 )
-def test_what_is_not_configured_any_more_is_removed_and_not_asked_for(results, configured, again):
+def test_files_of_earlier_configurations_are_removed_and_not_rebuilt(results, configured, again):
     for file in ("scores/m/a.parquet", "calls/m/1-of-2/a.parquet", "datasets/d/s/test.parquet"):
         (results / file).unlink()
     (results / "index/check.parquet").write_bytes(b"")

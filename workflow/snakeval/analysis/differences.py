@@ -1,6 +1,7 @@
-"""The difference of two models on a task, or on the subtasks of a group: from series to p-value, interval and effect.
+"""The difference of two models on a task, or on the subtasks of a group.
 
-A comparison is a list of strata: one for a task, one per subtask for a group, with the weights of the group's average.
+A comparison is a list of strata: one for a task, one per subtask for a group, with the weights of
+the group's average. From its series follow p-value, interval and effect.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from snakeval.statistics import bootstrap, intervals
 from snakeval.statistics.comparisons import mcnemar, sign_flip, tango
 from snakeval.statistics.intervals import CONFIDENCE, critical, satterthwaite
 
-_CELLS = 4_000_000
+_CELLS = 4_000_000  # contributions of documents tested at a time
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,10 @@ Comparison = Sequence[Stratum]
 
 @dataclass(frozen=True)
 class Difference:
-    """Score of a minus score of b, or of their logarithms (see `Series.compared`); `nan` where something is undefined."""
+    """Score of a minus score of b, or of their logarithms (see `Series.compared`).
+
+    `nan` where something is undefined.
+    """
 
     value: float
     stderr: float
@@ -40,14 +44,13 @@ class Difference:
 
 
 def matched(a: Series, b: Series, weight: float = 1.0) -> Stratum:
-    """The two series on the documents that both have, on the scale on which they are compared (`Series.compared`)."""
+    """The two series on the documents that both have, on the scale of `Series.compared`."""
     a, b = a.compared, b.compared
     if a.documents is not b.documents and not np.array_equal(a.documents, b.documents):
         common = np.intersect1d(a.documents, b.documents)
         a, b = a.among(common), b.among(common)
-    if (
-        a.units != b.units
-    ):  # what few documents one model answered can hide that documents share a cluster
+    if a.units != b.units:
+        # A model that answered few documents may show no two of one cluster.
         clusters = a.clusters if a.clusters is not None else b.clusters
         a, b = replace(a, clusters=clusters), replace(b, clusters=clusters)
     return Stratum(a, b, weight)
@@ -64,24 +67,27 @@ def score_difference(comparison: Comparison) -> float:
 
 
 def is_binary(comparison: Comparison) -> bool:
-    """Every answer of both models is right or wrong."""
+    """Whether every answer of both models is right or wrong."""
     return all(stratum.a.is_binary and stratum.b.is_binary for stratum in comparison)
 
 
 def discordant(comparison: Comparison) -> tuple[int, int]:
-    """Documents right for a alone, and for b alone, of a binary comparison."""
-    only_a = sum(int(np.count_nonzero(stratum.a.data > stratum.b.data)) for stratum in comparison)
-    return only_a, sum(
-        int(np.count_nonzero(stratum.a.data < stratum.b.data)) for stratum in comparison
-    )
+    """Documents right for a only, and for b only, of a binary comparison."""
+    only_a = sum(int(np.count_nonzero(s.a.data > s.b.data)) for s in comparison)
+    only_b = sum(int(np.count_nonzero(s.a.data < s.b.data)) for s in comparison)
+    return only_a, only_b
 
 
 def p_values(comparisons: Sequence[Comparison]) -> tuple[np.ndarray, list[str]]:
-    """Two-sided p-values of no difference, and the names of the tests; nan where a comparison has no documents or no score.
+    """Two-sided p-values of no difference, and the names of the tests.
 
-    Right or wrong on one task of independent documents: McNemar's test. Otherwise the sign-flip permutation test of what each document
-    (or cluster) adds to the difference; of metrics whose documents add nothing that can be told, the normal test with the bootstrap's
-    standard error.
+    - McNemar's test: right or wrong answers to independent documents of one task.
+    - The normal test with the bootstrap's standard error: metrics of items, to which documents
+      add nothing that can be separated.
+    - Otherwise the sign-flip permutation test of what each document, or cluster, adds to the
+      difference.
+
+    nan where a comparison has no documents or no score.
     """
     p, tests = np.full(len(comparisons), np.nan), ["none"] * len(comparisons)
     counted: list[int] = []
@@ -92,40 +98,30 @@ def p_values(comparisons: Sequence[Comparison]) -> tuple[np.ndarray, list[str]]:
         if len(comparison) == 1 and is_binary(comparison) and comparison[0].a.clusters is None:
             counted.append(index)
         elif any(stratum.a.kind == "items" for stratum in comparison):
-            difference = interval(comparison)
-            p[index], tests[index] = (
-                2 * stats.norm.sf(abs(difference.value) / difference.stderr),
-                "bootstrap",
-            )
+            found = interval(comparison)
+            p[index] = 2 * stats.norm.sf(abs(found.value) / found.stderr)
+            tests[index] = "bootstrap"
         else:
             flipped.append(index)
             tests[index] = "permutation"
     if counted:
-        p[counted], names = mcnemar(
-            *np.array([discordant(comparisons[index]) for index in counted]).T
-        )
+        only_a, only_b = np.array([discordant(comparisons[index]) for index in counted]).T
+        p[counted], names = mcnemar(only_a, only_b)
         for index, name in zip(counted, names, strict=True):
             tests[index] = str(name)
-    rows = max((sum(s.a.units for s in comparisons[index]) for index in flipped), default=1)
-    block = max(1, _CELLS // rows)
-    for start in range(0, len(flipped), block):
-        chosen = flipped[start : start + block]
-        columns = np.zeros((rows, len(chosen)))  # zeros below the shorter columns change nothing
-        for column, index in enumerate(chosen):
-            added = np.concatenate(
-                [s.weight * (s.a.contributions - s.b.contributions) for s in comparisons[index]]
-            )
-            columns[: len(added), column] = added
-        defined = np.isfinite(columns).all(axis=0)
-        p[np.array(chosen)[defined]] = sign_flip(columns[:, defined])
+    if flipped:
+        p[flipped] = _sign_flip_p_values([comparisons[index] for index in flipped])
     return p, tests
 
 
 def interval(comparison: Comparison, confidence: float = CONFIDENCE) -> Difference:
     """The difference with its interval, paired by document.
 
-    Right or wrong: Tango's score interval, at the effective number of documents for clusters and groups. Means: Student's t.
-    Metrics of sums: BCa bootstrap; of items: percentile bootstrap. Groups of these: the delta method.
+    - Right or wrong: Tango's score interval, at the effective number of documents for clusters
+      and groups.
+    - Means: Student's t.
+    - Metrics of sums: BCa bootstrap. Metrics of items: percentile bootstrap.
+    - Groups of these: the delta method.
     """
     value = score_difference(comparison)
     if not documents(comparison) or not np.isfinite(value):
@@ -143,6 +139,24 @@ def interval(comparison: Comparison, confidence: float = CONFIDENCE) -> Differen
     return Difference(value, float(np.sqrt(total)), value - half, value + half)
 
 
+def _sign_flip_p_values(comparisons: Sequence[Comparison]) -> np.ndarray:
+    """p-values of the sign-flip test, block by block; nan where a contribution is undefined."""
+    p = np.full(len(comparisons), np.nan)
+    rows = max(sum(stratum.a.units for stratum in comparison) for comparison in comparisons)
+    block = max(1, _CELLS // rows)
+    for start in range(0, len(comparisons), block):
+        chosen = comparisons[start : start + block]
+        columns = np.zeros((rows, len(chosen)))  # zeros below the shorter columns change nothing
+        for column, comparison in enumerate(chosen):
+            added = np.concatenate(
+                [s.weight * (s.a.contributions - s.b.contributions) for s in comparison]
+            )
+            columns[: len(added), column] = added
+        defined = np.isfinite(columns).all(axis=0)
+        p[start + np.flatnonzero(defined)] = sign_flip(columns[:, defined])
+    return p
+
+
 def _variance(stratum: Stratum) -> tuple[float, float]:
     """Estimated variance of a stratum's difference and its degrees of freedom."""
     if stratum.a.kind == "mean":
@@ -151,55 +165,50 @@ def _variance(stratum: Stratum) -> tuple[float, float]:
 
 
 def _of_replicates(stratum: Stratum, value: float, confidence: float) -> Difference:
-    replicates = stratum.a.replicates - stratum.b.replicates
+    a, b = stratum.a, stratum.b
+    replicates = a.replicates - b.replicates
     stderr = bootstrap.spread(replicates)
     if np.isnan(stderr):
         return Difference(value, stderr, np.nan, np.nan)
-    if stratum.a.kind == "items":
-        return Difference(
-            value, stderr, *bootstrap.percentile(replicates, stratum.a.units, confidence)
-        )
-    return Difference(
-        value,
-        stderr,
-        *bootstrap.bca(replicates, value, stratum.a.jackknife - stratum.b.jackknife, confidence),
-    )
+    if a.kind == "items":
+        ends = bootstrap.percentile(replicates, a.units, confidence)
+    else:
+        ends = bootstrap.bca(replicates, value, a.jackknife - b.jackknife, confidence)
+    return Difference(value, stderr, *ends)
 
 
 def _of_shares(comparison: Comparison, value: float, confidence: float) -> Difference:
-    """Tango's interval at the effective number of documents; see `intervals.stratum_variances` for that of several strata."""
+    """Tango's interval at the effective number of documents.
+
+    That of several strata follows from `intervals.stratum_variances`.
+    """
     weights = np.array([stratum.weight for stratum in comparison])
     shares = np.array(
         [[np.mean(s.a.data > s.b.data), np.mean(s.a.data < s.b.data)] for s in comparison]
     )
     numbers, df = np.array([_effective_number(stratum) for stratum in comparison]).T
-    # Where all documents differ alike the weighted sum of ones may end beside 1, where the number of documents has no limit.
+    # Where every document differs, or none does, a weighted sum of ones may miss 1 by rounding.
+    # The number of documents would then have no limit.
     alike = np.all(shares == shares[0]) and _share_variance(shares[0]) == 0
     average = shares[0] if alike else weights @ shares
     one_document = float(_share_variance(average))
     if alike:
-        number, stderr, joint_df = (
-            1 / float(np.sum(weights**2 / numbers)),
-            np.nan,
-            float(np.min(df)),
-        )
+        number, stderr = 1 / float(np.sum(weights**2 / numbers)), np.nan
+        joint_df = float(np.min(df))
     elif len(comparison) == 1:
         number, stderr, joint_df = numbers[0], float(np.sqrt(one_document / numbers[0])), df[0]
     else:
         variances, df = intervals.stratum_variances(weights, shares, numbers, df, _share_variance)
-        number, stderr, joint_df = (
-            one_document / variances.sum(),
-            float(np.sqrt(variances.sum())),
-            satterthwaite(variances, df),
-        )
+        number, stderr = one_document / variances.sum(), float(np.sqrt(variances.sum()))
+        joint_df = satterthwaite(variances, df)
     low, high = tango(average[0], average[1], number, joint_df, confidence)
     return Difference(value, stderr if stderr > 0 else np.nan, float(low), float(high))
 
 
 def _effective_number(stratum: Stratum) -> tuple[float, float]:
-    """Independent documents that tell as much of the difference, at most all, and degrees of freedom.
+    """Independent documents that are as precise, at most all, and their degrees of freedom.
 
-    Where all documents differ alike, or none does, it is the number of clusters.
+    Where all documents differ in the same way, or none does, it is the number of clusters.
     """
     a, b = stratum.a, stratum.b
     if a.clusters is None:
@@ -212,5 +221,8 @@ def _effective_number(stratum: Stratum) -> tuple[float, float]:
 
 
 def _share_variance(shares: np.ndarray) -> np.ndarray:
-    """Variance of one document's difference, from the shares (..., 2) right for a alone and for b alone."""
+    """Variance of one document's difference.
+
+    `shares` (..., 2): the shares of documents right for a only and for b only.
+    """
     return shares.sum(axis=-1) - (shares[..., 0] - shares[..., 1]) ** 2

@@ -1,4 +1,4 @@
-"""The leaderboard as Markdown whose columns line up, so that it reads as well in a terminal."""
+"""Tables as Markdown whose columns line up, so that they also read well in a terminal."""
 
 import math
 from collections import Counter
@@ -9,15 +9,19 @@ import pyarrow.compute as pc
 
 HEADER = ("task", "metric", "n", "model", "score", "95 % interval", "rank")
 NUMERIC = ("n", "score", "95 % interval", "rank")
-NOTE = """Ranks are ranges: models whose ranges overlap cannot be told apart (paired tests, Holm-adjusted per task, 5 %).
-† the interval does not exclude guessing. Subtasks and further metrics: tables/scores.parquet; tests: tables/comparisons.parquet."""
+NOTE = (
+    "Ranks are ranges: models whose ranges overlap cannot be told apart "
+    "(paired tests, Holm-adjusted per task, 5 %).\n"
+    "† the interval does not exclude guessing. Subtasks and further metrics: "
+    "tables/scores.parquet; tests: tables/comparisons.parquet."
+)
 
 
 def leaderboard(scores: pa.Table) -> str:
     """The primary metric of every task and group at the top of SCORE_TABLE, best model first."""
-    top = scores.filter(pc.and_(scores["primary"], pc.is_null(scores["parent"]))).to_pylist()
+    top = scores.filter(pc.and_(scores["primary"], pc.is_null(scores["parent"])))
     tasks: dict[tuple[str, str], list[dict]] = {}
-    for row in top:
+    for row in top.to_pylist():
         tasks.setdefault((row["benchmark"], row["task"]), []).append(row)
     lines = [
         _line(row, first=index == 0)
@@ -30,38 +34,16 @@ def leaderboard(scores: pa.Table) -> str:
 
 
 def published(targets: pa.Table) -> str:
-    """Every figure of TARGETS beside ours, and whether it is regenerated; nothing without figures."""
+    """Every figure of TARGETS next to ours, and whether the run regenerates it.
+
+    An empty text where nothing was published.
+    """
     rows = targets.to_pylist()
     if not rows:
         return ""
-    lines = [
-        (
-            row["model"],
-            row["task"],
-            " after ".join(
-                filter(
-                    None,
-                    (row["metric"], None if row["filter"] in (None, "none") else row["filter"]),
-                )
-            )
-            or "–",
-            _figure(row["target"], row),
-            "–" if row["value"] is None else _figure(row["value"], row),
-            row["status"],
-            "; ".join(filter(None, (row["reason"], row["note"]))),
-        )
-        for row in rows
-    ]
-    head = f"\nPublished figures: {counted(rows)}.\n\n"
-    return (
-        head
-        + table(
-            ("model", "task", "metric", "published", "ours", "status", "why"),
-            lines,
-            ("published", "ours"),
-        )
-        + "\n"
-    )
+    head = ("model", "task", "metric", "published", "ours", "status", "why")
+    lines = [_published_line(row) for row in rows]
+    return f"\nPublished figures: {counted(rows)}.\n\n{table(head, lines, head[3:5])}\n"
 
 
 def counted(rows: Sequence[dict]) -> str:
@@ -71,8 +53,41 @@ def counted(rows: Sequence[dict]) -> str:
 
 
 def measured(row: Mapping) -> str:
-    """What a row of scores holds: the metric, and the answer-extraction pipeline where there is one."""
+    """The metric of a row of scores, and the answer-extraction pipeline where there is one."""
     return row["metric"] if row["filter"] == "none" else f"{row['metric']}, {row['filter']}"
+
+
+def table(
+    header: Sequence[str], lines: Sequence[Sequence[str]], numeric_columns: Sequence[str]
+) -> str:
+    """A Markdown table; numeric columns are aligned to the right.
+
+    >>> print(table(("task", "n"), [("gsm8k", "1,319")], ("n",)))
+    | task  |     n |
+    | ----- | ----: |
+    | gsm8k | 1,319 |
+    """
+    lines = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    widths = [max(len(cell) for cell in column) for column in zip(header, *lines, strict=True)]
+    numeric = [name in numeric_columns for name in header]
+    rule = [
+        "-" * (width - 1) + ":" if right else "-" * width
+        for width, right in zip(widths, numeric, strict=True)
+    ]
+    return "\n".join(_joined(row, widths, numeric) for row in (header, rule, *lines))
+
+
+def _published_line(row: dict) -> tuple[str, ...]:
+    after = None if row["filter"] in (None, "none") else row["filter"]
+    return (
+        row["model"],
+        row["task"],
+        " after ".join(filter(None, (row["metric"], after))) or "–",
+        _figure(row["target"], row),
+        "–" if row["value"] is None else _figure(row["value"], row),
+        row["status"],
+        "; ".join(filter(None, (row["reason"], row["note"]))),
+    )
 
 
 def _figure(value: float, row: dict) -> str:
@@ -99,38 +114,16 @@ def _line(row: dict, first: bool) -> tuple[str, ...]:
 def _place(row: dict) -> tuple[bool, float, str]:
     """Best first, unknown last, equal ones by name."""
     value = row["value"]
-    return (
-        value is None,
-        0.0 if value is None else -value if row["higher_is_better"] else value,
-        row["model"],
-    )
+    if value is None:
+        return True, 0.0, row["model"]
+    return False, -value if row["higher_is_better"] else value, row["model"]
 
 
 def _number(value: float) -> str:
-    """Four digits that count: 0.4213, 12.35, 1,234."""
+    """Four significant digits: 0.4213, 12.35, 1,234."""
     size = abs(value)
-    return (
-        f"{value:.4f}"
-        if size < 10
-        else f"{value:.2f}"
-        if size < 1000
-        else f"{value:,.0f}"
-        if size < 1e9
-        else f"{value:.3g}"
-    )
-
-
-def table(
-    header: Sequence[str], lines: Sequence[Sequence[str]], numeric_columns: Sequence[str]
-) -> str:
-    lines = [[cell.replace("|", "\\|") for cell in line] for line in lines]
-    widths = [max(len(cell) for cell in column) for column in zip(header, *lines, strict=True)]
-    numeric = [name in numeric_columns for name in header]
-    rule = [
-        "-" * (width - 1) + ":" if right else "-" * width
-        for width, right in zip(widths, numeric, strict=True)
-    ]
-    return "\n".join(_joined(row, widths, numeric) for row in (header, rule, *lines))
+    form = ".4f" if size < 10 else ".2f" if size < 1000 else ",.0f" if size < 1e9 else ".3g"
+    return format(value, form)
 
 
 def _joined(cells: Sequence[str], widths: list[int], numeric: list[bool]) -> str:

@@ -21,7 +21,7 @@ class Series:
     documents: np.ndarray  # (n,) doc_id, increasing
     clusters: np.ndarray | None  # (n,) labels; None: independent documents
     seed: int  # equal for all models of a task, so that their resamples are paired
-    data: Any  # by the aggregation's kind: mean, values (n,); sums, statistics (n, k); items, a list of n
+    data: Any  # by kind: mean, values (n,); sums, statistics (n, k); items, a list of n
 
     @property
     def kind(self) -> str:
@@ -35,12 +35,9 @@ class Series:
 
     @cached_property
     def is_binary(self) -> bool:
-        """Every document is right or wrong."""
-        return (
-            self.aggregation.proportion
-            and self.kind == "mean"
-            and bool(np.isin(self.data, (0.0, 1.0)).all())
-        )
+        """Whether every document is right or wrong."""
+        of_shares = self.aggregation.proportion and self.kind == "mean"
+        return of_shares and bool(np.isin(self.data, (0.0, 1.0)).all())
 
     @cached_property
     def units(self) -> int:
@@ -61,9 +58,8 @@ class Series:
         """Bootstrap replicates of a metric that is not a mean."""
         if self.kind == "sums":
             return self._of(bootstrap.resample_sums(self._unit_sums, self.seed))
-        _, codes = np.unique(
-            self.documents if self.clusters is None else self.clusters, return_inverse=True
-        )
+        labels = self.documents if self.clusters is None else self.clusters
+        _, codes = np.unique(labels, return_inverse=True)
         units = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
         return bootstrap.resample_items(self.data, self._of, units, self.seed)
 
@@ -76,8 +72,9 @@ class Series:
     def contributions(self) -> np.ndarray:
         """What each unit adds to a mean or a metric of sums: (units,), summing to the score.
 
-        Of a mean the values / n; of a function of sums the jackknife's pseudo-values / units, which sum to the score but for a bias of
-        order 1 / units (Miller 1974, Biometrika 61:1-15).
+        For a mean these are the values / n. For a function of sums they are the jackknife's
+        pseudo-values / units, which sum to the score but for a bias of order 1 / units
+        (Miller 1974, Biometrika 61:1-15).
         """
         if self.kind == "mean":
             return self._unit_sums / self.n
@@ -85,18 +82,15 @@ class Series:
 
     @cached_property
     def compared(self) -> "Series":
-        """The series on the scale on which models are compared: of perplexities the logarithm, else the score itself.
+        """The series on the scale on which models are compared.
 
-        A perplexity is the exponential of a mean, and differences of exponentials hang on the few documents with the largest ones.
+        That is the logarithm for perplexities, and the score itself otherwise. A perplexity is the
+        exponential of a mean, so a few documents would decide the difference of two of them.
         """
-        if self.aggregation.log_of_sums is None:
+        log = self.aggregation.log_of_sums
+        if log is None:
             return self
-        return replace(
-            self,
-            aggregation=replace(
-                self.aggregation, of_sums=self.aggregation.log_of_sums, log_of_sums=None
-            ),
-        )
+        return replace(self, aggregation=replace(self.aggregation, of_sums=log, log_of_sums=None))
 
     def among(self, documents: np.ndarray) -> "Series":
         """The scores of some of the documents."""
@@ -107,23 +101,25 @@ class Series:
 
     @cached_property
     def _unit_sums(self) -> np.ndarray:
-        return (
-            self.data if self.clusters is None else intervals.cluster_sums(self.data, self.clusters)
-        )
+        if self.clusters is None:
+            return self.data
+        return intervals.cluster_sums(self.data, self.clusters)
 
     @property
     def _of(self) -> Callable[[Any], Any]:
         """The function of summed statistics or of items that gives the score."""
         function = self.aggregation.of_sums if self.kind == "sums" else self.aggregation.of_items
         if function is None:
-            raise ValueError(
-                f"aggregation {self.aggregation.name} lacks its function of {self.kind}"
-            )
+            name = self.aggregation.name
+            raise ValueError(f"aggregation {name} lacks its function of {self.kind}")
         return function
 
 
 def from_scores(rows: pa.Table, aggregation: Aggregation, seed: int) -> Series:
-    """The series in `rows` of SCORES, all of one model, task, filter and metric. A null value of a mean leaves its document out."""
+    """The series in `rows` of SCORES, all of one model, task, filter and metric.
+
+    A mean leaves out documents whose value is null.
+    """
     if aggregation.kind == "mean":
         rows = rows.filter(rows["value"].is_valid())
     rows = rows.sort_by("doc_id")
@@ -135,18 +131,18 @@ def from_scores(rows: pa.Table, aggregation: Aggregation, seed: int) -> Series:
 
 
 def estimate(series: Series, confidence: float = CONFIDENCE) -> Estimate:
-    """The score of a task with the interval that fits its metric; see docs/statistics.md for which one that is."""
+    """The score of a task with the interval that fits its metric (see docs/statistics.md)."""
     if not series.n or not np.isfinite(series.score):
         return Estimate(series.score, np.nan, np.nan, np.nan, "none", np.nan, 0)
     if series.kind == "mean":
         of = intervals.proportion if series.aggregation.proportion else intervals.mean
         return of(series.data, series.clusters, confidence)
     if series.kind == "sums":
-        low, high = bootstrap.bca(series.replicates, series.score, series.jackknife, confidence)
         method = "bootstrap-bca"
+        low, high = bootstrap.bca(series.replicates, series.score, series.jackknife, confidence)
     else:
-        low, high = bootstrap.percentile(series.replicates, series.units, confidence)
         method = "bootstrap-percentile"
+        low, high = bootstrap.percentile(series.replicates, series.units, confidence)
     stderr = bootstrap.spread(series.replicates)
     if np.isnan(stderr):
         low = high = np.nan
@@ -156,7 +152,10 @@ def estimate(series: Series, confidence: float = CONFIDENCE) -> Estimate:
 def group_estimate(
     weights: np.ndarray, parts: Sequence[Estimate], proportion: bool, confidence: float = CONFIDENCE
 ) -> Estimate:
-    """Σ w_i · score_i of independent subtasks with its interval; `proportion`: every document's score lies in [0, 1]."""
+    """Σ w_i · score_i of independent subtasks with its interval.
+
+    `weights` (k,) sum to 1. `proportion`: every document's score is in [0, 1].
+    """
     if len(parts) == 1:
         return parts[0]
     values, stderrs, numbers, df = (
@@ -171,13 +170,14 @@ def group_estimate(
 def _clusters(column: pa.ChunkedArray, documents: np.ndarray) -> np.ndarray | None:
     """Cluster codes; None where no two documents share a cluster, or all share one.
 
-    One cluster says nothing of how clusters differ: the task then is that cluster, and its documents vary within it.
+    One cluster does not show how clusters differ: the task then is that cluster, and its
+    documents vary within it.
     """
     if column.null_count == len(column):
         return None
-    pairs = zip(column.to_pylist(), documents, strict=True)
     labels = [
-        f"document {document}" if label is None else f"cluster {label}" for label, document in pairs
+        f"document {document}" if label is None else f"cluster {label}"
+        for label, document in zip(column.to_pylist(), documents, strict=True)
     ]
     names, codes = np.unique(labels, return_inverse=True)
     return codes if 1 < len(names) < len(labels) else None

@@ -1,4 +1,7 @@
-"""Files that are whole or absent, also where several processes write one: made under a temporary name beside their own, then renamed."""
+"""Files that are whole or absent, also where several processes write one.
+
+They are written under a temporary name in the same folder, then renamed.
+"""
 
 import os
 from collections.abc import Iterator
@@ -8,9 +11,13 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name in the folder of `path`, which is made where there is none; the file there becomes `path`, or goes on an error.
+    """A temporary name for a file that becomes `path` at the end of the block.
 
-    Raises OSError. What a killed process leaves behind is called `.{name}.*.tmp`.
+    On an error the file is removed. The folder is made where it is missing. A killed process may
+    leave a file `.{name}.*.tmp`. Raises OSError.
+
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
@@ -22,6 +29,6 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Make the file at `path` say `text`, in UTF-8. Raises OSError."""
+    """Write `text` to `path`, in UTF-8. Raises OSError."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -1,8 +1,9 @@
-"""A job that writes one file per benchmark of the configuration, and the index that is all Snakemake knows of them.
+"""A job that writes one file per benchmark of the configuration, and the index that lists them.
 
-What is still right is kept: a file whose fingerprint says that it was made from what it would be made from now. The files are the
-job's own, each whole or absent, so a failed or killed job loses none that it finished. Declared to Snakemake one by one, they would be
-copied before every run of the job, brought back to their old state when it fails, and counted models × benchmarks times in every plan.
+Snakemake knows the index only. A file is kept while its fingerprint matches what it would be made
+from now. Each file is whole or absent, so a failed or killed job keeps those that it finished.
+Declared to Snakemake one by one, the files would be copied before every run of the job, restored
+when it fails, and counted models × benchmarks times in every plan.
 """
 
 import os
@@ -18,6 +19,7 @@ from snakeval.files import parquet
 from snakeval.schemas.run import BENCHMARK_FILES
 
 DOCUMENTS_AT_ONCE = 10_000  # bounds the memory of a job that reads a file part by part
+REBUILT = "only missing or changed files are rebuilt"
 
 
 def refresh(
@@ -27,9 +29,10 @@ def refresh(
     make: Callable[[str], pa.Table | Iterable[pa.Table]],
     schema: pa.Schema,
 ) -> None:
-    """Bring `folder`/{benchmark}.parquet up to date for every benchmark of `fingerprints`, then write the list of them to `index`.
+    """Bring `folder`/{benchmark}.parquet up to date for every benchmark, then write the `index`.
 
-    `make(benchmark)` gives the rows of a file that is missing, damaged or made from something else.
+    `fingerprints`: benchmark -> fingerprint of all that its file depends on. `make(benchmark)`
+    gives the rows of a file that is missing, damaged, or made from something else.
     """
     folder = Path(folder)
     files = {benchmark: folder / f"{benchmark}.parquet" for benchmark in fingerprints}
@@ -41,7 +44,10 @@ def refresh(
 
 
 def write_list(index: str | Path, files: Mapping[str, str | Path]) -> None:
-    """Write the list of each benchmark's file, with what they hold and were made from now. Raises UserError when one is missing or damaged."""
+    """Write to `index` each benchmark's file, with its digest and fingerprint.
+
+    Raises UserError when a file is missing or damaged.
+    """
     rows = []
     for benchmark, file in files.items():
         relative = Path(os.path.relpath(file, Path(index).parent)).as_posix()
@@ -57,51 +63,43 @@ def write_list(index: str | Path, files: Mapping[str, str | Path]) -> None:
 
 
 def digests(index: str | Path) -> dict[str, str]:
-    """What each benchmark's file held when the index was written, to stand in the fingerprint of what is made from it."""
+    """The digest of each benchmark's file, as the index lists it.
+
+    It belongs into the fingerprint of everything that is made from the file.
+    """
     table = parquet.read(index, BENCHMARK_FILES)
     return dict(zip(table["benchmark"].to_pylist(), table["digest"].to_pylist(), strict=True))
 
 
 def fingerprints(index: str | Path, *made_from: object) -> dict[str, str]:
-    """Of each benchmark's file that is made from its file in `index` and from plain values (JSON)."""
-    return {
-        benchmark: parquet.fingerprint_of(*made_from, digest)
-        for benchmark, digest in digests(index).items()
-    }
+    """Benchmark -> fingerprint of what is made from its file in `index` and from plain values."""
+    found = digests(index)
+    return {name: parquet.fingerprint_of(*made_from, digest) for name, digest in found.items()}
 
 
 def path(index: str | Path, benchmark: str) -> Path:
-    """The file of a benchmark. Raises UserError when it is not listed, missing, damaged, or not what was there when the index was written."""
+    """The file of a benchmark.
+
+    Raises UserError when it is not listed, missing, damaged, or not the file that the index lists.
+    """
     index = Path(index)
-    row = next(
-        (
-            row
-            for row in parquet.read(index, BENCHMARK_FILES).to_pylist()
-            if row["benchmark"] == benchmark
-        ),
-        None,
-    )
-    if row is None:
-        raise UserError(
-            f"{index}: lists no {benchmark}; delete it and run again, only what is not right is made anew"
-        )
+    rows = {row["benchmark"]: row for row in parquet.read(index, BENCHMARK_FILES).to_pylist()}
+    if benchmark not in rows:
+        raise UserError(f"{index}: does not list {benchmark}. Delete it and run again: {REBUILT}.")
+    row = rows[benchmark]
     found = Path(os.path.normpath(index.parent / row["file"]))
-    if (
-        not found.exists()
-        or (parquet.fingerprint(found) or "") != row["fingerprint"]
-        or parquet.digest(found) != row["digest"]
-    ):
-        state = "damaged or replaced" if found.exists() else "missing"
-        raise UserError(
-            f"{found}: {state}; delete {index} and run again, only what is not right is made anew"
-        )
+    if not found.exists():
+        raise UserError(f"{found}: missing. Delete {index} and run again: {REBUILT}.")
+    listed = (parquet.fingerprint(found) or "") == row["fingerprint"]
+    if not listed or parquet.digest(found) != row["digest"]:
+        raise UserError(f"{found}: damaged or replaced. Delete {index} and run again: {REBUILT}.")
     return found
 
 
 def read(
     index: str | Path, benchmark: str, schema: pa.Schema, columns: list[str] | None = None
 ) -> pa.Table:
-    """The rows of a benchmark's file. Raises UserError, which tells how to mend it, when it is missing or damaged."""
+    """The rows of a benchmark's file. Raises UserError when it is missing or damaged."""
     with mending(index):
         return parquet.read(path(index, benchmark), schema, columns)
 
@@ -109,7 +107,7 @@ def read(
 def scan(
     index: str | Path, benchmark: str, schema: pa.Schema, columns: list[str] | None = None
 ) -> Iterator[pa.Table]:
-    """The same, at most DOCUMENTS_AT_ONCE rows at a time."""
+    """The rows of a benchmark's file, at most DOCUMENTS_AT_ONCE at a time. Errors as `read`."""
     with mending(index):
         yield from parquet.scan(path(index, benchmark), schema, DOCUMENTS_AT_ONCE, columns)
 
@@ -117,7 +115,10 @@ def scan(
 def paths(
     models: Iterable[str], indices: Iterable[str | Path], benchmarks: Iterable[str]
 ) -> dict[tuple[str, str], Path]:
-    """(model, benchmark) -> file, of a stage with one index per model, given in the same order. Errors as `path`."""
+    """(model, benchmark) -> file, of a stage with one index per model.
+
+    `indices` are in the order of `models`. Errors as `path`.
+    """
     of_model = dict(zip(models, indices, strict=True))
     return {
         (model, benchmark): path(of_model[model], benchmark)
@@ -127,15 +128,16 @@ def paths(
 
 @contextmanager
 def mending(index: str | Path) -> Iterator[None]:
-    """Errors about a file that `index` lists tell to delete that, too: Snakemake knows of no other file."""
+    """Add to an error about a file that `index` must be deleted too.
+
+    Snakemake knows the index only, and rebuilds the file with it.
+    """
     try:
         yield
     except UserError as error:
         if str(index) in str(error):
             raise
-        more = (
-            f" (and delete {index}, which lists it)"
-            if "delete it" in str(error)
-            else f"; delete {index}, which lists it, and run again"
-        )
-        raise UserError(f"{error}{more}") from None
+        if "Delete it" in str(error):
+            raise UserError(f"{error} Also delete {index}, which lists it.") from None
+        text = str(error).removesuffix(".")
+        raise UserError(f"{text}. Delete {index}, which lists it, and run again.") from None

@@ -1,13 +1,14 @@
 """The one way a table is written and read.
 
-A file is written under a temporary name and renamed, so that it is whole or absent. The same rows give the same bytes: row groups have a
-fixed size and nothing of the moment (time, machine) is kept. The footer carries
+A file is written under a temporary name and renamed, so that it is whole or absent. The same rows
+give the same bytes: row groups have a fixed size, and no time or machine is recorded. The footer
+carries
 
-- `fingerprint`: of everything the file depends on; equal means the file need not be made again;
-- `digest`: sha256 of all bytes before the footer; it also stands for the content where a later file depends on it;
+- `fingerprint`: of everything the file depends on; if it is equal, the file is kept;
+- `digest`: sha256 of all bytes before the footer; files made from this one depend on it;
 - `footer`: sha256 of the footer itself, with zeros in this place.
 
-Whatever is read is checked against both first, so that an altered file is named and never believed.
+A reader checks both digests first, so it reports an altered file and never uses it.
 """
 
 import errno
@@ -30,7 +31,7 @@ from snakeval.files import atomic
 ROWS_PER_GROUP = 8192
 _KEY = b"snakeval"
 _ABANDONED_SECONDS = 86400.0  # age at which a temporary file cannot belong to a living writer
-_UNSEALED = "0" * 64  # stands where the footer's own digest will be
+_UNSEALED = "0" * 64  # in place of the footer's own digest, until it is known
 _NOTED = re.compile(
     rb'\{"digest": "[0-9a-f]{64}", "fingerprint": "[^"]*", "footer": "(?P<footer>[0-9a-f]{64})"\}'
 )
@@ -44,28 +45,29 @@ def write(
 ) -> None:
     """Write rows to `path`; with a schema, columns are put in its order and checked against it.
 
-    `tables` may be an iterator: then at most one row group is held in memory. Raises UserError when the disk is full or the folder
-    cannot be written, ValueError when rows do not fit the schema.
+    `tables` may be an iterator: then at most one row group is held in memory. Raises UserError
+    when the disk is full or the folder cannot be written, ValueError when rows do not fit the
+    schema.
+
+        parquet.write(pa.Table.from_pylist(rows, SCORES), path, SCORES, fingerprint_of(settings))
     """
     path = Path(path)
+    groups = _row_groups([tables] if isinstance(tables, pa.Table) else tables, schema)
+    writer: pq.ParquetWriter | None = None
     with (
         _replacing(path) as temporary,
         temporary.open("wb") as file,
         closing(_HashingSink(file)) as sink,
     ):
-        writer: pq.ParquetWriter | None = None
-        for group in _row_groups([tables] if isinstance(tables, pa.Table) else tables, schema):
+        for group in groups:
             writer = writer or pq.ParquetWriter(
                 sink, group.schema, compression="zstd", write_page_checksum=True
             )
             writer.write_table(group, row_group_size=ROWS_PER_GROUP)
         if writer is None:
             raise ValueError(f"{path}: no table to write")
-        footer = {
-            "digest": sink.sha256.hexdigest(),
-            "fingerprint": fingerprint,
-            "footer": _UNSEALED,
-        }
+        digest = sink.sha256.hexdigest()
+        footer = {"digest": digest, "fingerprint": fingerprint, "footer": _UNSEALED}
         writer.add_key_value_metadata({_KEY: json.dumps(footer, sort_keys=True).encode()})
         writer.close()
         file.flush()
@@ -75,17 +77,19 @@ def write(
 def read(
     path: str | Path, schema: pa.Schema | None = None, columns: list[str] | None = None
 ) -> pa.Table:
-    """The table in `path`. Raises UserError when it is missing, altered since it was written, or not of `schema`."""
+    """The table in `path`.
+
+    Raises UserError when it is missing, altered since it was written, or not of `schema`.
+    """
     with _reading(path):
         _check(path)
-        # In this thread: no slower, a job keeps to its one core, and nothing hangs where no thread can be started (a limit of memory).
+        # One thread is as fast, and keeps the job to its one core. With a memory limit, no thread
+        # may start, and a read with threads would hang.
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read(columns, use_threads=False)
-    return (
-        _conform(table.replace_schema_metadata(None), _select(schema, columns), path)
-        if schema
-        else table
-    )
+    if schema is None:
+        return table
+    return _conform(table.replace_schema_metadata(None), _select(schema, columns), path)
 
 
 def scan(
@@ -94,9 +98,9 @@ def scan(
     rows: int = ROWS_PER_GROUP,
     columns: list[str] | None = None,
 ) -> Iterator[pa.Table]:
-    """The table in `path`, at most `rows` rows at a time, for files larger than memory; one empty table where it has none.
+    """The table in `path`, at most `rows` rows at a time, for files larger than memory.
 
-    Raises as `read` does.
+    A file without rows gives one empty table. Errors as `read`.
     """
     with _reading(path):
         _check(path)
@@ -105,18 +109,20 @@ def scan(
         if not file.metadata.num_rows:
             yield schema.empty_table()
         for batch in file.iter_batches(rows, columns=columns, use_threads=False):
-            yield _conform(
-                pa.Table.from_batches([batch]).replace_schema_metadata(None), schema, path
-            )
+            table = pa.Table.from_batches([batch])
+            yield _conform(table.replace_schema_metadata(None), schema, path)
 
 
 def fingerprint(path: str | Path) -> str | None:
-    """What `write` was given, or None when there is no such file or its footer was altered."""
+    """The fingerprint that `write` got; None when the file is missing or its footer was altered."""
     return _footer(path).get("fingerprint") if Path(path).exists() else None
 
 
 def digest(path: str | Path) -> str:
-    """The content digest recorded in the footer. Raises UserError when the file is missing or the footer was altered."""
+    """The digest of the content, from the footer.
+
+    Raises UserError when the file is missing or the footer was altered.
+    """
     with _reading(path):
         found = _footer(path).get("digest")
     if found is None:
@@ -125,7 +131,7 @@ def digest(path: str | Path) -> str:
 
 
 def verify(path: str | Path) -> bool:
-    """Whether every byte is as it was written. Raises FileNotFoundError when there is no such file."""
+    """Whether every byte is as it was written. Raises FileNotFoundError for a missing file."""
     recorded = _footer(path)
     if not recorded:
         return False
@@ -150,9 +156,8 @@ def remove_abandoned(folder: Path) -> None:
 
 def fingerprint_of(*parts: object) -> str:
     """A fingerprint of plain values (JSON), independent of the order of keys."""
-    return hashlib.sha256(
-        json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()
-    ).hexdigest()
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def fresh(path: str | Path, wanted: str) -> bool:
@@ -163,7 +168,8 @@ def fresh(path: str | Path, wanted: str) -> bool:
 class _HashingSink:
     """A file that hashes what passes through it.
 
-    Once closed it swallows what comes: a Parquet writer that was given up after an error still writes its footer when it is collected.
+    Once closed it ignores what comes: a Parquet writer that failed still writes its footer when
+    the interpreter collects it.
     """
 
     def __init__(self, file):
@@ -189,7 +195,7 @@ class _HashingSink:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """As `whole_file.replacing`, with a disk's errors told to the user."""
+    """As `atomic.replacing`, with UserError for errors of the disk."""
     try:
         with atomic.replacing(path) as temporary:
             yield temporary
@@ -200,11 +206,12 @@ def _replacing(path: Path) -> Iterator[Path]:
 def _disk_error(path: Path, error: OSError) -> Exception:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return UserError(
-            f"{path}: no space left on the device; free some and run again, finished work is kept"
+            f"{path}: no space left on the device. Free some and run again: finished work is kept."
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UserError(
-            f"{path}: cannot be written ({error.strerror}); make the results folder writable and run again"
+            f"{path}: cannot be written ({error.strerror}). "
+            "Make the results folder writable and run again."
         )
     return error
 
@@ -216,8 +223,9 @@ def _reading(path: str | Path) -> Iterator[None]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
         raise UserError(
-            f"{path}: not a readable Parquet file ({str(error).splitlines()[0]}); delete it and run again"
+            f"{path}: not a readable Parquet file ({reason}). Delete it and run again."
         ) from None
 
 
@@ -228,7 +236,8 @@ def _check(path: str | Path) -> None:
 
 def _altered(path: str | Path) -> UserError:
     return UserError(
-        f"{path}: altered since it was written, or not a table of this workflow; delete it and run again"
+        f"{path}: altered since it was written, or not a table of this workflow. "
+        "Delete it and run again."
     )
 
 
@@ -251,26 +260,27 @@ def _seal(path: Path) -> None:
 
 
 def _noted(footer: bytes) -> re.Match[bytes] | None:
-    """What `write` noted; the last that looks like it, for statistics of columns stand before it and may hold any text."""
+    """What `write` noted: the last match, for statistics of columns before it may hold any text."""
     return max(_NOTED.finditer(footer), key=re.Match.start, default=None)
 
 
 def _footer(path: str | Path) -> dict[str, str]:
-    """What `write` noted in the footer; nothing if the footer was altered, which is known before any of it is parsed."""
+    """What `write` noted in the footer; empty if the footer was altered.
+
+    The footer's digest is checked before any of it is parsed.
+    """
     with Path(path).open("rb") as file:
         _, footer = _split(file)
     if not (noted := _noted(footer)):
         return {}
     unsealed = footer[: noted.start("footer")] + _UNSEALED.encode() + footer[noted.end("footer") :]
-    return (
-        json.loads(noted[0])
-        if hashlib.sha256(unsealed).hexdigest().encode() == noted["footer"]
-        else {}
-    )
+    if hashlib.sha256(unsealed).hexdigest().encode() != noted["footer"]:
+        return {}
+    return json.loads(noted[0])
 
 
 def _row_groups(tables: Iterable[pa.Table], schema: pa.Schema | None) -> Iterator[pa.Table]:
-    """The rows of `tables`, in tables of ROWS_PER_GROUP, however they came cut; at least one table, perhaps empty."""
+    """The rows of `tables` in tables of ROWS_PER_GROUP rows; at least one table, perhaps empty."""
     held: pa.Table | None = None
     written = False
     for table in tables:
@@ -291,7 +301,8 @@ def _conform(table: pa.Table, schema: pa.Schema, where: str | Path) -> pa.Table:
     if set(table.column_names) != set(schema.names):
         odd = sorted(set(table.column_names) ^ set(schema.names))
         raise UserError(
-            f"{where}: columns {', '.join(odd)} missing or unknown; written by another version? delete it and run again"
+            f"{where}: columns {', '.join(odd)} missing or unknown. Another version may have "
+            "written it. Delete it and run again."
         )
     for field in schema:
         if not field.nullable and table[field.name].null_count:

@@ -1,7 +1,8 @@
 """GPUs of this machine, each for one job at a time.
 
-Snakemake counts GPUs but tells no job which are its own, and without a limit it does not even count. So every job takes a lock per device
-before torch is imported and holds it until the process ends; the kernel gives it back after any kind of death.
+Snakemake counts GPUs, if it is given a limit, but assigns no devices to jobs. So every job locks
+its devices before torch is imported and holds the locks until the process ends. The kernel releases
+them after any kind of death.
 """
 
 import fcntl
@@ -24,39 +25,43 @@ def claim(
     terminal: TextIO | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> list[IO]:
-    """Locks on `wanted` devices, whose names are put into CUDA_VISIBLE_DEVICES; keep them referenced while the devices are used.
+    """Lock `wanted` devices and put their names into CUDA_VISIBLE_DEVICES.
 
-    Waits while other jobs hold the devices. `granted` is what Snakemake gave the job: it silently gives less than was asked when the run's
-    limit is smaller. With `wanted` 0 every device is hidden, and `terminal` is told which. Raises UserError when the machine has too few.
+    Returns the locks: keep them referenced while the devices are used. Waits while other jobs hold
+    the devices. `granted` is what Snakemake gave the job, which is less than the job wants where
+    the run's limit is smaller. With `wanted` 0 all devices are hidden, and `terminal` gets their
+    names. Raises UserError when the machine has too few.
     """
     if wanted == 0:
         if terminal and (idle := _shown(environment)):
             print(
-                f"asked on the CPU; `gpus: 1` would take one of the GPUs that this machine shows ({', '.join(idle)})",
+                "runs on the CPU; `gpus: 1` would take one of the GPUs that this machine shows "
+                f"({', '.join(idle)})",
                 file=terminal,
             )
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         return []
     if granted < wanted:
         raise UserError(
-            f"gpus: {wanted} configured, {granted} granted; start Snakemake with --resources gpu={wanted} or more"
+            f"gpus: {wanted} configured, {granted} granted. "
+            f"Start Snakemake with --resources gpu={wanted} or more."
         )
     devices = visible(environment)
     if len(devices) < wanted:
-        seen = ", ".join(devices) or "none"
+        shown = ", ".join(devices) or "none"
         raise UserError(
-            f"gpus: {wanted} configured, this machine shows {len(devices)} ({seen}); lower `gpus` or use another machine"
+            f"gpus: {wanted} configured, this machine shows {len(devices)} ({shown}). "
+            "Lower `gpus` or use another machine."
         )
     folder = _lock_folder(environment)
-    told = False
+    reported = False
     while len(locks := _free(devices, folder, wanted)) < wanted:
-        for lock in (
-            locks.values()
-        ):  # hold nothing while waiting, or two jobs could wait for each other for ever
+        # Hold no lock while waiting, or two jobs could wait for each other for ever.
+        for lock in locks.values():
             lock.close()
-        if terminal and not told:
+        if terminal and not reported:
             print(f"waiting for {wanted} of {len(devices)} GPUs, held by other jobs", file=terminal)
-            told = True
+            reported = True
         time.sleep(random.uniform(0.5, 1.5))
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(locks)
     return list(locks.values())
@@ -65,7 +70,10 @@ def claim(
 def placement(
     count: int, device: str, device_map: str | None, tensor_parallel: int
 ) -> dict[str, Any]:
-    """Settings of the engine for a model on `count` GPUs: on several, layers are sliced by `tensor_parallel` or laid out by a map."""
+    """Settings of the engine for a model on `count` GPUs.
+
+    On several GPUs, `tensor_parallel` slices the layers, or a map spreads them over the devices.
+    """
     device = device if device != "auto" else "cuda" if count else "cpu"
     if tensor_parallel == 1 and device_map is None and count > 1 and device == "cuda":
         device_map = "auto"
@@ -73,7 +81,11 @@ def placement(
 
 
 def visible(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Devices this process may use: of CUDA_VISIBLE_DEVICES where it is set, else all that nvidia-smi lists."""
+    """Devices that this process may use.
+
+    Those of CUDA_VISIBLE_DEVICES where it is set, else all that nvidia-smi lists; none without
+    nvidia-smi. Raises UserError when nvidia-smi fails.
+    """
     if (named := environment.get("CUDA_VISIBLE_DEVICES")) is not None:
         return [name.strip() for name in named.split(",") if name.strip() not in ("", "-1")]
     try:
@@ -84,13 +96,14 @@ def visible(environment: Mapping[str, str] = os.environ) -> list[str]:
         return []
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise UserError(
-            f"gpus: nvidia-smi fails ({error}); mend the driver, or name the devices in CUDA_VISIBLE_DEVICES"
+            f"gpus: nvidia-smi fails ({error}). "
+            "Repair the driver, or name the devices in CUDA_VISIBLE_DEVICES."
         ) from None
     return [str(i) for i in range(sum(line.startswith("GPU ") for line in listed.splitlines()))]
 
 
 def _shown(environment: Mapping[str, str]) -> list[str]:
-    """What is visible, or nothing where the driver fails: for who needs no GPU that is no error."""
+    """The visible devices; none where the driver fails, which matters only to jobs on GPUs."""
     try:
         return visible(environment)
     except UserError:
@@ -98,10 +111,12 @@ def _shown(environment: Mapping[str, str]) -> list[str]:
 
 
 def _lock_folder(environment: Mapping[str, str]) -> Path:
-    """On this node's own disk, shared by all users' jobs; SLURM numbers the devices of each allocation anew, so each has its own."""
-    folder = Path(
-        tempfile.gettempdir(), "snakeval-gpus", environment.get("SLURM_JOB_ID", "machine")
-    )
+    """A folder on this node's own disk, shared by all users' jobs.
+
+    Each SLURM allocation has its own, for SLURM numbers the devices of each one from 0.
+    """
+    allocation = environment.get("SLURM_JOB_ID", "machine")
+    folder = Path(tempfile.gettempdir(), "snakeval-gpus", allocation)
     for part in (folder.parent, folder):
         part.mkdir(exist_ok=True)
         if part.stat().st_uid == os.getuid():
@@ -119,9 +134,7 @@ def _free(devices: list[str], folder: Path, wanted: int) -> dict[str, IO]:
         with suppress(FileExistsError):
             path.touch(exist_ok=False)
             path.chmod(0o644)
-        file = path.open(
-            "rb"
-        )  # it may be another user's, who lets us read it; a lock needs no more
+        file = path.open("rb")  # a lock needs no more, and another user may own the file
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

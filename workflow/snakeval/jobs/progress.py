@@ -1,7 +1,8 @@
-"""How far a job is, for people: requests done, speed and time left, on the terminal the workflow was started from.
+"""Progress of a job: requests done, speed and time left, on the terminal of the workflow.
 
-On a terminal one line is refreshed, else (a file, a batch system) whole lines come at growing intervals. Short jobs say nothing. Several
-jobs may write to one terminal: each writes a whole line at once, with its name.
+On a terminal, one line is refreshed. In a file or batch system, whole lines come at growing
+intervals. Short jobs write nothing. Several jobs may write to one terminal: each writes a whole
+line at once, with its name.
 """
 
 import os
@@ -9,17 +10,18 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-SILENT_SECONDS = 2.0  # nothing is said before
+SILENT_SECONDS = 2.0  # nothing is written before
 REFRESH_SECONDS = 0.5
-FIRST_INTERVAL, LONGEST_INTERVAL = (
-    10.0,
-    600.0,
-)  # seconds between plain lines; each interval is twice the one before
+FIRST_INTERVAL, LONGEST_INTERVAL = 10.0, 600.0  # seconds between whole lines; each doubles
 _CLEAR_LINE = "\r\x1b[2K"
 
 
 class Progress:
-    """Progress of one job; a context manager. Without a `terminal` it is silent."""
+    """Progress of one job; a context manager. Without a `terminal` it is silent.
+
+    with Progress("m, gsm8k", total=1319, terminal=terminal) as progress:
+        progress.advance(requests=64, tokens=9_000)
+    """
 
     def __init__(
         self,
@@ -30,7 +32,7 @@ class Progress:
         terminal: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
-        """`total` requests, of which `known` need no work."""
+        """`total` requests, of which `known` need no work. `clock`: seconds."""
         self.name, self.total, self.known = name, total, known
         self.done = self.tokens = 0
         self._terminal, self._clock = terminal, clock
@@ -40,27 +42,26 @@ class Progress:
         self._next = self._started + (SILENT_SECONDS if self._refreshes else FIRST_INTERVAL)
 
     def advance(self, requests: int, tokens: int) -> None:
-        """So many more requests and tokens (read or generated) are done."""
+        """Count requests and tokens, read or generated, that are done."""
         self.done += requests
         self.tokens += tokens
         now = self._clock()
-        if now >= self._next:
-            if self._refreshes:
-                self._write(
-                    f"{_CLEAR_LINE}{self._fitted(self.line())}\r"
-                )  # back at the start: whoever writes next, writes over it
-            else:
-                self._write(f"{self.line()}\n")
-                self._interval = min(2 * self._interval, LONGEST_INTERVAL)
-            self._next = now + self._interval
+        if now < self._next:
+            return
+        if self._refreshes:
+            # The cursor goes back to the start, so that the next writer overwrites the line.
+            self._write(f"{_CLEAR_LINE}{self._fitted(self.line())}\r")
+        else:
+            self._write(f"{self.line()}\n")
+            self._interval = min(2 * self._interval, LONGEST_INTERVAL)
+        self._next = now + self._interval
 
     def line(self) -> str:
-        """The state in words."""
+        """The state as one line: `m, gsm8k: 64 of 1,319 requests (4 %), 12/s, …`."""
         seconds = max(self._clock() - self._started, 1e-9)
         at = self.known + self.done
-        parts = [
-            f"{self.name}: {at:,} of {self.total:,} requests ({100 * at // max(self.total, 1)} %)"
-        ]
+        percent = 100 * at // max(self.total, 1)
+        parts = [f"{self.name}: {at:,} of {self.total:,} requests ({percent} %)"]
         if self.done:
             parts += [f"{_rate(self.done / seconds)}/s", f"{_rate(self.tokens / seconds)} tokens/s"]
         if self.done and at < self.total:
@@ -82,7 +83,7 @@ class Progress:
         """The line cut to the terminal's width: a wrapped line cannot be refreshed."""
         try:
             columns = os.get_terminal_size(self._terminal.fileno()).columns if self._terminal else 0
-        except OSError:  # not every terminal tells
+        except OSError:  # the terminal does not report its size
             columns = 0
         return line[: (columns or 80) - 1]
 
@@ -92,7 +93,7 @@ class Progress:
         try:
             self._terminal.write(text)
             self._terminal.flush()
-        except OSError:  # the terminal was closed: the work goes on without it
+        except OSError:  # the terminal was closed, and the work goes on without it
             self._terminal = None
 
 

@@ -1,4 +1,4 @@
-"""Trying again what failed for a passing reason: exponential back-off with jitter."""
+"""Retry what failed for a temporary reason: exponential back-off with jitter."""
 
 import random
 import time
@@ -15,7 +15,7 @@ T = TypeVar("T")
 class Trouble:
     """Why an attempt failed."""
 
-    line: str  # for the user, when it is given up: what, where, what to do
+    line: str  # for the user, after the last attempt: what is wrong, where, what to do
     passing: bool  # another attempt may succeed
     wait: float | None = None  # seconds the server asks to wait
 
@@ -27,7 +27,7 @@ class Retry:
     attempts: int = 6
     first_delay: float = 1.0  # doubled after each attempt
     longest_delay: float = 60.0
-    patience: float = 600.0  # a server that asks for a longer wait is given up
+    patience: float = 600.0  # no attempt follows where the server asks for a longer wait
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random  # in [0, 1); no result depends on it
     say: Callable[[str], None] = print
@@ -36,11 +36,13 @@ class Retry:
 def persist(
     action: Callable[[], T], diagnose: Callable[[Exception], Trouble | None], retry: Retry
 ) -> T:
-    """What `action` returns, tried again while `diagnose` calls its exception passing.
+    """What `action` returns, retried while `diagnose` finds its exception temporary.
 
-    The delay before attempt n + 1 is drawn from the upper half of first_delay · 2ⁿ⁻¹, so that many clients do not return at once, and is at
-    least what the server asks for. Raises UserError with the trouble's line when it is given up, and the exception itself where `diagnose`
-    knows nothing of it.
+    The delay before attempt n + 1 is drawn from the upper half of first_delay · 2ⁿ⁻¹, so that many
+    clients do not return at once. It is at least what the server asks for.
+
+    Raises UserError with the trouble's line after the last attempt. Raises the exception itself
+    where `diagnose` returns None.
     """
     for attempt in range(1, retry.attempts + 1):
         try:
@@ -55,16 +57,12 @@ def persist(
                 raise UserError(f"{trouble.line} (tried {attempt} times)") from None
             if (trouble.wait or 0) > retry.patience:
                 raise UserError(
-                    f"{trouble.line}; the server asks to wait {trouble.wait:.0f} s, run again after that"
+                    f"{trouble.line}; the server asks to wait {trouble.wait:.0f} s. "
+                    "Run again after that."
                 ) from None
-            delay = (
-                min(retry.first_delay * 2 ** (attempt - 1), retry.longest_delay)
-                * (1 + retry.chance())
-                / 2
-            )
-            delay = max(delay, trouble.wait or 0)
-            retry.say(
-                f"{trouble.line}; trying again in {delay:.1f} s (attempt {attempt + 1} of {retry.attempts})"
-            )
+            longest = min(retry.first_delay * 2 ** (attempt - 1), retry.longest_delay)
+            delay = max(longest * (1 + retry.chance()) / 2, trouble.wait or 0)
+            following = f"attempt {attempt + 1} of {retry.attempts}"
+            retry.say(f"{trouble.line}; trying again in {delay:.1f} s ({following})")
             retry.sleep(delay)
     raise ValueError("attempts must be at least 1")

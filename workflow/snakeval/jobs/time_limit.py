@@ -1,4 +1,4 @@
-"""A limit on the time of code that hostile input could make run for hours, regular expressions above all."""
+"""A time limit for code that hostile input can slow down, such as regular expressions."""
 
 import signal
 import threading
@@ -10,20 +10,23 @@ from snakeval.errors import UserError
 
 @contextmanager
 def time_limit(seconds: float, what: str) -> Iterator[None]:
-    """Raise UserError, beginning with `what`, when the block takes more than `seconds` of the process's CPU time.
+    """Raise UserError, beginning with `what`, when the block takes too much CPU time.
 
-    By a signal, which Python's regular expressions look at while they match. Signals need the main thread of a Unix process; elsewhere
-    there is no limit. Blocks must not be nested.
+    The limit is a signal, which Python's regular expressions check while they match. Signals need
+    the main thread of a Unix process; elsewhere there is no limit. Blocks must not be nested.
+
+        with time_limit(10, "tasks.mine: regex_pattern"):
+            pattern.findall(text)
     """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(
-        signal, "setitimer"
-    ):
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or not hasattr(signal, "setitimer"):
         yield
         return
 
     def interrupt(*_: object) -> None:
         raise UserError(
-            f"{what} took over {seconds:g} s; remove nested or unanchored repetition, such as (a+)+ or .*, from the pattern"
+            f"{what} took over {seconds:g} s. "
+            "Remove nested or unanchored repetition, such as (a+)+ or .*, from the pattern."
         )
 
     before = signal.signal(signal.SIGVTALRM, interrupt)

@@ -1,4 +1,7 @@
-"""Time stamps from a clock that was ahead: Snakemake fails a job whose input is newer than what it has just written."""
+"""Times of files from a clock that was ahead.
+
+Snakemake fails a job whose input is newer than its output, which the job has just written.
+"""
 
 import os
 import time
@@ -6,9 +9,9 @@ from pathlib import Path
 
 from snakeval.errors import UserError
 
-SECONDS = (
-    3600.0  # machines that share files may differ by less, which Snakemake's own patience covers
-)
+# Machines that share files may differ by less, for which Snakemake waits itself.
+SECONDS = 3600.0
+# The files that Snakemake knows.
 KNOWN = (
     "settings/**/*.json",
     "requests/*.parquet",
@@ -16,26 +19,24 @@ KNOWN = (
     "models/*.parquet",
     "tables/*.*",
     "report/*.*",
-)  # to Snakemake
+)
 
 
 def bring_back(results: Path) -> list[Path]:
-    """Give files whose time lies ahead the present one, all the same, so that none is older than what it was made from. Returns them.
+    """Set the time of files that are in the future to the present, and return these files.
 
-    Raises UserError where that is not permitted.
+    All get the same time, so that none is older than what it was made from. Raises UserError
+    where a time cannot be changed.
     """
     now = time.time()
-    ahead = [
-        file
-        for pattern in KNOWN
-        for file in results.glob(pattern)
-        if file.stat().st_mtime > now + SECONDS
-    ]
+    files = [file for pattern in KNOWN for file in results.glob(pattern)]
+    ahead = [file for file in files if file.stat().st_mtime > now + SECONDS]
     for file in ahead:
         try:
             os.utime(file, (now, now))
         except OSError as error:
             raise UserError(
-                f"{file}: its time lies ahead and cannot be changed ({error.strerror}); correct it with `touch`"
+                f"{file}: its time is in the future and cannot be changed ({error.strerror}). "
+                "Correct it with `touch`."
             ) from None
     return ahead

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from snakeval.analysis import differences, gate, leaderboard
-from snakeval.analysis.leaderboard import Line
+from snakeval.analysis import comparisons, differences, gate, lines
+from snakeval.analysis.lines import Line
 from snakeval.files import parquet
 from snakeval.report import charts, text
 from snakeval.report.board import Row
@@ -166,26 +166,23 @@ def _lines(
     }
     if kept is None or not all(file.exists() for file in files.values()):
         return {}
-    lines = leaderboard.lines(
-        benchmark, files, now / "requests" / f"{benchmark}.parquet", settings, kept
-    )
+    requests = now / "requests" / f"{benchmark}.parquet"
+    found = lines.of_benchmark(benchmark, files, requests, settings, kept)
     return {
-        (line.task, *line.key): line
-        for line in lines
-        if all(files.keys() <= stratum.keys() for stratum in line.strata)
+        (line.task, *line.key): line for line in found if line.has("before") and line.has("now")
     }
 
 
 def _paired(line: Line | None) -> Change | None:
     """The change by document; None where no document is the same in both runs."""
-    pair = leaderboard.compared(line, "now", "before") if line else []
+    pair = comparisons.paired(line, "now", "before") if line else []
     found = differences.interval(pair)
     if not np.isfinite(found.value) or line is None:
         return None
     return Change(
         found.value,
-        intervals.known(found.low),
-        intervals.known(found.high),
+        intervals.none_if_not_finite(found.low),
+        intervals.none_if_not_finite(found.high),
         line.scale,
         differences.documents(pair),
     )

@@ -12,7 +12,8 @@ import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from snakeval.analysis import leaderboard, markdown
+from snakeval.analysis import markdown
+from snakeval.analysis.comparisons import ALL_PAIRS
 from snakeval.files import atomic, parquet
 from snakeval.report import (
     board,
@@ -97,7 +98,7 @@ def write_page(results: Path, settings: dict, output: Path) -> None:
         gaps=gaps,
         tied=[other for other, gap in gaps.items() if gap and gap.low is not None and gap.low <= 0],
         apart=[other for other, gap in gaps.items() if gap is None],
-        all_pairs=leaderboard.ALL_PAIRS,
+        all_pairs=ALL_PAIRS,
         record=board.record(found, leading, models[0], models[1]) if len(models) > 1 else None,
         averaged=board.averaged(leading),
         tables=tables,

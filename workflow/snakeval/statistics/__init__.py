@@ -1,8 +1,10 @@
-"""Uncertainty of scores: intervals, paired tests, ranks and power. Plain functions of numpy arrays; docs/statistics.md gives the formulas.
+"""Uncertainty of scores: numbers in, numbers out. docs/statistics.md gives all formulas.
 
-- `intervals`: of a proportion, a mean, and their averages over subtasks
-- `bootstrap`: of any function of summed statistics, or of resampled items
-- `comparisons`: of two models on the same documents
-- `multiplicity`: adjusted p-values and ranks over many comparisons
-- `power`: what a number of documents can show
+intervals     of a proportion, of a mean, and of their averages over subtasks
+bootstrap     of any function of summed statistics, or of resampled items
+comparisons   of two models on the same documents
+multiplicity  adjusted p-values and ranks over many comparisons
+sample_size   what a number of documents can show
+
+No module here imports the rest of the library.
 """

@@ -1,4 +1,7 @@
-"""A results folder as one file, to be unpacked beside a clone elsewhere, checked with `snakemake verify` and continued there."""
+"""A results folder as one file.
+
+Unpack it next to a clone on another machine, check it with `snakemake verify`, and continue there.
+"""
 
 import tarfile
 from pathlib import Path
@@ -7,9 +10,10 @@ OF_THIS_MACHINE = ("logs", "bundle")  # nothing is made from them
 
 
 def pack(results: Path, file: Path) -> None:
-    """Write the files of `results` with their times, which tell Snakemake what is up to date, as `results/…` of a tar file.
+    """Write the files of `results` as `results/…` of a tar file.
 
-    They name no user; they are not compressed again, for nearly all are Parquet. Raises OSError where that cannot be written.
+    It keeps the files' times, by which Snakemake knows what is up to date, and names no user. It
+    is not compressed, for nearly all files are Parquet. Raises OSError where it cannot be written.
     """
     with tarfile.open(file, "w") as tar:
         for part in sorted(results.iterdir()):
@@ -18,7 +22,8 @@ def pack(results: Path, file: Path) -> None:
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    if member.name.rpartition("/")[2].startswith("."):  # temporary files of living and dead writers
+    """A member without its owner; None for temporary files, whose writers may be alive."""
+    if member.name.rpartition("/")[2].startswith("."):
         return None
     member.uid = member.gid = 0
     member.uname = member.gname = ""

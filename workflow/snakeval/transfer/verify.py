@@ -1,105 +1,69 @@
-"""A whole results folder checked: is every file there, and every byte as it was written?
+"""A whole results folder, checked: is every file there, with every byte as it was written?
 
-Tables carry digests in their footers (`snakeval.files.parquet`), lists of files name digests too, and what else report and tables consist of
-(the page, its samples, summaries, exports) is listed in `report/SHA256SUMS`, which `sha256sum --check` reads.
+Tables carry digests in their footers (`snakeval.files.parquet`), and lists of files name digests
+too. The other files of the report and of the tables (the page, its samples, summaries, exports) are
+listed in `report/SHA256SUMS`, which `sha256sum --check` reads.
 """
 
 import os
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from snakeval.errors import UserError
 from snakeval.files import parquet
+from snakeval.files.layout import Layout
 from snakeval.schemas.run import BENCHMARK_FILES
 from snakeval.schemas.task import DOCUMENT_FILES
 from snakeval.sources.location import sha256_of
 
-SUMS = Path("report", "SHA256SUMS")
-
 
 def check(results: Path, configured: Collection[str] | None = None) -> int:
-    """The number of files that are as they were written. Raises UserError that names each other one and says how to mend them all.
+    """The number of checked files, where all of them are as they were written.
 
-    `configured`: the models, benchmarks and data sets of the configuration; of others, which earlier ones left, nothing can be made anew.
+    Otherwise raises UserError, which names each damaged file and the command that rebuilds them.
+    `configured`: the models, benchmarks and data sets of the configuration. Files of others, from
+    earlier configurations, cannot be rebuilt, so the command leaves them out.
     """
-    found = [path for path in results.rglob("*.parquet") if not path.name.startswith(".")]
-    tables = sorted(
-        path for path in found if path.relative_to(results).parts[0] != "bundle"
-    )  # copies, and files that are not ours
-    odd = {
-        path: "altered since it was written, or not a table of this workflow"
-        for path in tables
-        if not parquet.verify(path)
-    }
-    lists = sorted(path for path in (results / "index").rglob("*.parquet") if path not in odd)
-    for index in lists:
-        for path, digest in _listed(results, index).items():
-            if not path.exists():
-                odd[path] = f"missing, but {index} lists it"
-            elif path not in odd and parquet.digest(path) != digest:
-                odd[path] = f"not the file that {index} lists"
-    sums = results / SUMS
-    texts = _sums(sums) if sums.exists() else {}
-    for path, digest in texts.items():
-        if not path.exists():
-            odd[path] = f"missing, but {sums} lists it"
-        elif sha256_of(path) != digest:
-            odd[path] = "altered since it was written"
-    if sums.exists() and (unlisted := [file for file in _untabled(results) if file not in texts]):
-        odd[sums] = f"does not list {unlisted[0]}"
-    if odd:
-        lines = [f"{path}: {what}" for path, what in sorted(odd.items())]
-        remove = sorted(
-            {
-                file
-                for path in odd
-                for file in _to_remove(path, _output(results, path))
-                if file.exists()
-            }
-        )
-        damaged = {
-            _output(results, path) for path in odd if path.relative_to(results).parts[0] != "store"
-        }
-        outputs = sorted(
-            path
-            for path in damaged
-            if configured is None or _name(path.relative_to(results)) in (None, *configured)
-        )
-        again = shlex.join(["snakemake", "--cores", "1", "all", *map(str, outputs)])
-        command = "rm -r" if any(file.is_dir() for file in remove) else "rm"
-        steps = [f"{command} {shlex.join(map(str, remove))}"] * bool(remove) + [again]
-        remedy = f"To have them, and only them, made anew: {' && '.join(steps)}"
-        raise UserError(
-            "\n".join(
-                [
-                    f"{len(odd)} of {len(tables) + len(texts)} files are not as they were written",
-                    *lines,
-                    remedy,
-                ]
-            )
-        )
+    sums = Path(Layout(str(results)).sums())
+    tables, texts = _tables(results), _sums(sums) if sums.exists() else {}
+    damaged = _damaged_tables(results, tables) | _damaged_texts(results, texts)
+    if damaged:
+        head = f"{len(damaged)} of {len(tables) + len(texts)} files are not as they were written"
+        lines = [f"{path}: {what}" for path, what in sorted(damaged.items())]
+        raise UserError("\n".join([head, *lines, _remedy(results, damaged, configured)]))
     return len(tables) + len(texts)
 
 
 def write_sums(results: Path) -> None:
-    """List the files of the report, and of the tables it shows, that are no tables of ours, with their sha256, for `check`."""
+    """List for `check`, with their sha256, the files of report and tables that are no Parquet."""
+    sums = Path(Layout(str(results)).sums())
     lines = [
-        f"{sha256_of(file)}  {Path(os.path.relpath(file, (results / SUMS).parent)).as_posix()}\n"
-        for file in _untabled(results)
+        f"{sha256_of(file)}  {Path(os.path.relpath(file, sums.parent)).as_posix()}\n"
+        for file in _texts(results)
     ]
-    (results / SUMS).write_text("".join(lines), encoding="utf-8")
+    sums.write_text("".join(lines), encoding="utf-8")
 
 
-def _untabled(results: Path) -> list[Path]:
-    """The files of report and tables that are no tables of ours, of those that `snakemake` without a target makes."""
-    tables, page = results / "tables", results / "report"
+def _tables(results: Path) -> list[Path]:
+    """All tables; a bundle holds copies, and files that are not ours."""
+    found = [path for path in results.rglob("*.parquet") if not path.name.startswith(".")]
+    return sorted(path for path in found if path.relative_to(results).parts[0] != "bundle")
+
+
+def _texts(results: Path) -> list[Path]:
+    """The files of report and tables that are no Parquet, of those that `snakemake` makes.
+
+    Those of `snakemake gate` and `snakemake power` are left out.
+    """
+    layout = Layout(str(results))
+    page = Path(layout.page())
     found = [
-        page / "index.html",
-        *(page / "samples").rglob("*"),
-        *(tables / "export").rglob("*"),
-        tables / "summary.md",
-        tables / "preflight.md",
+        page,
+        *(page.parent / "samples").rglob("*"),
+        *Path(layout.export()).rglob("*"),
+        Path(layout.text("summary")),
+        Path(layout.text("preflight")),
     ]
     return sorted(
         file
@@ -108,8 +72,54 @@ def _untabled(results: Path) -> list[Path]:
     )
 
 
+def _damaged_tables(results: Path, tables: Collection[Path]) -> dict[Path, str]:
+    """Damaged tables, and those that an index lists but that are missing or replaced."""
+    altered = "altered since it was written, or not a table of this workflow"
+    damaged = {path: altered for path in tables if not parquet.verify(path)}
+    indices = sorted(path for path in (results / "index").rglob("*.parquet") if path not in damaged)
+    for index in indices:
+        for path, digest in _listed(results, index).items():
+            if not path.exists():
+                damaged[path] = f"missing, but {index} lists it"
+            elif path not in damaged and parquet.digest(path) != digest:
+                damaged[path] = f"not the file that {index} lists"
+    return damaged
+
+
+def _damaged_texts(results: Path, texts: Mapping[Path, str]) -> dict[Path, str]:
+    """Damaged and missing files of SHA256SUMS, and the list itself where it lacks one."""
+    sums = Path(Layout(str(results)).sums())
+    damaged: dict[Path, str] = {}
+    for path, digest in texts.items():
+        if not path.exists():
+            damaged[path] = f"missing, but {sums} lists it"
+        elif sha256_of(path) != digest:
+            damaged[path] = "altered since it was written"
+    if sums.exists() and (unlisted := [file for file in _texts(results) if file not in texts]):
+        damaged[sums] = f"does not list {unlisted[0]}"
+    return damaged
+
+
+def _remedy(results: Path, damaged: Collection[Path], configured: Collection[str] | None) -> str:
+    """The command that rebuilds the damaged files, and only them."""
+    outputs = {path: _output(results, path) for path in damaged}
+    remove = {file for path, output in outputs.items() for file in _to_remove(path, output)}
+    existing = sorted(file for file in remove if file.exists())
+    targets = {
+        output
+        for path, output in outputs.items()
+        if path.relative_to(results).parts[0] != "store"
+        and (configured is None or _name(output.relative_to(results)) in (None, *configured))
+    }
+    rebuild = shlex.join(["snakemake", "--cores", "1", "all", *map(str, sorted(targets))])
+    if not existing:
+        return f"To rebuild only these files: {rebuild}"
+    command = "rm -r" if any(file.is_dir() for file in existing) else "rm"
+    return f"To rebuild only these files: {command} {shlex.join(map(str, existing))} && {rebuild}"
+
+
 def _listed(results: Path, index: Path) -> dict[Path, str]:
-    """The files an index lists, with their digests; none where it is the finding of a job that has no other files."""
+    """The files that an index lists, with their digests; empty for a job without other files."""
     rows = parquet.read(index)
     if rows.column_names == BENCHMARK_FILES.names:
         folder = index.parent
@@ -122,26 +132,31 @@ def _listed(results: Path, index: Path) -> dict[Path, str]:
 
 
 def _output(results: Path, path: Path) -> Path:
-    """What Snakemake knows and can be asked for: the index that lists a file, the folder or page it belongs to, else the file itself."""
-    parts = path.relative_to(results).parts
+    """The output of a rule that a file belongs to, for Snakemake can make no other.
+
+    That is the index that lists the file, its folder or page, or the file itself.
+    """
+    layout, parts = Layout(str(results)), path.relative_to(results).parts
     if parts[:2] == ("tables", "export"):
-        return results / "tables" / "export"
+        return Path(layout.export())
     if parts[0] == "report":
-        return results / "report" / "index.html"
+        return Path(layout.page())
     if parts[0] == "datasets":
-        return results / "index" / "datasets" / f"{parts[1]}.parquet"
+        return Path(layout.dataset_index(parts[1]))
     if parts[0] in ("tokens", "calls", "responses", "recorded", "scores"):
         return results.joinpath("index", *parts[:-2], f"{parts[-2]}.parquet")
     return path
 
 
 def _name(output: Path) -> str | None:
-    """The model, benchmark or data set that an output, relative to the results, is made for; None where it is of the whole run."""
+    """The model, benchmark or data set of an output; None where it is of the whole run.
+
+    `output`: relative to the results.
+    """
     if output.parts[:2] == ("index", "calls"):
         return output.parts[2]
-    of_run = output.parts[0] in ("tables", "report") or (
-        output.parts[0] == "index" and len(output.parts) == 2
-    )
+    of_index = output.parts[0] == "index" and len(output.parts) == 2
+    of_run = output.parts[0] in ("tables", "report") or of_index
     return None if of_run else output.stem
 
 
