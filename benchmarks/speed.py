@@ -1,4 +1,4 @@
-"""Run all benchmarks against lm-evaluation-harness and write docs/benchmarks.md.
+"""Run all benchmarks against lm-evaluation-harness and write docs/explanation/benchmarks.md.
 
 `make bench` starts it; it takes an hour on two cores.
 """

@@ -75,6 +75,6 @@ def test_programs_need_consent(unstarted):
     assert done.returncode != 0
     message = (
         "arithmetic: scoring runs programs that models write; "
-        "allow_code: sandbox permits it (docs/security.md)"
+        "allow_code: sandbox permits it (docs/explanation/security.md)"
     )
     assert message in done.stderr
