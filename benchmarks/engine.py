@@ -1,13 +1,16 @@
-"""The engine beside lm-evaluation-harness's `hf` backend: the same model, the same requests, in one process, turn and turn about.
+"""The engine and lm-evaluation-harness's `hf` backend: the same model and the same requests, in one
+process, turn and turn about.
 
-    python benchmarks/engine.py                            # the whole table, about ten minutes on two cores
-    python benchmarks/engine.py --documents 100            # of each work
-    python benchmarks/engine.py --small --documents 100 1000 10000 --theirs-up-to 1000 --only mmlu   # how the ratio grows
+    python benchmarks/engine.py                      # the whole table, ten minutes on two cores
+    python benchmarks/engine.py --documents 100      # of each work
     python benchmarks/engine.py --only mmlu gsm8k --dtype bfloat16
+    # How the ratio grows:
+    python benchmarks/engine.py --small --documents 100 1000 10000 --theirs-up-to 1000 --only mmlu
 
-Tokenising and planning count on both sides; loading the model does not. Checks that both give the same answers and prints a table:
-seconds (medians), their ratio, agreement, tokens that went through the layers, and which share of the machine's peak (a measured matrix
-product of that precision) the matrix products of layers and head make.
+Tokenising and planning count on both sides; loading the model does not. Checks that both give the
+same answers and prints a table: seconds (medians), their ratio, agreement, tokens that went through
+the layers, and the share of the machine's peak that the layers' matrix products reach. The peak is
+a measured matrix product of that precision.
 """
 
 import argparse
@@ -27,6 +30,7 @@ from workload import LENGTH, NEW_TOKENS, SIZES, STOPS, Work, make_model, works
 
 from snakeval.backends import protocol
 from snakeval.backends.local import build
+from snakeval.config.model import settings
 from snakeval.schemas.model import CALLS
 
 
@@ -34,15 +38,14 @@ def theirs(lm: Any, work: Work) -> list:
     """Answers of lm-evaluation-harness, in the order of the requests."""
     from lm_eval.api.instance import Instance
 
-    settings = {"until": STOPS, "max_gen_toks": NEW_TOKENS, "do_sample": False}
+    how = {"until": STOPS, "max_gen_toks": NEW_TOKENS, "do_sample": False}
     kind = {
         "loglikelihood": "loglikelihood",
         "rolling": "loglikelihood_rolling",
         "generation": "generate_until",
     }[work.kind]
-    arguments = [
-        (*texts, dict(settings)) if work.kind == "generation" else texts for texts in work.requests
-    ]
+    generates = work.kind == "generation"
+    arguments = [(*texts, dict(how)) if generates else texts for texts in work.requests]
     instances = [Instance(kind, {}, argument, 0) for argument in arguments]
     return getattr(lm, kind)(instances, disable_tqdm=True)
 
@@ -111,30 +114,22 @@ def tokenise(tokenizer: Any, work: Work) -> tuple[pa.Table, list[int]]:
 
 
 def agreement(work: Work, reference: list, found: list) -> str:
+    pairs = list(zip(reference, found, strict=True))
     if work.kind == "generation":
-        return f"{sum(a == b for a, b in zip(reference, found, strict=True))} of {len(found)} texts identical"
+        return f"{sum(a == b for a, b in pairs)} of {len(found)} texts identical"
     if work.kind == "rolling":
-        return f"relative difference {max(abs(a - b) / abs(a) for a, b in zip(reference, found, strict=True)):.0e}"
-    largest = max(abs(a[0] - b[0]) for a, b in zip(reference, found, strict=True))
-    flags = sum(a[1] != b[1] for a, b in zip(reference, found, strict=True))
+        return f"relative difference {max(abs(a - b) / abs(a) for a, b in pairs):.0e}"
+    largest = max(abs(a[0] - b[0]) for a, b in pairs)
+    flags = sum(a[1] != b[1] for a, b in pairs)
     return f"max ΔLL {largest:.0e}, {flags} greedy flags differ"
 
 
-def main() -> None:
+def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--documents",
-        type=int,
-        nargs="+",
-        default=[None],
-        help=f"of each work; by default {[*SIZES.values()]}",
-    )
-    parser.add_argument(
-        "--theirs-up-to",
-        type=int,
-        default=10**9,
-        help="documents; of more, lm-evaluation-harness is taken to need as long each",
-    )
+    sizes = f"of each work; by default {[*SIZES.values()]}"
+    parser.add_argument("--documents", type=int, nargs="+", default=[None], help=sizes)
+    estimated = "documents; for more, lm-evaluation-harness is taken to need as long each"
+    parser.add_argument("--theirs-up-to", type=int, default=10**9, help=estimated)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--dtype", default="float32")
@@ -142,77 +137,78 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], help="parts of names of works")
     parser.add_argument("--batch-size", type=int, default=16, help="of lm-evaluation-harness")
     parser.add_argument("--ours-only", action="store_true", help="no ratio, for profiling")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    return parser.parse_args()
+
+
+def chosen_works(wanted: argparse.Namespace) -> list[Work]:
+    """The works of every number of documents, one kind after the other."""
+    by_kind = zip(*map(works, wanted.documents), strict=True)
+    every = [work for together in by_kind for work in together]
+    parts = [part.lower() for part in wanted.only]
+    return [work for work in every if not parts or any(p in work.name.lower() for p in parts)]
+
+
+def measure(
+    work: Work, runs: dict[str, Callable], repeats: int, loaded: protocol.Engine
+) -> tuple[dict[str, float], dict[str, list], int]:
+    """Median seconds and answers of each side, turn and turn about, and the tokens of ours."""
+    times: dict[str, list[float]] = {side: [] for side in runs}
+    answers: dict[str, list] = {}
+    for _ in range(repeats):
+        for side, run in runs.items():
+            before = loaded.counters.computed_tokens + loaded.counters.generated_tokens
+            started = time.perf_counter()
+            answers[side] = run(work)
+            times[side].append(time.perf_counter() - started)
+            after = loaded.counters.computed_tokens + loaded.counters.generated_tokens
+    medians = {side: statistics.median(each) for side, each in times.items()}
+    return medians, answers, after - before  # ours runs last
+
+
+def compare(wanted: argparse.Namespace, runs: dict[str, Callable], loaded: protocol.Engine) -> None:
+    """Print a row for each work."""
+    each: dict[str, float] = {}  # seconds of a document there, of the most documents tried
+    for work in chosen_works(wanted):
+        some = dict(runs)
+        if work.documents > wanted.theirs_up_to:
+            some.pop("lm_eval", None)
+        seconds, answers, tokens = measure(work, some, wanted.repeats, loaded)
+        mine, about, verdict = seconds["ours"], "≈ ", ""
+        if "lm_eval" in seconds:
+            each[work.name], about = seconds["lm_eval"] / work.documents, ""
+            verdict = agreement(work, answers["lm_eval"], answers["ours"])
+        base = each.get(work.name, float("nan")) * work.documents
+        share = loaded.flops_per_token * tokens / mine / loaded.peak_flops
+        cells = [work.name, work.documents, f"{about}{base:.2f}", f"{mine:.2f}"]
+        cells += [f"{about}{base / mine:.1f}", tokens, f"{tokens / mine:.0f}", f"{share:.0%}"]
+        print(f"| {' | '.join(map(str, [*cells, verdict]))} |", flush=True)
+
+
+def main() -> None:
+    wanted = options()
+    torch.set_num_threads(wanted.threads)
     logging.disable(logging.WARNING)
     transformers.utils.logging.set_verbosity_error()
     with tempfile.TemporaryDirectory() as folder:
-        make_model(Path(folder), small=options.small)
-        loaded = build.load(folder, {"dtype": options.dtype})
+        make_model(Path(folder), small=wanted.small)
+        loaded = build.load(folder, settings(dtype=wanted.dtype))
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        every = [
-            work
-            for together in zip(*map(works, options.documents), strict=True)
-            for work in together
-        ]
-        chosen = [
-            w
-            for w in every
-            if not options.only or any(part.lower() in w.name.lower() for part in options.only)
-        ]
-        runs: dict[str, Callable[[Work], list]] = {
-            "ours": lambda work: ours(loaded, tokenizer, work)
-        }
-        if not options.ours_only:
+        runs: dict[str, Callable[[Work], list]] = {}
+        if not wanted.ours_only:
             from lm_eval.models.huggingface import HFLM
 
-            lm = HFLM(
-                pretrained=folder,
-                batch_size=options.batch_size,
-                max_length=LENGTH,
-                dtype=options.dtype,
-                device="cpu",
-            )
-            runs = {"lm_eval": lambda work: theirs(lm, work), **runs}
+            how = {"max_length": LENGTH, "dtype": wanted.dtype, "device": "cpu"}
+            lm = HFLM(pretrained=folder, batch_size=wanted.batch_size, **how)
+            runs["lm_eval"] = lambda work: theirs(lm, work)
+        runs["ours"] = lambda work: ours(loaded, tokenizer, work)
         for run in runs.values():
             run(works(2)[0])
-        print(
-            f"{options.dtype}, {options.threads} threads, {loaded.peak_flops / 1e9:.0f} GFLOP/s at most, {loaded.description}\n"
-        )
-        print(
-            "| work | documents | lm-eval s | ours s | ratio | tokens | tokens/s | share of peak | agreement |"
-        )
-        print("|---|---|---|---|---|---|---|---|---|", flush=True)
-        each: dict[str, float] = {}  # seconds of a document there, of the most documents tried
-        for work in chosen:
-            times: dict[str, list[float]] = {
-                side: []
-                for side in runs
-                if side == "ours" or work.documents <= options.theirs_up_to
-            }
-            answers: dict[str, list] = {}
-            for _ in range(options.repeats):
-                for side in times:
-                    before = loaded.counters.computed_tokens + loaded.counters.generated_tokens
-                    started = time.perf_counter()
-                    answers[side] = runs[side](work)
-                    times[side].append(time.perf_counter() - started)
-                    tokens = (
-                        loaded.counters.computed_tokens + loaded.counters.generated_tokens - before
-                    )
-            mine = statistics.median(times["ours"])
-            if "lm_eval" in times:
-                each[work.name] = statistics.median(times["lm_eval"]) / work.documents
-            base, about = (
-                each.get(work.name, float("nan")) * work.documents,
-                "" if "lm_eval" in times else "≈ ",
-            )
-            share = loaded.flops_per_token * tokens / mine / loaded.peak_flops
-            verdict = (
-                agreement(work, answers["lm_eval"], answers["ours"]) if "lm_eval" in answers else ""
-            )
-            cells = f"{about}{base:.2f} | {mine:.2f} | {about}{base / mine:.1f} | {tokens} | {tokens / mine:.0f} | {share:.0%} | {verdict}"
-            print(f"| {work.name} | {work.documents} | {cells} |", flush=True)
+        peak = f"{loaded.peak_flops / 1e9:.0f} GFLOP/s at most"
+        print(f"{wanted.dtype}, {wanted.threads} threads, {peak}, {loaded.description}\n")
+        columns = ["work", "documents", "lm-eval s", "ours s", "ratio", "tokens", "tokens/s"]
+        columns += ["share of peak", "agreement"]
+        print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}", flush=True)
+        compare(wanted, runs, loaded)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from collections import Counter
+from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 from snakeval.errors import UserError
 from snakeval.requests.build import build_requests
 from snakeval.tasks import index, loader, resolution
+from snakeval.tasks.request_settings import RequestSettings
 
 TEXTS = ["text", "1", "A", "[1, 0]"]
 LISTS = [
@@ -82,16 +84,16 @@ def _outcome(name: str) -> str:
     except UserError as error:
         return f"does not load: {_reason(error)}"
     settings = task.request_settings()
-    if _has_function(settings):
+    if _has_function(asdict(settings)):
         return "loads; a !function shapes its prompt"
     if task.settings.get("custom_dataset"):
         return "loads; a !function makes its documents"
-    zero_shot = settings | {"fewshot": None, "num_fewshot": 0, "file": None}
+    zero_shot = replace(settings, fewshot=None, num_fewshot=0, file=None)
     last = ""
     for document in _documents(settings):
         table = pa.Table.from_pylist([document or {"unused": 1}])
         try:
-            build_requests(zero_shot, {settings["split"]: table}, allow_functions=False)
+            build_requests(zero_shot, {settings.split: table}, allow_functions=False)
         except UserError as error:
             last = _reason(error)
         except pa.ArrowException as error:
@@ -109,7 +111,7 @@ def _has_function(value: Any) -> bool:
     return isinstance(value, list) and any(_has_function(item) for item in value)
 
 
-def _documents(settings: dict[str, Any]):
+def _documents(settings: RequestSettings):
     """Documents with the columns that the task's fields name.
 
     Each column is a text, a number, a list or a mapping.
@@ -118,7 +120,7 @@ def _documents(settings: dict[str, Any]):
     environment.filters["regex_replace"] = lambda *_: ""
     columns: dict[str, list[Any]] = {}
     for key in ("doc_to_text", "doc_to_target", "doc_to_choice", "description", "gen_prefix"):
-        field = settings[key]
+        field = getattr(settings, key)
         if not isinstance(field, str):
             continue
         if not re.search(r"\{[\{%]", field):

@@ -1,8 +1,11 @@
-"""One run of the real lm_eval package and of snakeval's pipeline over the same task files, documents and model; the differences as a table.
+"""One run of the real lm_eval package and one of snakeval's pipeline, over the same task files,
+documents and model; the differences as a table.
 
-`python tests/parity/scores.py` prints the table; with the name of a file it is written there. Task files are those of the package, with
-real documents where SNAKEVAL_DATA names their folder and made-up ones of the same columns elsewhere, and those of `tasks` for what they
-do not cover. The model is the demo's `tiny`, in float32 on the CPU. Answers are generated greedily, at most `NEW_TOKENS` tokens.
+`python benchmarks/parity_scores.py` prints the table; with the name of a file it writes it there.
+Task files are those of the package, and those of `tests/parity/tasks` for what they do not cover.
+Documents are real where SNAKEVAL_DATA names their folder; otherwise they are made up with the same
+columns. The model is the demo's `tiny`, in float32 on the CPU. Texts are generated greedily, at
+most `NEW_TOKENS` tokens.
 """
 
 import importlib.metadata
@@ -22,10 +25,11 @@ from builders.lm_eval_schemas import SCHEMAS
 from builders.real_data import DATA, REAL
 
 from snakeval.analysis import leaderboard
-from snakeval.config.model import Model
+from snakeval.config.model import settings
 from snakeval.files import parquet
 from snakeval.generators.generate import generate
-from snakeval.inference import ask
+from snakeval.inference.ask import ask
+from snakeval.inference.assemble import assemble
 from snakeval.inference.store import Store
 from snakeval.metrics import registry
 from snakeval.models import identity
@@ -39,24 +43,25 @@ from snakeval.tokens import encode
 
 LIMIT = 12
 NEW_TOKENS = 24
+# Metrics whose standard errors lm-eval resamples with random numbers of its own.
 BOOTSTRAPPED = (
-    "perplexity",
-    "f1",
-    "matthews_corrcoef",
-    "bleu",
-    "chrf",
-    "ter",
-    "median",
-    "nanmean",
-)  # with random numbers of its own
-PACKAGE = [  # files of the package whose data set is in neither REAL nor under the name in their own dataset_path
-    "truthfulqa/truthfulqa_gen.yaml", "super_glue/boolq/default.yaml", "race/race.yaml", "openbookqa/openbookqa.yaml",
-    "lambada/lambada_openai.yaml", "triviaqa/default.yaml", "translation/wmt16_de-en.yaml", "arc/arc_easy.yaml",
-    "gsm8k/gsm8k-cot-zeroshot.yaml", "gsm8k/gsm8k-cot-self-consistency.yaml", "bbh/cot_zeroshot/boolean_expressions.yaml",
-]  # fmt: skip
-NEEDS_REAL = (
-    "lm_eval/bbh/zeroshot/word_sorting.yaml",
-)  # its Python looks for words in the question
+    *("perplexity", "f1", "matthews_corrcoef", "bleu", "chrf", "ter", "median", "nanmean"),
+)
+# Files of the package whose data set is neither in REAL nor under the name in their dataset_path.
+PACKAGE = [
+    "truthfulqa/truthfulqa_gen.yaml",
+    "super_glue/boolq/default.yaml",
+    "race/race.yaml",
+    "openbookqa/openbookqa.yaml",
+    "lambada/lambada_openai.yaml",
+    "triviaqa/default.yaml",
+    "translation/wmt16_de-en.yaml",
+    "arc/arc_easy.yaml",
+    "gsm8k/gsm8k-cot-zeroshot.yaml",
+    "gsm8k/gsm8k-cot-self-consistency.yaml",
+    "bbh/cot_zeroshot/boolean_expressions.yaml",
+]
+NEEDS_REAL = ("lm_eval/bbh/zeroshot/word_sorting.yaml",)  # its Python reads words of the question
 FOLDER = Path(__file__).parents[1] / "tests/parity/tasks"  # task files made here
 
 
@@ -73,12 +78,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Row:
-    """What a task's comparison found; differences are the largest absolute ones, None where there is nothing to compare."""
+    """What the comparison of a task found.
+
+    Differences are the largest absolute ones; None where there is nothing to compare.
+    """
 
     task: str
     kind: str
     documents: int
-    registry: list[str]
+    metrics: list[str]
     filters: list[str]
     loglikelihood: float | None
     answers: int  # generated texts that differ
@@ -101,14 +109,13 @@ def cases() -> Iterator[Case]:
             for key in ("training_split", "validation_split", "test_split", "fewshot_split")
             if keys.get(key)
         }
-        rows = (
-            REAL[name][0]()
-            if real
-            else {
+        if real:
+            rows = REAL[name][0]()
+        else:
+            rows = {
                 split: [made(100 * place + n) for n in range(40)]
                 for place, split in enumerate(sorted(wanted))
             }
-        )
         yield Case(name, name, rows, REAL[name][1] if name in REAL else None, _greedy(keys))
     for file in sorted(FOLDER.glob("*.yaml")):
         keys = resolution.resolve({"name": str(file)}, []).tasks[0].settings
@@ -148,7 +155,8 @@ def of_harness(every: list[Case]) -> dict:
     for name in ("lm_eval", "lm-eval", "transformers"):
         logging.getLogger(name).setLevel(logging.ERROR)
     found: dict = {"results": {}, "samples": {}}
-    # With a tokenizer that adds BOS by itself the package reads it twice in rolling requests; it is told not to there.
+    # With a tokenizer that adds BOS by itself the package reads it twice in rolling requests, so
+    # these are asked without.
     for add_bos, rolling in ((None, False), (False, True)):
         model = HFLM(
             pretrained=str(_model()),
@@ -180,31 +188,26 @@ def compare(case: Case, theirs: dict, folder: Path) -> Row:
     asked = build_requests(task.request_settings(), tables, limit=LIMIT, seed=SEED)
     files, encoder, engine = _ours()
     encoded = encode.encode_requests(asked, encoder, model="tiny")
-    with Store(
-        folder / "store",
-        identity.identity(files, Model(source="demo:tiny", dtype="float32")),
-        identity.tokenizer_identity(files),
-    ) as store:
-        ask.ask(encoded, lambda: engine, store, model="tiny", benchmark="benchmark")
-        answered = ask.assemble(encoded, store, asked="")
-    settings = task.scoring_settings()
-    scores = score_task(asked, answered, settings)
+    model = settings(dtype="float32")
+    who = (identity.identity(files, model), identity.tokenizer_identity(files))
+    with Store(folder / "store", *who) as store:
+        ask(encoded, lambda: engine, store, model="tiny", benchmark="benchmark")
+        answered = assemble(encoded, store, model="tiny", called="")
+    scoring = task.scoring_settings()
+    scores = score_task(asked, answered, scoring)
     samples = theirs["samples"][case.name]
     reported = theirs["results"][case.name]
-    aggregates = _table(task.name, asked, scores, settings, folder)
+    aggregates = _table(task.name, asked, scores, scoring, folder)
     values, whole, errors, resampled = [], [], [], []
     for (name, metric), row in aggregates.items():
-        aggregation = registry.aggregation_of(metric, settings)
+        aggregation = registry.aggregation_of(metric, scoring)
         if aggregation.name == "bypass" or f"{metric},{name}" not in reported:
-            raise AssertionError(
-                f"{case.name}: {metric} after {name} is not among the package's results {sorted(reported)}"
-            )
-        of_metric = scores.filter(
-            (pc.field("metric") == metric) & (pc.field("filter") == name)
-        ).to_pylist()
-        by_document = {
-            sample["doc_id"]: sample[metric] for sample in samples if sample["filter"] == name
-        }
+            known = sorted(reported)
+            raise AssertionError(f"{case.name}: {metric} after {name} is not among {known}")
+        chosen = (pc.field("metric") == metric) & (pc.field("filter") == name)
+        of_metric = scores.filter(chosen).to_pylist()
+        filtered = [sample for sample in samples if sample["filter"] == name]
+        by_document = {sample["doc_id"]: sample[metric] for sample in filtered}
         assert [row["doc_id"] for row in of_metric] == sorted(by_document)
         values += [_difference(own, by_document[own["doc_id"]]) for own in of_metric]
         whole.append(_gap(row["value"], reported[f"{metric},{name}"]))
@@ -215,11 +218,11 @@ def compare(case: Case, theirs: dict, folder: Path) -> Row:
             errors.append(_gap(row["stderr"], error))
     return Row(
         case.name,
-        settings["output_type"],
+        scoring["output_type"],
         asked.num_rows,
         list(dict.fromkeys(metric for _, metric in aggregates)),
         list(dict.fromkeys(name for name, _ in aggregates)),
-        *_answers(answered, samples, settings),
+        *_answers(answered, samples, scoring),
         max((value for value in values if value is not None), default=None),
         max(whole),
         max(errors, default=None),
@@ -234,18 +237,17 @@ def _table(
     paths = folder / "requests.parquet", folder / "scores.parquet"
     parquet.write(asked, paths[0], REQUESTS)
     parquet.write(scores, paths[1], SCORES)
-    how = {
-        "seed": SEED,
-        "models": ["tiny"],
-        "benchmarks": {"benchmark": {task: settings}},
-        "groups": {},
-    }
+    how = {"seed": SEED, "models": ["tiny"], "groups": {}}
+    how["benchmarks"] = {"benchmark": {task: settings}}
     table, _ = leaderboard.build({("tiny", "benchmark"): paths[1]}, {"benchmark": paths[0]}, how)
     return {(row["filter"], row["metric"]): row for row in table.to_pylist()}
 
 
 def _answers(answered: pa.Table, samples: list[dict], settings: dict) -> tuple[float | None, int]:
-    """The largest difference of log-likelihoods (beyond 1, relative to them), and how many generated texts differ."""
+    """The largest difference of log-likelihoods, and how many generated texts differ.
+
+    Differences of log-likelihoods beyond 1 are relative to them.
+    """
     first = {sample["doc_id"]: sample for sample in reversed(samples)}
     if settings["output_type"] == "generate_until":
         ours = answered["texts"].to_pylist()
@@ -266,20 +268,17 @@ def _answers(answered: pa.Table, samples: list[dict], settings: dict) -> tuple[f
 
 
 def _difference(own: dict, theirs: object) -> float | None:
-    """Of a document's scores; of a corpus metric its statistics where the package has them as numbers, else nothing."""
-    if own["statistics"] is not None:
+    """The difference of a document's scores.
+
+    Of a corpus metric that of its statistics, where the package has them as numbers, else None.
+    """
+    statistics = own["statistics"]
+    if statistics is not None:
         numbers = list(theirs) if isinstance(theirs, tuple | list) else [theirs]
-        comparable = all(isinstance(number, int | float) for number in numbers) and len(
-            own["statistics"]
-        ) in (
-            len(numbers),
-            len(numbers) + 1,
-        )
-        return (
-            max(_gap(a, b) for a, b in zip(own["statistics"], numbers, strict=False))
-            if comparable
-            else None
-        )
+        same_length = len(statistics) in (len(numbers), len(numbers) + 1)
+        if not same_length or not all(isinstance(number, int | float) for number in numbers):
+            return None
+        return max(_gap(a, b) for a, b in zip(statistics, numbers, strict=False))
     return (
         _gap(own["value"], theirs)
         if isinstance(theirs, int | float) and own["value"] is not None
@@ -300,13 +299,9 @@ def _ours() -> tuple:
     """Model files, encoder and engine."""
     from snakeval.backends.local import build
 
-    settings = {"source": f"path:{_model()}", "revision": None}
-    files = download.model(settings, name="tiny")
-    return (
-        files,
-        encode.load_encoder(files, Model(source="demo:tiny")),
-        build.load(_model(), {"dtype": "float32", "device": "cpu"}),
-    )
+    files = download.model({"source": f"path:{_model()}", "revision": None}, name="tiny")
+    engine = build.load(_model(), settings(dtype="float32", device="cpu"))
+    return files, encode.load_encoder(files, settings()), engine
 
 
 def _model() -> Path:
@@ -315,29 +310,31 @@ def _model() -> Path:
 
 HEADER = f"""# The same numbers as lm-evaluation-harness
 
-One run of the `lm_eval` package ({{version}}) and of snakeval over the same task files, documents ({LIMIT} of each task) and model (the
-demo's `tiny`, float32, CPU), written by `python tests/parity/scores.py docs/parity.md`. {{data}}
+One run of the `lm_eval` package ({{version}}) and of snakeval over the same task files, documents
+({LIMIT} of each task) and model (the demo's `tiny`, float32, CPU), written by
+`python benchmarks/parity_scores.py docs/parity.md`. {{data}}
 
-`tests/parity/test_scores.py` holds the differences of every document's score, of the tasks' scores and of their standard errors to 1e-6,
-those of log-likelihoods to 1e-5 of them; generated texts must be equal. `tests/parity/test_prompt_parity.py`, `test_catalogue.py` compare
-prompts, byte for byte.
+`tests/parity/test_scores.py` allows differences of 1e-6 in every document's score, in the tasks'
+scores and in their standard errors, and of 1e-5 of a log-likelihood. Generated texts must be equal.
+`tests/parity/test_prompt_parity.py` and `test_catalogue.py` compare prompts, byte for byte.
 
 """
 FOOTER = """
-LL: largest difference of log-likelihoods, beyond 1 relative to them. Texts: generated answers that differ. The others: largest differences
-of scores and standard errors. Log-likelihoods are sums of float32 numbers in another order; they differ in their last digits, as do scores
-made of them.
+LL: largest difference of log-likelihoods; beyond 1 it is relative to them. Texts: generated texts
+that differ. The others: largest differences of scores and standard errors. Log-likelihoods are sums
+of float32 numbers in another order. They differ in their last digits, as do scores made of them.
 
-No standard error is compared where the package's is not right, or chance:
+No standard error is compared where the package's is wrong, or random:
 
-- of perplexity, F1, MCC, BLEU, chrF, TER and median it resamples documents with random numbers of its own, ten times here and at most a
-  hundred times for BLEU, chrF and TER; ours come from the delta method or 10,000 resamples;
-- of word and byte perplexity and bits per byte it gives none;
-- where every document scores the same, as 0 % or 100 %, it gives 0, which says that the score is certain; here there is none, and the
-  interval is Wilson's.
+- Of perplexity, F1, MCC, BLEU, chrF, TER and median it resamples documents with random numbers of
+  its own, ten times here and at most a hundred times for BLEU, chrF and TER. Ours come from the
+  delta method or 10,000 resamples.
+- Of word and byte perplexity and bits per byte it gives none.
+- Where every document scores the same, as at 0 % or 100 %, it gives 0, as if the score were
+  certain. Here there is none, and the interval is Wilson's.
 
-Rolling requests: with a tokenizer that adds BOS by itself, the package reads BOS twice and counts the second one; here it is told
-`add_bos_token=False` for them.
+Rolling requests: with a tokenizer that adds BOS by itself, the package reads BOS twice and counts
+the second one. Here these requests are asked with `add_bos_token=False`.
 """
 
 
@@ -345,14 +342,17 @@ def markdown(rows: list[Row]) -> str:
     def number(value: float | None) -> str:
         return "–" if value is None else f"{value:.0e}" if value else "0"
 
-    head = "| task | kind | documents | metrics | LL | texts | documents' scores | score | standard error |\n"
-    head += "|---|---|---:|---|---:|---:|---:|---:|---:|\n"
-    return head + "".join(
-        f"| `{row.task.removeprefix('lm_eval/').removesuffix('.yaml')}` | {row.kind} | {row.documents} | "
-        f"{', '.join(row.metrics)} | {number(row.loglikelihood)} | {'–' if row.kind != 'generate_until' else row.answers} | "
-        f"{number(row.values)} | {number(row.aggregate)} | {number(row.stderr)}{' (resampled)' if row.bootstrapped else ''} |\n"
-        for row in rows
-    )
+    names = ["task", "kind", "documents", "metrics", "LL", "texts", "documents' scores", "score"]
+    lines = [f"| {' | '.join([*names, 'standard error'])} |\n"]
+    lines.append("|---|---|---:|---|---:|---:|---:|---:|---:|\n")
+    for row in rows:
+        name = row.task.removeprefix("lm_eval/").removesuffix(".yaml")
+        texts = str(row.answers) if row.kind == "generate_until" else "–"
+        cells = [f"`{name}`", row.kind, str(row.documents), ", ".join(row.metrics)]
+        cells += [number(row.loglikelihood), texts, number(row.values), number(row.aggregate)]
+        cells.append(number(row.stderr) + " (resampled)" * bool(row.bootstrapped))
+        lines.append(f"| {' | '.join(cells)} |\n")
+    return "".join(lines)
 
 
 if __name__ == "__main__":

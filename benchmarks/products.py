@@ -1,8 +1,10 @@
-"""Matrix products of MKL, and of oneDNN with weights laid out beforehand: what snakeval.backends.local.patches.linear rests on.
+"""Matrix products of MKL, and of oneDNN with weights laid out in advance: the reason for
+snakeval.backends.local.patches.linear.
 
     python benchmarks/products.py
 
-Prints GFLOP/s, medians of alternating passes over many matrices of one shape, together larger than the processor's cache as a model's are.
+Prints GFLOP/s: medians of alternating passes over many matrices of one shape. Together they are
+larger than the processor's cache, as those of a model are.
 """
 
 import os

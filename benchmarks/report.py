@@ -1,14 +1,14 @@
-"""Size and speed of the report: 10 models × 60 tasks with 100,200 samples, opened in Chromium without a window.
+"""Size and speed of the report, opened in Chromium without a window.
 
     python benchmarks/report.py [--models 10] [--tasks 60] [--documents 167] [--keep FOLDER]
 
-Prints a table. The run is synthetic (tests/report_run.py), with a group of subtasks from seven tasks on, whose samples are listed and
-searched. It needs chromium and chromedriver.
+Prints a table; without options of a report with 100,200 samples. The run is synthetic
+(tests/builders/report_run.py). From seven tasks on it has a group of subtasks, whose samples are
+listed and searched. Needs chromium and chromedriver.
 """
 
 import argparse
 import resource
-import shutil
 import statistics
 import sys
 import tempfile
@@ -19,9 +19,7 @@ REPOSITORY = Path(__file__).parent.parent
 sys.path[:0] = [str(REPOSITORY / "workflow"), str(REPOSITORY / "tests")]
 
 from builders import report_run  # noqa: E402
-from builders.screenshots import chromium  # noqa: E402
-
-from snakeval.report.page import write_page  # noqa: E402
+from builders.browser import IS_INSTALLED, chromium  # noqa: E402
 
 OPENINGS, STEPS = 5, 60
 UNTIL = """
@@ -39,17 +37,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, value in (("models", 10), ("tasks", 60), ("documents", 167)):
         parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument(
-        "--keep",
-        type=Path,
-        help="folder for the run and its report; what it holds is taken as it is",
-    )
+    keep = "folder for the run and its report"
+    parser.add_argument("--keep", type=Path, help=keep)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
-        figures = write(folder, options.models, options.tasks, options.documents) | opened(
-            folder / "report" / "index.html"
-        )
+        figures = write(folder, options.models, options.tasks, options.documents)
+        figures |= opened(folder / "report" / "index.html")
     print("| what | measured |\n|---|---|")
     for what, figure in figures.items():
         print(f"| {what} | {figure} |")
@@ -59,73 +53,81 @@ def write(folder: Path, models: int, tasks: int, documents: int) -> dict[str, st
     """Make the run and its report; sizes, and processor time and memory of writing."""
     settings = report_run.make(folder, models=models, tasks=tasks, documents=documents)
     started = time.process_time()
-    write_page(folder, settings, folder / "report" / "index.html")
+    page = report_run.write(folder, settings)
     seconds = time.process_time() - started
     samples = [file.stat().st_size for file in (folder / "report" / "samples").rglob("*.js")]
-    page = (folder / "report" / "index.html").stat().st_size
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    count = models * tasks * documents
     return {
-        "run": f"{models} models × {tasks} tasks × {documents} documents: {models * tasks * documents} samples",
-        "page": f"{page / 1e6:.2f} MB",
+        "run": f"{models} models × {tasks} tasks × {documents} documents: {count} samples",
+        "page": f"{page.stat().st_size / 1e6:.2f} MB",
         "samples": f"{sum(samples) / 1e6:.1f} MB in {len(samples)} files",
-        "writing": f"{seconds:.1f} s of processor time, at most {memory:.0f} MiB (making the run included)",
+        "writing": f"{seconds:.1f} s of processor time",
+        "memory": f"at most {memory:.0f} MiB, making the run included",
     }
 
 
 def opened(page: Path) -> dict[str, str]:
     """Milliseconds of what a reader does."""
+    opening = "return performance.getEntriesByType('navigation')[0].loadEventEnd"
     with chromium() as browser:
-        opening = []
+        openings = []
         for _ in range(OPENINGS):
             browser.get("about:blank")
             browser.get(page.resolve().as_uri())
-            opening.append(
-                browser.execute_script(
-                    "return performance.getEntriesByType('navigation')[0].loadEventEnd"
-                )
-            )
-
-        def took(act: str, done: str) -> float:
-            browser.set_script_timeout(120)
-            return browser.execute_async_script(UNTIL.replace("DONE", done).replace("ACT", act))
-
+            openings.append(browser.execute_script(opening))
         views = {
-            name: took(
+            name: _took(
+                browser,
                 f"location.hash = '#{name}'",
                 f"document.querySelector('.view.current').id === '{name}'",
             )
             for name in ("tasks", "health", "quality", "cost", "provenance")
         }
-        compare = took(
-            "location.hash = '#compare'", "document.querySelectorAll('#forest circle').length > 0"
-        )
-        listed = took(
-            "location.hash = '#samples/model-00/subjects?all=1'",
-            f"{COUNT}.includes(' samples') && {TITLE}",
-        )
-        number = browser.execute_script(f"return {COUNT}")
-        steps = []
-        for _ in range(STEPS):
-            before = browser.execute_script(f"return {TITLE}")
-            press = (
-                "document.dispatchEvent(new KeyboardEvent('keydown', {key: 'j', bubbles: true}))"
-            )
-            steps.append(took(press, f"{TITLE} !== {before!r}"))
-        search = took(
-            "const box = document.getElementById('sample-query'); box.value = 'no such words'; box.dispatchEvent(new Event('input'))",
-            f"{COUNT}.startsWith('0 ')",
-        )
+        forest = "document.querySelectorAll('#forest circle').length > 0"
+        compare = _took(browser, "location.hash = '#compare'", forest)
+        slowest = max(views, key=views.__getitem__)
+        return {
+            "opened": f"{statistics.median(openings):.0f} ms, median of {OPENINGS}",
+            "another view": f"{views[slowest]:.0f} ms ({slowest}, the slowest)",
+            "two models compared": f"{compare:.0f} ms",
+        } | _samples(browser)
+
+
+def _samples(browser) -> dict[str, str]:
+    """The list of samples, steps in it, and a search."""
+    listed = _took(
+        browser,
+        "location.hash = '#samples/model-00/subjects?all=1'",
+        f"{COUNT}.includes(' samples') && {TITLE}",
+    )
+    number = browser.execute_script(f"return {COUNT}")
+    press = "document.dispatchEvent(new KeyboardEvent('keydown', {key: 'j', bubbles: true}))"
+    steps = []
+    for _ in range(STEPS):
+        before = browser.execute_script(f"return {TITLE}")
+        steps.append(_took(browser, press, f"{TITLE} !== {before!r}"))
+    search = _took(
+        browser,
+        "const box = document.getElementById('sample-query'); box.value = 'no such words';"
+        " box.dispatchEvent(new Event('input'))",
+        f"{COUNT}.startsWith('0 ')",
+    )
+    step, slowest = statistics.median(steps), max(steps)
     return {
-        "opened": f"{statistics.median(opening):.0f} ms, median of {OPENINGS}",
-        "another view": f"{max(views.values()):.0f} ms ({max(views, key=views.__getitem__)}, the slowest)",
-        "two models compared": f"{compare:.0f} ms",
         "list of samples": f"{listed:.0f} ms ({number})",
-        "a step to the next sample": f"{statistics.median(steps):.0f} ms, the slowest of {STEPS} {max(steps):.0f} ms",
+        "a step to the next sample": f"{step:.0f} ms, the slowest of {STEPS} {slowest:.0f} ms",
         "search through all their texts": f"{search:.0f} ms",
     }
 
 
+def _took(browser, act: str, done: str) -> float:
+    """Milliseconds from the statement `act` until the expression `done` is true."""
+    browser.set_script_timeout(120)
+    return browser.execute_async_script(UNTIL.replace("DONE", done).replace("ACT", act))
+
+
 if __name__ == "__main__":
-    if not (shutil.which("chromium") and shutil.which("chromedriver")):
+    if not IS_INSTALLED:
         sys.exit("chromium and chromedriver are needed (Debian: chromium, chromium-driver)")
     main()

@@ -1,9 +1,10 @@
-"""Seconds and memory of every stage but the model's own work, from ten thousand to a million requests.
+"""Seconds and memory of every stage but the model's own work, from 10,000 to 1,000,000 requests.
 
     python benchmarks/scale.py [--requests 10000 100000 1000000] [--table docs/scale_table.md]
 
-A task of documents with four choices each is written to a file; the workflow's own rules run over it, one at a time, in processes of their
-own. Answers are made up and put into the response store, so that `calls` finds every request answered and loads no model.
+A task of documents with four choices each is written to a file. The workflow's own rules run over
+it, one at a time, in processes of their own. Outputs are made up and put into the response store,
+so that `calls` finds every call answered and loads no model.
 """
 
 import argparse
@@ -22,8 +23,9 @@ import yaml
 REPOSITORY = Path(__file__).parent.parent
 sys.path.insert(0, str(REPOSITORY / "workflow"))
 
+from snakeval.config.model import of_values  # noqa: E402
 from snakeval.files import parquet  # noqa: E402
-from snakeval.inference import ask  # noqa: E402
+from snakeval.inference.calls import from_tokens  # noqa: E402
 from snakeval.inference.store import Store  # noqa: E402
 from snakeval.models import identity  # noqa: E402
 from snakeval.schemas.model import MODEL_FILES, OUTPUTS, TOKENS  # noqa: E402
@@ -91,15 +93,12 @@ def prepare(folder: Path, requests: int) -> None:
 def answer(folder: Path) -> None:
     """Made-up answers to all requests, in the store."""
     files = parquet.read(folder / "results/models/tiny.parquet", MODEL_FILES)
-    settings = json.loads((folder / "results/settings/responses/tiny.json").read_text())
+    settings = json.loads((folder / "results/settings/calls/tiny.json").read_text())["settings"]
+    who = identity.identity(files, of_values(settings["values"]))
     tokens = parquet.read(folder / "results/tokens/tiny/choices.parquet", TOKENS)
     rng = np.random.default_rng(0)
-    with Store(
-        folder / "results/store",
-        identity.identity(files, settings),
-        identity.tokenizer_identity(files),
-    ) as store:
-        keys = store.keys(ask.explode(tokens)[0])
+    with Store(folder / "results/store", who, identity.tokenizer_identity(files)) as store:
+        keys = store.keys(from_tokens(tokens)[0])
         n = len(keys)
         columns = {
             "key": keys,
@@ -115,7 +114,10 @@ def answer(folder: Path) -> None:
 
 
 def measure(folder: Path, target: str) -> tuple[float, float, float]:
-    """Wall seconds, CPU seconds and peak memory (MB) of a run that makes `target`; the largest process counts."""
+    """Wall seconds, CPU seconds and peak memory (MB) of a run that makes `target`.
+
+    Of memory the largest process counts.
+    """
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all", "--", target]
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, *command], cwd=folder, capture_output=True, text=True

@@ -1,6 +1,8 @@
-"""What the benchmarks run: a model with random weights, and texts of invented words shaped like known benchmarks.
+"""What the benchmarks run: a model with random weights, and texts of invented words that are shaped
+like known benchmarks.
 
-So nothing is downloaded, and what counts is there: how long prompts are, what they share, how long answers get.
+So nothing is downloaded, and what counts is realistic: how long prompts are, what they share, and
+how long answers get.
 """
 
 import random
@@ -119,9 +121,10 @@ def _words(rng: random.Random, count: int) -> str:
 
 
 def make_model(folder: Path, small: bool = False) -> None:
-    """A Llama of 8 layers, width 512 and vocabulary 8,192 with a byte-level tokenizer trained on the invented words: 34 M parameters.
+    """A Llama of 8 layers, width 512 and vocabulary 8,192: 34 M parameters.
 
-    `small`: of 4 layers and width 128, 2 M.
+    Its byte-level tokenizer is trained on the invented words. `small`: 4 layers and width 128, 2 M
+    parameters.
     """
     rng = random.Random(0)
     tokenizer = Tokenizer(models.BPE())
@@ -149,7 +152,7 @@ def make_model(folder: Path, small: bool = False) -> None:
         num_hidden_layers=4 if small else 8,
         num_attention_heads=4 if small else 8,
         max_position_embeddings=LENGTH,
-        initializer_range=0.05,  # larger than for training: greedy texts then vary instead of repeating one word
+        initializer_range=0.05,  # larger than for training, so that greedy texts vary
         bos_token_id=0,
         eos_token_id=1,
     )

@@ -1,8 +1,9 @@
 """Train the demo's two models from generated text: `python resources/demo/train.py`.
 
-The text is rendered from the very task files the demo evaluates (config/tasks/demo), over the generators' training share, so no evaluated
-document is in it (tests/unit/test_generators.py shows it). `small` reads all of the text, `tiny` its
-first 40 %, so that the two differ on most tasks.
+The text is rendered from the task files that the demo evaluates (config/tasks/demo), with the
+training share of the generators. So no evaluated document is in it;
+tests/unit/generators/test_generate.py checks this. `small` reads all of the text, `tiny` its first
+40 %, so that they differ on most tasks.
 """
 
 import argparse
@@ -22,7 +23,9 @@ VOCABULARY = 1280
 BOS, EOS = "<s>", "</s>"
 WINDOW = 256  # tokens per training row
 BATCH = 16  # rows
-PROMPT_WEIGHT = 0.02  # of the loss on a token before an answer; an answer of n tokens has weight √n in all, so that short ones count
+# Of the loss on a token before an answer. An answer of n tokens has weight √n in all, so that short
+# answers count.
+PROMPT_WEIGHT = 0.02
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,10 @@ SIZES = {
 
 
 def train_tokenizer(texts: Iterator[str]) -> PreTrainedTokenizerFast:
-    """Byte-level BPE; every digit is a token, line breaks are tokens of their own, BOS comes first as Llama's does."""
+    """Byte-level BPE.
+
+    Every digit is a token, line breaks are separate tokens, BOS comes first as in Llama.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -74,9 +80,10 @@ def train_tokenizer(texts: Iterator[str]) -> PreTrainedTokenizerFast:
 
 
 def pack(tokenizer: PreTrainedTokenizerFast, count: int) -> dict[str, torch.Tensor]:
-    """Samples laid end to end in rows of WINDOW tokens, none cut: ids, labels' weights and positions, each (rows, WINDOW).
+    """Samples one after another in rows of WINDOW tokens, none cut.
 
-    Positions start anew at each sample, which is how the attention mask keeps samples apart.
+    Returns ids, weights of the labels and positions, each of shape (rows, WINDOW). Positions start
+    again at each sample: so the attention mask keeps samples apart.
     """
     encode = tokenizer.backend_tokenizer.encode_batch
     bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
@@ -98,9 +105,8 @@ def pack(tokenizer: PreTrainedTokenizerFast, count: int) -> dict[str, torch.Tens
         ids.append(eos)
         weights.append(0.5)
         if len(ids) > WINDOW:
-            raise ValueError(
-                f"a sample of {len(ids)} tokens does not fit a row of {WINDOW}: {sample[0][0][:80]!r}"
-            )
+            start = sample[0][0][:80]
+            raise ValueError(f"{len(ids)} tokens do not fit into a row of {WINDOW}: {start!r}")
         if len(rows[-1][0]) + len(ids) > WINDOW:
             rows.append(([], [], []))
         for column, values in zip(rows[-1], (ids, weights, range(len(ids))), strict=True):
@@ -131,26 +137,31 @@ def build(size: Size, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     )
 
 
-def train(
-    name: str, tokenizer: PreTrainedTokenizerFast, data: dict[str, torch.Tensor], save_every: int
-) -> None:
-    """One pass over the rows: Muon for the matrices, AdamW for embeddings and norms; the rate falls to zero over the last 40 %."""
-    model = build(SIZES[name], tokenizer)
+def optimization(model: LlamaForCausalLM, rate: float, steps: int) -> tuple[list, list]:
+    """The optimizers, and the schedules of their learning rates."""
     hidden = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     other = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     optimizers = [
-        torch.optim.Muon(
-            hidden, lr=SIZES[name].rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
-        ),
+        torch.optim.Muon(hidden, lr=rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(other, lr=2e-3, betas=(0.9, 0.98), weight_decay=0.0),
     ]
+
+    def factor(step: int) -> float:
+        return min(1.0, (step + 1) / 50, (steps - step) / (0.4 * steps))
+
+    return optimizers, [torch.optim.lr_scheduler.LambdaLR(o, factor) for o in optimizers]
+
+
+def train(
+    name: str, tokenizer: PreTrainedTokenizerFast, data: dict[str, torch.Tensor], save_every: int
+) -> None:
+    """One pass over the rows: Muon for the matrices, AdamW for embeddings and norms.
+
+    The learning rate falls to zero over the last 40 % of the steps.
+    """
+    model = build(SIZES[name], tokenizer)
     steps = int(SIZES[name].share * len(data["ids"])) // BATCH
-    schedulers = [
-        torch.optim.lr_scheduler.LambdaLR(
-            o, lambda step: min(1.0, (step + 1) / 50, (steps - step) / (0.4 * steps))
-        )
-        for o in optimizers
-    ]
+    optimizers, schedulers = optimization(model, SIZES[name].rate, steps)
     started = time.time()
     for step in range(steps):
         rows = slice(step * BATCH, (step + 1) * BATCH)
@@ -171,7 +182,8 @@ def train(
         if step % 20 == 0 or step == steps - 1:
             answers = losses[after > PROMPT_WEIGHT].mean().item()
             print(
-                f"{name}: step {step}/{steps}, loss {loss.item():.3f}, on answers {answers:.3f}, {time.time() - started:.0f} s",
+                f"{name}: step {step}/{steps}, loss {loss.item():.3f}, on answers {answers:.3f}, "
+                f"{time.time() - started:.0f} s",
                 flush=True,
             )
         if (step + 1) % save_every == 0 or step == steps - 1:
@@ -197,7 +209,7 @@ def main() -> None:
         type=int,
         default=200,
         metavar="STEPS",
-        help="save a model that can be looked at",
+        help="save the model after every STEPS steps",
     )
     arguments = parser.parse_args()
     torch.set_num_threads(2)
@@ -206,7 +218,8 @@ def main() -> None:
     )
     data = pack(tokenizer, arguments.samples)
     print(
-        f"{arguments.samples} samples, {len(data['ids'])} rows of {WINDOW} tokens, {len(tokenizer)} token types",
+        f"{arguments.samples} samples, {len(data['ids'])} rows of {WINDOW} tokens, "
+        f"{len(tokenizer)} token types",
         flush=True,
     )
     for name in arguments.models:

@@ -1,4 +1,7 @@
-"""The text the demo's models are trained on: the demo's task files, rendered over the generators' training share."""
+"""The text that the demo's models are trained on.
+
+The demo's task files are rendered with the training share of the generators.
+"""
 
 import itertools
 import random
@@ -11,13 +14,14 @@ import yaml
 from snakeval.generators import generate
 
 TASKS = Path(__file__).parents[2] / "config" / "tasks" / "demo"
-SEED = 7  # of the training text; the evaluated documents have seeds of their own
+SEED = 7  # of the training text; the evaluated documents have other seeds
 SAMPLES = 42_000  # in all; a sample holds one to three documents
 CHUNK = 40  # documents drawn under one seed: small enough for the smallest subject
-# Shares of training samples: what takes longer to learn gets more.
+# Shares of training samples. Tasks that take longer to learn get more.
 MIX = {
-    "boolean_expressions": 0.12, "arithmetic": 0.1, "passage_qa": 0.24, "last_word": 0.22, "stories": 0.02, "subjects_capitals": 0.04,
-    "subjects_categories": 0.09, "subjects_comparison": 0.06, "subjects_letters": 0.05, "subjects_sequences": 0.06,
+    "boolean_expressions": 0.12, "arithmetic": 0.1, "passage_qa": 0.24, "last_word": 0.22,
+    "stories": 0.02, "subjects_capitals": 0.04, "subjects_categories": 0.09,
+    "subjects_comparison": 0.06, "subjects_letters": 0.05, "subjects_sequences": 0.06,
 }  # fmt: skip
 
 
@@ -34,11 +38,12 @@ def task_files() -> dict[str, dict]:
 
 
 def rendered(settings: dict, documents: list[dict]) -> list[tuple[str, str]]:
-    """(prompt, answer with its delimiter) of each document as the task file renders it; a rolling task has no prompt."""
-    text, target = (
-        jinja2.Template(settings["doc_to_text"]),
-        jinja2.Template(settings["doc_to_target"]),
-    )
+    """(prompt, answer with its delimiter) of each document, as the task file renders it.
+
+    A rolling task has no prompt.
+    """
+    text = jinja2.Template(settings["doc_to_text"])
+    target = jinja2.Template(settings["doc_to_target"])
     delimiter = " " if settings["doc_to_text"] else ""
     # Subjects give the right choice as an index.
     answers = [
@@ -63,7 +68,10 @@ def pairs(settings: dict) -> Iterator[tuple[str, str]]:
 
 
 def samples(count: int) -> Iterator[list[tuple[str, str]]]:
-    """Training samples: one to three documents of a task, as a prompt with few-shot examples holds them; passages stand alone."""
+    """Training samples: one to three documents of a task, as in a prompt with few-shot examples.
+
+    Passages and stories are alone in a sample.
+    """
     rng = random.Random(SEED)
     streams = {task: pairs(settings) for task, settings in task_files().items()}
     for _ in range(count):

@@ -1,6 +1,8 @@
-"""What torch's CUDA attention kernels take and give, on the CPU: the demands that their sources check, and the layout of their results.
+"""What torch's CUDA attention kernels take and give, on the CPU: the demands that their sources
+check, and the layout of their results.
 
-From aten/src/ATen/native/transformers/cuda of PyTorch 2.13: flash_attn/flash_api.cpp, attention.cu, mem_eff_attention/kernel_forward.h.
+From aten/src/ATen/native/transformers/cuda of PyTorch 2.13: flash_attn/flash_api.cpp, attention.cu,
+mem_eff_attention/kernel_forward.h.
 """
 
 import math
@@ -12,7 +14,7 @@ from snakeval.backends.local.packed import attention
 
 
 def install(monkeypatch, *, ampere: bool = True) -> Counter:
-    """Have the engine choose kernels as on a GPU; counts the calls of each kernel."""
+    """Make the engine choose kernels as on a GPU; gives the number of calls of each kernel."""
     calls: Counter = Counter()
 
     def counting(name, kernel):
@@ -33,14 +35,8 @@ def flash(query, key, value, dropout, causal, debug, *, scale):
     assert not causal or query.shape[2] == key.shape[2]
     assert all(state.stride(-1) == 1 for state in (query, key, value))
     times = query.shape[1] // key.shape[1]
-    return *_softmax(
-        query,
-        key.repeat_interleave(times, 1),
-        value.repeat_interleave(times, 1),
-        None,
-        causal,
-        scale,
-    ), None
+    keys, values = key.repeat_interleave(times, 1), value.repeat_interleave(times, 1)
+    return *_softmax(query, keys, values, None, causal, scale), None
 
 
 def efficient(query, key, value, bias, with_lse, dropout, causal, *, scale):
@@ -49,37 +45,31 @@ def efficient(query, key, value, bias, with_lse, dropout, causal, *, scale):
     assert query.shape[-1] % aligned == 0 == value.shape[-1] % aligned
     for state in (query, key, value):
         assert state.stride(-1) == 1 and state.storage_offset() % aligned == 0
-        assert not any(
-            stride % aligned
-            for stride, size in zip(state.stride()[:3], state.shape[:3], strict=True)
-            if size > 1
-        )
+        assert _aligned(state, aligned)
     if bias is not None:
         assert bias.dtype == query.dtype and bias.stride(-1) == 1
         assert bias.shape == (*query.shape[:3], key.shape[2])
-        assert not any(
-            stride % aligned
-            for stride, size in zip(bias.stride()[:3], bias.shape[:3], strict=True)
-            if size > 1
-        )
+        assert _aligned(bias, aligned)
     output, lse = _softmax(query, key, value, bias, causal, scale)
     lse = lse.masked_fill(lse.isinf(), 0.0)  # of a query that sees nothing
-    return (
-        output,
-        torch.nn.functional.pad(lse, (0, -query.shape[2] % 32), value=math.inf),
-        None,
-        None,
-    )
+    padded = torch.nn.functional.pad(lse, (0, -query.shape[2] % 32), value=math.inf)
+    return output, padded, None, None
+
+
+def _aligned(state, to):
+    """Whether all strides but the last are multiples of `to`, where they matter."""
+    strides = zip(state.stride()[:3], state.shape[:3], strict=True)
+    return all(stride % to == 0 for stride, size in strides if size > 1)
 
 
 def _softmax(query, key, value, bias, causal, scale):
-    """Output [batch, heads, queries, width], laid out [batch, queries, heads, width], and log-sum-exp [batch, heads, queries]."""
+    """Output [batch, heads, queries, width], in the layout [batch, queries, heads, width], and
+    log-sum-exp [batch, heads, queries]."""
     scores = query.float() @ key.float().transpose(-1, -2) * scale
     if bias is not None:
         scores = scores + bias.float()
     if causal:
-        scores = scores.masked_fill(
-            torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1), -math.inf
-        )
+        later = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
+        scores = scores.masked_fill(later, -math.inf)
     output = scores.softmax(-1).nan_to_num(0.0) @ value.float()
     return output.transpose(1, 2).contiguous().transpose(1, 2).to(query.dtype), scores.logsumexp(-1)

@@ -11,9 +11,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from snakeval.backends.local.causal import Causal
 from snakeval.backends.local.ending import Ending
+from snakeval.backends.local.engine import TableEngine
 from snakeval.backends.local.packed.kv_cache import Room
 from snakeval.backends.local.patches.modes import Modes
-from snakeval.backends.protocol import Counters, TableEngine
+from snakeval.backends.protocol import Counters
 from snakeval.schemas.model import CALLS
 
 VOCABULARY = 320
@@ -113,7 +114,7 @@ def save(model: transformers.PreTrainedModel, folder: Path) -> Path:
 
 
 def causal(name: str) -> transformers.PreTrainedModel:
-    """The one tiny model of an architecture in this process, as it was made, whoever packed it before."""
+    """The one tiny model of an architecture in this process, in its plain mode."""
     modes_of(name).plain()
     return modes_of(name).model
 
@@ -146,25 +147,17 @@ def engine_of(
     return TableEngine("causal", built, model, LENGTH)
 
 
+GREEDY = {"until": [], "max_new_tokens": 12, "do_sample": False, "temperature": 1.0, "top_p": 1.0}
+GREEDY |= {"top_k": 0, "repetition_penalty": 1.0, "samples": 1, "seed": 0}
+
+
 def call(key: str, context: list[int], continuation: list[int] | None = None, **settings) -> dict:
-    """A row of CALLS; without a continuation a generate ask with the given settings."""
+    """A row of CALLS; without a continuation it generates with the given settings."""
     generation = None
     if continuation is None and settings.get("kind", "generate") == "generate":
-        generation = {
-            "until": [],
-            "max_new_tokens": 12,
-            "do_sample": False,
-            "temperature": 1.0,
-            "top_p": 1.0,
-            "top_k": 0,
-            "repetition_penalty": 1.0,
-            "samples": 1,
-            "seed": 0,
-        } | {
-            name: value
-            for name, value in settings.items()
-            if name not in ("kind", "sample", "token_types", "offsets", "passage")
-        }
+        others = ("kind", "sample", "token_types", "offsets", "passage")
+        own = {name: value for name, value in settings.items() if name not in others}
+        generation = GREEDY | own
     return {
         "key": key,
         "kind": settings.get("kind", "generate" if continuation is None else "loglikelihood"),
@@ -183,7 +176,7 @@ def table(rows: list[dict]) -> pa.Table:
 
 
 def answers(engine, calls: pa.Table) -> dict[str, dict]:
-    """Answers by key, asked batch by batch as the workflow does."""
+    """Outputs by key, batch by batch as the workflow asks for them."""
     found = [
         row
         for batch in engine.plan(calls)
@@ -199,14 +192,10 @@ def plain(model, row: dict) -> tuple[float, bool]:
     """Log-likelihood and greedy flag of one call by itself, the obvious way."""
     ids = row["context"] + row["continuation"]
     scores = model(torch.tensor([ids])).logits[0].double().log_softmax(-1)
-    at = range(len(row["context"]) - 1, len(ids) - 1)
-    loglikelihood = sum(
-        scores[place, token].item() for place, token in zip(at, row["continuation"], strict=True)
-    )
-    return loglikelihood, all(
-        scores[place].argmax() == token
-        for place, token in zip(at, row["continuation"], strict=True)
-    )
+    places = range(len(row["context"]) - 1, len(ids) - 1)
+    pairs = list(zip(places, row["continuation"], strict=True))
+    loglikelihood = sum(scores[place, token].item() for place, token in pairs)
+    return loglikelihood, all(scores[place].argmax() == token for place, token in pairs)
 
 
 def tokens(rng: np.random.Generator, count: int) -> list[int]:
@@ -214,7 +203,8 @@ def tokens(rng: np.random.Generator, count: int) -> list[int]:
 
 
 def mixture(seed: int = 0) -> list[dict]:
-    """Log-likelihood calls of every shape: shared headers, choices, prefixes of others, rolling, duplicates, nothing to score."""
+    """Log-likelihood calls of every shape: shared headers, choices, prefixes of others, rolling
+    texts, duplicates, nothing to score."""
     rng = np.random.default_rng(seed)
     header, other = tokens(rng, 90), tokens(rng, 70)
     rows = []

@@ -1,9 +1,10 @@
-"""A server on this machine that answers as the hub's HTTP interface does, with the faults a test asks for.
+"""A server on this machine that answers as the hub does, with the faults that a test needs.
 
     with FakeHub(folder) as hub: ... hub.endpoint ...
 
-`folder` holds repositories as models/ORG/NAME and datasets/ORG/NAME. A fault is a function of (method, path, count) that returns None, or
-a status with headers and body; count tells how often the same request came before.
+`folder` has repositories as models/ORG/NAME and datasets/ORG/NAME. A fault is a function of
+(method, path, count) that returns None, or a status with headers and body. `count` is how often the
+same request came before.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ Fault = Callable[[str, str, int], "tuple[int, dict[str, str], bytes] | None"]
 
 
 class FakeHub:
-    """Serves while the context lasts; `requests` lists (method, path, authorization header)."""
+    """Serves while the context is open. `requests` lists (method, path, authorization header)."""
 
     def __init__(self, folder: Path, fault: Fault | None = None):
         self.folder, self.fault = folder, fault
@@ -72,7 +73,7 @@ class FakeHub:
             request.close_connection = True
 
     def content(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Answer of a hub in good health."""
+        """The answer without a fault."""
         if "/resolve/" in path:
             return self.file(*path.lstrip("/").split("/resolve/"))
         parts = path.strip("/").split("/")
@@ -89,56 +90,36 @@ class FakeHub:
                 siblings = [
                     {"rfilename": file.relative_to(repository).as_posix()} for file in files
                 ]
-                return plain_json(
-                    {
-                        "id": f"{parts[2]}/{parts[3]}",
-                        "sha": COMMIT,
-                        "siblings": siblings,
-                        "tags": [],
-                        kind: True,
-                    }
-                )
+                name = f"{parts[2]}/{parts[3]}"
+                found = {"id": name, "sha": COMMIT, "siblings": siblings, "tags": [], kind: True}
+                return plain_json(found)
             case ["tree", _, *below]:
                 folder = repository.joinpath(*below)
                 if not folder.is_dir():
                     return missing("EntryNotFound")
-                return plain_json(
-                    [self.benchmark(file, repository) for file in sorted(folder.rglob("*"))]
-                )
+                below_folder = sorted(folder.rglob("*"))
+                return plain_json([self.described(file, repository) for file in below_folder])
             case ["paths-info", _]:
-                asked = json.loads(body)["paths"]
-                return plain_json(
-                    [
-                        self.benchmark(repository / name, repository)
-                        for name in asked
-                        if (repository / name).exists()
-                    ]
-                )
+                wanted = [repository / name for name in json.loads(body)["paths"]]
+                existing = [path for path in wanted if path.exists()]
+                return plain_json([self.described(path, repository) for path in existing])
         return missing("EntryNotFound")
 
-    def benchmark(self, file: Path, repository: Path) -> dict:
+    def described(self, file: Path, repository: Path) -> dict:
+        """A file or folder as the hub lists it."""
         name = file.relative_to(repository).as_posix()
         if file.is_dir():
             return {"type": "directory", "path": name, "oid": "0" * 40, "size": 0}
-        benchmark = {
-            "type": "file",
-            "path": name,
-            "size": file.stat().st_size,
-            "oid": etag(file)[:40],
-        }
-        return benchmark | (
-            {"lfs": {"oid": etag(file), "size": benchmark["size"], "pointerSize": 130}}
-            if file.suffix in LARGE
-            else {}
-        )
+        size, oid = file.stat().st_size, etag(file)
+        found = {"type": "file", "path": name, "size": size, "oid": oid[:40]}
+        if file.suffix in LARGE:
+            found["lfs"] = {"oid": oid, "size": size, "pointerSize": 130}
+        return found
 
     def file(self, repository: str, rest: str) -> tuple[int, dict[str, str], bytes]:
-        kind, name = (
-            ("datasets", repository.removeprefix("datasets/"))
-            if repository.startswith("datasets/")
-            else ("models", repository)
-        )
-        folder, (revision, _, inside) = self.folder / kind / name, rest.partition("/")
+        kind = "datasets" if repository.startswith("datasets/") else "models"
+        folder = self.folder / kind / repository.removeprefix("datasets/")
+        revision, _, inside = rest.partition("/")
         if not folder.is_dir():
             return missing("RepoNotFound")
         if revision not in ("main", COMMIT):

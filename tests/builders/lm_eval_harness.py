@@ -1,4 +1,4 @@
-"""The real lm_eval package over documents of ours, and the comparison of its requests with snakeval's."""
+"""The real lm_eval package over our documents, and its requests compared with snakeval's."""
 
 import json
 from pathlib import Path
@@ -22,10 +22,7 @@ def reference(
     config = load_yaml(path) | keys
     for key in ("tag", "group", "dataset_kwargs"):
         config.pop(key, None)
-    if (
-        "sampler" in (config.get("fewshot_config") or {})
-        and config["fewshot_config"]["sampler"] == "lm_eval"
-    ):
+    if (config.get("fewshot_config") or {}).get("sampler") == "lm_eval":
         config["fewshot_config"]["sampler"] = "default"
     data = {split: datasets.Dataset.from_list(documents) for split, documents in rows.items()}
     task = ConfigurableTask(config={**config, "custom_dataset": lambda **_: data})
@@ -41,7 +38,7 @@ def compare(
     limit: int | None = None,
     num_fewshot: int | None = None,
 ) -> int:
-    """Compare every request in every style; the number of them."""
+    """Compare every request in every style. Returns how many were compared."""
     name = str(path)
     task = reference(loader.locate(name), rows, num_fewshot)
     (ours,) = resolution.resolve({"name": name, "num_fewshot": num_fewshot}, []).tasks
@@ -81,8 +78,8 @@ def _compare_requests(
         ]
         if chat:
             contexts = [
-                _chat_template(turns, turns[-1]["role"] == "user")
-                for turns in turns.messages(row, system, multiturn)
+                _chat_template(chat_turns, chat_turns[-1]["role"] == "user")
+                for chat_turns in turns.messages(row, system, multiturn)
             ]
         else:
             contexts = turns.plain(row, system_prompt=system)
@@ -116,7 +113,7 @@ def _compare_generation(theirs: dict, ours: dict, task: ConfigurableTask) -> Non
 
 
 def _compare_answers(task: ConfigurableTask, built: list[dict]) -> None:
-    """The right answers are the package's."""
+    """Compare the right answers with the package's."""
     for row, doc in zip(built, task.eval_docs, strict=False):
         target = task.doc_to_target(doc)
         if row["kind"] == "multiple_choice":

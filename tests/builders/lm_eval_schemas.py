@@ -1,4 +1,4 @@
-"""Made-up documents with the columns and types of the hub's data sets, one function of a number each."""
+"""Made-up documents with the columns of the hub's data sets: a function of a number for each."""
 
 WORDS = ["red", "blue", "green", "yellow"]
 
@@ -20,7 +20,14 @@ SCHEMAS = {
         "answer": n % 4,
     },
     "ceval/ceval-exam": lambda n: {
-        "id": n, "question": f"第{n}题____", "A": "红", "B": "蓝", "C": "绿", "D": "黄", "answer": "ABCD"[n % 4], "explanation": "",
+        "id": n,
+        "question": f"第{n}题____",
+        "A": "红",
+        "B": "蓝",
+        "C": "绿",
+        "D": "黄",
+        "answer": "ABCD"[n % 4],
+        "explanation": "",
     },
     "allenai/ai2_arc": lambda n: {
         "id": str(n),
@@ -45,15 +52,32 @@ SCHEMAS = {
         "best_answer": "Nothing",
     },
     "allenai/winogrande": lambda n: {
-        "sentence": f"Ann beat Bob {n} times as _ was 'better' at _ chess.", "option1": "Ann", "option2": "Bob", "answer": str(n % 2 + 1),
+        "sentence": f"Ann beat Bob {n} times as _ was 'better' at _ chess.",
+        "option1": "Ann",
+        "option2": "Bob",
+        "answer": str(n % 2 + 1),
     },
-    "baber/piqa": lambda n: {"goal": f"Open jar {n}", "sol1": "turn the 'lid'", "sol2": 'say "open"', "label": n % 2},
-    "aps/super_glue": lambda n: {"question": f"is {n} odd", "passage": f"The number {n} is what it is.", "idx": n, "label": n % 2},
+    "baber/piqa": lambda n: {
+        "goal": f"Open jar {n}",
+        "sol1": "turn the 'lid'",
+        "sol2": 'say "open"',
+        "label": n % 2,
+    },
+    "aps/super_glue": lambda n: {
+        "question": f"is {n} odd",
+        "passage": f"The number {n} is what it is.",
+        "idx": n,
+        "label": n % 2,
+    },
     "EleutherAI/race": lambda n: {
         "article": f"A story about {n}.",
         "problems": str(
             [
-                {"question": "The story is about  _  .", "answer": "B", "options": [f"{word} {n}" for word in WORDS]},
+                {
+                    "question": "The story is about  _  .",
+                    "answer": "B",
+                    "options": [f"{word} {n}" for word in WORDS],
+                },
                 {"question": "What's next?", "answer": "A", "options": WORDS},
                 {"question": f"How many? {n}", "answer": "ABCD"[n % 4], "options": WORDS[::-1]},
             ]
@@ -65,8 +89,13 @@ SCHEMAS = {
         "choices": {"text": WORDS, "label": list("ABCD")},
         "answerKey": "ABCD"[n % 4] + " " * 0,
     },
-    "EleutherAI/lambada_openai": lambda n: {"text": f"She had {n} keys, and opened the door with the  last key{n}"},
-    "openai/gsm8k": lambda n: {"question": f"What is {n} + 1?", "answer": f"It is {n} + 1 = <<{n}+1={n + 1}>>{n + 1}.\n#### {n + 1},000"},
+    "EleutherAI/lambada_openai": lambda n: {
+        "text": f"She had {n} keys, and opened the door with the  last key{n}"
+    },
+    "openai/gsm8k": lambda n: {
+        "question": f"What is {n} + 1?",
+        "answer": f"It is {n} + 1 = <<{n}+1={n + 1}>>{n + 1}.\n#### {n + 1},000",
+    },
     "EleutherAI/hendrycks_math": lambda n: {
         "problem": f"What is $\\frac{{{n}}}{{2}}$?",
         "level": "Level 5",
@@ -82,15 +111,29 @@ SCHEMAS = {
         "entry_point": "add",
     },
     "mandarjoshi/trivia_qa": lambda n: {
-        "question": f"Who was number {n}?", "answer": {"value": "Ann", "aliases": ["Ann", f"Ann {n}th", "The 'Ann'"]},
+        "question": f"Who was number {n}?",
+        "answer": {"value": "Ann", "aliases": ["Ann", f"Ann {n}th", "The 'Ann'"]},
     },
-    "rajpurkar/squad": lambda n: _qa(n) | {"answers": {"text": ["odd", f"{n} is odd"], "answer_start": [0, 1]}},
-    "rajpurkar/squad_v2": lambda n: _qa(n) | {"answers": {"text": ["odd"] * (n % 2), "answer_start": [0] * (n % 2)}},
+    "rajpurkar/squad": lambda n: (
+        _qa(n) | {"answers": {"text": ["odd", f"{n} is odd"], "answer_start": [0, 1]}}
+    ),
+    "rajpurkar/squad_v2": lambda n: (
+        _qa(n) | {"answers": {"text": ["odd"] * (n % 2), "answer_start": [0] * (n % 2)}}
+    ),
     "nyu-mll/glue": lambda n: {
-        "sentence": f"a film of {n} hours ", "sentence1": f"He said {n}.", "sentence2": "He spoke.", "label": n % 2, "idx": n,
+        "sentence": f"a film of {n} hours ",
+        "sentence1": f"He said {n}.",
+        "sentence2": "He spoke.",
+        "label": n % 2,
+        "idx": n,
     },
-    "EleutherAI/wikitext_document_level": lambda n: {"page": f" = Page {n} = \n\n It 's 3 @,@ {n} ( so ) . \n = = Part = = \n"},
-    "abisee/cnn_dailymail": lambda n: {"article": f"On day {n} it rained. It stopped.", "highlights": f"Rain on day {n} .\nIt stopped ."},
+    "EleutherAI/wikitext_document_level": lambda n: {
+        "page": f" = Page {n} = \n\n It 's 3 @,@ {n} ( so ) . \n = = Part = = \n"
+    },
+    "abisee/cnn_dailymail": lambda n: {
+        "article": f"On day {n} it rained. It stopped.",
+        "highlights": f"Rain on day {n} .\nIt stopped .",
+    },
     "wmt/wmt14": lambda n: {"translation": {"fr": f"le {n}", "en": f"the {n}"}},
     "wmt/wmt16": lambda n: {"translation": {"de": f"der {n}", "ro": f"un {n}", "en": f"the {n}"}},
-}  # fmt: skip
+}

@@ -5,7 +5,10 @@ from pathlib import Path
 
 
 def save(folder: Path, words: Sequence[str], longest: int) -> str:
-    """Write model and tokenizer into `folder`; the tokenizer knows the words (WordPiece) and reads `longest` tokens. The folder's name."""
+    """Write a model and its tokenizer into `folder`; gives the folder's name.
+
+    The tokenizer (WordPiece) knows `words` and reads `longest` tokens.
+    """
     import torch
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
@@ -13,13 +16,7 @@ def save(folder: Path, words: Sequence[str], longest: int) -> str:
     (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
     BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=longest).save_pretrained(folder)
     torch.manual_seed(3)
-    sizes = {
-        "hidden_size": 16,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 2,
-        "intermediate_size": 32,
-    }
-    BertModel(
-        BertConfig(vocab_size=len(vocabulary), max_position_embeddings=longest, **sizes)
-    ).save_pretrained(folder)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2}
+    sizes |= {"intermediate_size": 32, "max_position_embeddings": longest}
+    BertModel(BertConfig(vocab_size=len(vocabulary), **sizes)).save_pretrained(folder)
     return str(folder)

@@ -1,4 +1,7 @@
-"""Public data sets as the hub serves them, from the files in the folder that SNAKEVAL_DATA names; and the package's tasks they suit."""
+"""Public data sets as the hub serves them, and the package's tasks that read them.
+
+The files are in the folder that SNAKEVAL_DATA names.
+"""
 
 import csv
 import json

@@ -70,7 +70,7 @@ FAULTS = {
             if path.endswith("/generation_config.json") and verb == "GET"
             else None
         ),
-        "generation_config.json came down with other content than the hub names",
+        "generation_config.json has other content than the hub names",
     ),
 }
 

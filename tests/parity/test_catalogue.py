@@ -1,4 +1,7 @@
-"""Every task of the catalogue builds its requests; where the harness has the same protocol, they are the same to the byte."""
+"""Every task of the catalogue builds its requests.
+
+Where the harness has the same protocol, its requests are the same to the byte.
+"""
 
 import re
 
@@ -25,8 +28,9 @@ from snakeval.requests.build import build_requests
 from snakeval.tasks import definition, loader, resolution
 
 BENCHMARKS = [
-    "arc_easy", "arc_challenge", "bbh", "bbh_cot", "boolq", "ceval", "cnn_dailymail", "gsm8k", "hellaswag", "humaneval", "lambada", "math",
-    "mmlu", "mrpc", "open_llm_leaderboard_v1", "openbookqa", "piqa", "race", "squad", "squad_v2", "sst2", "triviaqa", "truthfulqa_gen",
+    "arc_easy", "arc_challenge", "bbh", "bbh_cot", "boolq", "ceval", "cnn_dailymail", "gsm8k",
+    "hellaswag", "humaneval", "lambada", "math", "mmlu", "mrpc", "open_llm_leaderboard_v1",
+    "openbookqa", "piqa", "race", "squad", "squad_v2", "sst2", "triviaqa", "truthfulqa_gen",
     "truthfulqa_mc1", "truthfulqa_mc2", "wikitext", "winogrande", "wmt",
 ]  # fmt: skip
 SIZES = {
@@ -38,7 +42,8 @@ SIZES = {
     "wmt": 6,
     "open_llm_leaderboard_v1": 62,
 }
-PACKAGE = {  # leaf task: the harness's file of the same protocol, and the number of examples it is asked with
+# Leaf task: the harness's file of the same protocol, and the number of examples.
+PACKAGE = {
     "arc_easy": ("arc/arc_easy.yaml", None),
     "arc_challenge": ("arc/arc_challenge.yaml", None),
     "boolq": ("super_glue/boolq/default.yaml", None),
@@ -66,7 +71,8 @@ PACKAGE = {  # leaf task: the harness's file of the same protocol, and the numbe
     "wmt::wmt16_de-en": ("translation/wmt16_de-en.yaml", None),
     "wmt::wmt14_en-fr": ("translation/wmt14_en-fr.yaml", None),
 }
-PRESET = {  # the same for the first leaderboard's numbers of examples
+# The same with the first leaderboard's numbers of examples.
+PRESET = {
     "arc_challenge": ("arc/arc_challenge.yaml", 25),
     "hellaswag": ("hellaswag/hellaswag.yaml", 10),
     "winogrande": ("winogrande/default.yaml", 5),
@@ -128,9 +134,8 @@ def test_the_leaderboards_requests_are_those_of_the_harness(repository, name, fi
 
 def compare(repository, benchmark: str, name: str, file: str, num_fewshot: int | None) -> None:
     if file.startswith("humaneval/"):
-        theirs = yaml.load(
-            loader.read(f"lm_eval/{file}"), Loader=_NoFunctions
-        )  # its Python needs the network to be imported
+        # Importing its Python needs the network.
+        theirs = yaml.load(loader.read(f"lm_eval/{file}"), Loader=_NoFunctions)
     found = resolution.resolve(
         {"name": benchmark, "num_fewshot": num_fewshot if benchmark == name else None},
         [repository / "config/tasks"],
@@ -139,19 +144,14 @@ def compare(repository, benchmark: str, name: str, file: str, num_fewshot: int |
     rows = documents(task)
     built = build(task, rows)
     if file.startswith("humaneval/"):
-        assert {
-            key: task.settings[key]
-            for key in ("doc_to_text", "doc_to_target", "unsafe_code", "dataset_path")
-        } == {
-            key: theirs[key]
-            for key in ("doc_to_text", "doc_to_target", "unsafe_code", "dataset_path")
-        }
+        for key in ("doc_to_text", "doc_to_target", "unsafe_code", "dataset_path"):
+            assert task.settings[key] == theirs[key]
         return
     if "train" not in rows and not file.startswith(("bbh", "ceval", "mmlu")):
         rows |= {split: rows[next(iter(rows))] for split in ("train", "validation")}
-    keys = (
-        {"fewshot_split": "train"} if benchmark != name and num_fewshot and "::" not in name else {}
-    )  # as lm-eval's openllm.yaml has it
+    # As in lm-eval's openllm.yaml.
+    of_leaderboard = benchmark != name and num_fewshot and "::" not in name
+    keys = {"fewshot_split": "train"} if of_leaderboard else {}
     theirs = reference(loader.locate(f"lm_eval/{file}"), rows, num_fewshot, **keys)
     theirs.set_fewshot_seed(SEED)
     theirs.build_all_requests(limit=5)
@@ -224,7 +224,7 @@ def test_the_second_leaderboard_is_published_with_the_harness(repository):
     assert len(found.tasks) == 24 + 3 + 1 + 7 + 1 + 3
 
 
-def test_every_file_tells_protocol_source_and_version_and_the_table_lists_them(repository):
+def test_the_table_lists_protocol_source_and_version_of_every_file(repository):
     page = (repository / "docs" / "tasks.md").read_text()
     files = [
         file

@@ -1,7 +1,8 @@
-"""Prompts, continuations and generation settings equal those of lm-evaluation-harness byte for byte, plain and as chats.
+"""Prompts, continuations and generation settings equal those of lm-evaluation-harness to the byte.
 
-The same task file and the same documents go through the real package and through snakeval. Task files are made here for every form of the
-language; files of the package itself follow, over real data where SNAKEVAL_DATA says where it lies.
+The same task file and the same documents go through the real package and through snakeval, as texts
+and as chats. The task files here use every form of the language. Files of the package itself
+follow, over real data if SNAKEVAL_DATA names their folder.
 """
 
 import pytest
@@ -53,7 +54,15 @@ def which(doc):
 
 
 def samples():
-    return [{"question": f"What is {n}?", "choices": ["a", "b", "c"], "label": n % 3, "answer": f"it is {n}"} for n in range(5)]
+    return [
+        {
+            "question": f"What is {n}?",
+            "choices": ["a", "b", "c"],
+            "label": n % 3,
+            "answer": f"it is {n}",
+        }
+        for n in range(5)
+    ]
 
 
 def results(doc, results):
@@ -85,13 +94,20 @@ def document(number: int) -> dict:
 SPLITS = {
     "train": [document(n) for n in range(20, 32)],
     "dev": [document(n) for n in range(40, 47)],
-    "test": [document(n) for n in [*range(8), 3, 3]],  # documents that are there twice
+    "test": [document(n) for n in [*range(8), 3, 3]],  # two documents are there more than once
 }
-CHOICE = "output_type: multiple_choice\ndoc_to_text: '{{question}}'\ndoc_to_target: label\ndoc_to_choice: choices\n"
+CHOICE = (
+    "output_type: multiple_choice\ndoc_to_text: '{{question}}'\ndoc_to_target: label\n"
+    "doc_to_choice: choices\n"
+)
 GENERATE = "doc_to_text: 'Q: {{question}}\\nA:'\ndoc_to_target: answer\n"
-SPLIT_KEYS = "training_split: train\nvalidation_split: dev\ntest_split: test\nfewshot_config: {sampler: default}\n"
+SPLIT_KEYS = (
+    "training_split: train\nvalidation_split: dev\ntest_split: test\n"
+    "fewshot_config: {sampler: default}\n"
+)
 
-TASKS = {  # name: keys of the task file, beside SPLIT_KEYS where they are not given
+# Name: keys of the task file, added to SPLIT_KEYS.
+TASKS = {
     "choice": CHOICE,
     "choice_3shot": CHOICE + "num_fewshot: 3\n",
     "choice_fewshot_dev": CHOICE + "num_fewshot: 2\nfewshot_split: dev\n",
@@ -101,12 +117,14 @@ TASKS = {  # name: keys of the task file, beside SPLIT_KEYS where they are not g
     "choice_first_n_train": CHOICE + "num_fewshot: 3\nfewshot_config: {sampler: first_n}\n",
     "validation_only": CHOICE
     + "num_fewshot: 2\nvalidation_split: dev\nfewshot_config: {sampler: default}\n",
-    "validation_is_pool": CHOICE
-    + "num_fewshot: 2\nvalidation_split: dev\nfewshot_split: dev\nfewshot_config: {sampler: default}\n",
+    "validation_is_pool": CHOICE + "num_fewshot: 2\nvalidation_split: dev\nfewshot_split: dev\n"
+    "fewshot_config: {sampler: default}\n",
     "only_test": CHOICE + "num_fewshot: 2\ntest_split: test\nfewshot_config: {sampler: default}\n",
-    "letters": "output_type: multiple_choice\ndoc_to_text: '{{question}} {{choices[0]}}\nAnswer:'\ndoc_to_target: letter\n"
+    "letters": "output_type: multiple_choice\ndoc_to_text: '{{question}} {{choices[0]}}\n"
+    "Answer:'\ndoc_to_target: letter\n"
     "doc_to_choice: [A, B, C]\nnum_fewshot: 1\n",
-    "letters_by_index": "output_type: multiple_choice\ndoc_to_text: question\ndoc_to_target: digits\ndoc_to_choice: ['A', 'B', 'C']\n",
+    "letters_by_index": "output_type: multiple_choice\ndoc_to_text: question\n"
+    "doc_to_target: digits\ndoc_to_choice: ['A', 'B', 'C']\n",
     "letters_by_template": CHOICE.replace("doc_to_target: label", "doc_to_target: '{{label}}'")
     + "num_fewshot: 2\n",
     "letters_found": CHOICE.replace(
@@ -122,7 +140,8 @@ TASKS = {  # name: keys of the task file, beside SPLIT_KEYS where they are not g
     + "process_results: !function own.results\n"
     "metric_list: [{metric: own, aggregation: mean, higher_is_better: true}]\nnum_fewshot: 1\n",
     "mutual": CHOICE
-    + "metric_list: [{metric: acc_mutual_info, aggregation: mean, higher_is_better: true}]\nnum_fewshot: 1\n",
+    + "metric_list: [{metric: acc_mutual_info, aggregation: mean, higher_is_better: true}]\n"
+    "num_fewshot: 1\n",
     "no_delimiter": CHOICE + "target_delimiter: ''\nnum_fewshot: 2\n",
     "newline_delimiter": CHOICE
     + 'target_delimiter: "\\n"\nfewshot_delimiter: "\\n---\\n"\nnum_fewshot: 2\n',
@@ -135,16 +154,20 @@ TASKS = {  # name: keys of the task file, beside SPLIT_KEYS where they are not g
     + "gen_prefix: '{{letter}}:'\nnum_fewshot: 2\ndescription: Choose.\n",
     "prefixed_by_column": CHOICE + "gen_prefix: hint\nnum_fewshot: 1\n",
     "prefixed_newline": CHOICE + 'gen_prefix: "\\nA:"\nnum_fewshot: 1\n',
-    "functions": "output_type: multiple_choice\ndoc_to_text: !function own.text\ndoc_to_target: !function own.target\n"
+    "functions": "output_type: multiple_choice\ndoc_to_text: !function own.text\n"
+    "doc_to_target: !function own.target\n"
     "doc_to_choice: !function own.choices\nprocess_docs: !function own.shout\nnum_fewshot: 2\n",
     "processed": CHOICE.replace("{{question}}", "{{question}} {{extra}}")
     + "process_docs: !function own.shout\nnum_fewshot: 2\n"
     "fewshot_split: train\n",
     "filtered_pool": CHOICE
-    + "num_fewshot: 2\nfewshot_config: {sampler: default, split: train, process_docs: !function own.odd}\n",
+    + "num_fewshot: 2\nfewshot_config: {sampler: default, split: train, process_docs: !function "
+    "own.odd}\n",
     "own_shots": CHOICE
-    + "num_fewshot: 2\nfewshot_config: {sampler: default, split: train, doc_to_text: 'Example: {{question}}', "
-    "doc_to_choice: [x, y, z], target_delimiter: ' = ', fewshot_delimiter: ' ; ', gen_prefix: 'A'}\n",
+    + "num_fewshot: 2\nfewshot_config: {sampler: default, split: train, doc_to_text: 'Example: "
+    "{{question}}', "
+    "doc_to_choice: [x, y, z], target_delimiter: ' = ', fewshot_delimiter: ' ; ', gen_prefix: "
+    "'A'}\n",
     "shots_without_choices": CHOICE
     + "num_fewshot: 2\nfewshot_config: {sampler: default, split: train, doc_to_choice: null, "
     "doc_to_target: answer}\n",
@@ -152,34 +175,44 @@ TASKS = {  # name: keys of the task file, beside SPLIT_KEYS where they are not g
     + "num_fewshot: 2\nfewshot_config: {sampler: default, split: train, doc_to_target: '', "
     "gen_prefix: 'So'}\n",
     "written_samples": CHOICE
-    + "num_fewshot: 2\nfewshot_config: {sampler: first_n, samples: [{question: one?, choices: [u, v], label: 1}, "
-    "{question: two?, choices: [u, v], label: 0}, {question: three?, choices: [u, v], label: 1}]}\n",
+    + "num_fewshot: 2\nfewshot_config: {sampler: first_n, samples: [{question: one?, choices: "
+    "[u, v], label: 1}, "
+    "{question: two?, choices: [u, v], label: 0}, {question: three?, choices: [u, v], label: "
+    "1}]}\n",
     "samples_function": CHOICE
     + "num_fewshot: 3\nfewshot_config: {sampler: default, samples: !function own.samples}\n",
-    "winogrande_like": "output_type: multiple_choice\ndoc_to_text: !function own.which\ndoc_to_target: !function own.after_blank\n"
+    "winogrande_like": "output_type: multiple_choice\ndoc_to_text: !function own.which\n"
+    "doc_to_target: !function own.after_blank\n"
     "doc_to_choice: !function own.blank\nnum_fewshot: 2\n",
-    "winogrande_templates": "output_type: multiple_choice\ndoc_to_text: \"{{{'1': 0, '2': 1}[number]}}\"\n"
+    "winogrande_templates": "output_type: multiple_choice\n"
+    "doc_to_text: \"{{{'1': 0, '2': 1}[number]}}\"\n"
     "doc_to_target: \"{{sentence.split('_')[1].strip()}}\"\n"
-    "doc_to_choice: \"{{[sentence.split('_')[0] + options[0], sentence.split('_')[0] + options[1]]}}\"\n"
-    "gen_prefix: Because\nnum_fewshot: 1\nmetric_list: [{metric: acc_mutual_info, aggregation: mean, higher_is_better: true}]\n",
+    "doc_to_choice: \"{{[sentence.split('_')[0] + options[0], sentence.split('_')[0] + "
+    'options[1]]}}"\n'
+    "gen_prefix: Because\nnum_fewshot: 1\nmetric_list: [{metric: acc_mutual_info, aggregation: "
+    "mean, higher_is_better: true}]\n",
     "generation": GENERATE,
-    "generation_5shot": GENERATE
-    + "num_fewshot: 5\ngeneration_kwargs: {until: ['Q:', \"\\n\"], max_gen_toks: 40, do_sample: false}\n",
+    "generation_5shot": GENERATE + "num_fewshot: 5\ngeneration_kwargs: {until: ['Q:', \"\\n"
+    '"], max_gen_toks: 40, do_sample: false}\n',
     "generation_sampled": GENERATE
     + "repeats: 3\ngeneration_kwargs: {temperature: 0.7, do_sample: true, top_p: 0.9}\n",
     "generation_prefixed": GENERATE
     + "gen_prefix: 'It is'\nnum_fewshot: 2\nfewshot_delimiter: \"\\n\"\n",
     "generation_several": GENERATE.replace("answer", "aliases") + "num_fewshot: 2\n",
-    "generation_functions": "doc_to_text: !function own.text\ndoc_to_target: !function own.targets\nnum_fewshot: 2\n",
+    "generation_functions": "doc_to_text: !function own.text\n"
+    "doc_to_target: !function own.targets\nnum_fewshot: 2\n",
     "generation_choices": GENERATE.replace("answer", "label")
     + "doc_to_choice: choices\nnum_fewshot: 2\n",
     "replaced": GENERATE.replace("{{question}}", '{{question|regex_replace("[aeiou]", "*")}}\\n\\n')
     + "num_fewshot: 1\n",
-    "last_word": "output_type: loglikelihood\ndoc_to_text: \"{{passage.split(' ')[:-1]|join(' ')}}\"\n"
+    "last_word": "output_type: loglikelihood\ndoc_to_text: \"{{passage.split(' ')[:-1]|join(' "
+    "')}}\"\n"
     "doc_to_target: \"{{' ' + passage.split(' ')[-1]}}\"\n",
-    "last_word_shots": "output_type: loglikelihood\ndoc_to_text: passage\ndoc_to_target: '{{\" \" + answer}}'\nnum_fewshot: 2\n",
+    "last_word_shots": "output_type: loglikelihood\ndoc_to_text: passage\n"
+    "doc_to_target: '{{\" \" + answer}}'\nnum_fewshot: 2\n",
     "rolling": "output_type: loglikelihood_rolling\ndoc_to_text: ''\ndoc_to_target: passage\n",
-    "rolling_page": "output_type: loglikelihood_rolling\ndoc_to_text: ''\ndoc_to_target: '{{passage|upper}}'\nnum_fewshot: 0\n",
+    "rolling_page": "output_type: loglikelihood_rolling\ndoc_to_text: ''\n"
+    "doc_to_target: '{{passage|upper}}'\nnum_fewshot: 0\n",
 }
 
 
@@ -218,11 +251,11 @@ def test_a_limit(folder, name, limit):
 
 
 @pytest.mark.parametrize(
-    ("name", "calls"),
+    ("name", "configured"),
     [("choice", 2), ("choice_3shot", 1), ("rolling_page", 3), ("generation_5shot", 0)],
 )
-def test_the_number_of_examples_asked_for(folder, name, asked):
-    assert compare(folder / f"{name}.yaml", SPLITS, num_fewshot=asked) > 0
+def test_another_number_of_examples(folder, name, configured):
+    assert compare(folder / f"{name}.yaml", SPLITS, num_fewshot=configured) > 0
 
 
 @needs_data

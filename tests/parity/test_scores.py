@@ -1,4 +1,6 @@
-"""Log-likelihoods, documents' scores, tasks' scores and standard errors are those of lm-evaluation-harness, in one run of both."""
+"""Log-likelihoods, documents' scores, tasks' scores and standard errors are those of
+lm-evaluation-harness, in one run of both.
+"""
 
 import math
 
@@ -8,8 +10,8 @@ import pytest
 from snakeval.scoring import filters
 
 METRICS = {
-    "acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "brier_score", "f1", "mcc", "perplexity", "word_perplexity",
-    "byte_perplexity", "bits_per_byte", "bleu", "chrf", "ter",
+    "acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "brier_score", "f1", "mcc",
+    "perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "bleu", "chrf", "ter",
 }  # fmt: skip
 
 pytestmark = pytest.mark.xdist_group(

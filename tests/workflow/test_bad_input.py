@@ -66,21 +66,21 @@ def test_every_mistake_of_the_configuration_at_once(unstarted):
     [
         (
             {"models": {"a": {"source": "demo:tinny"}}},
-            r"config/config\.yaml: models\.a\.source: .*tinny.*did you mean tiny\?",
+            r"config/config\.yaml: models\.a\.source: .*tinny.*Did you mean tiny\?",
         ),
         ({"models": {"a": {"source": "path:absent"}}}, r"models\.a\.source: no file at absent"),
         (
             {"models": {"a": {"source": "hff:org/name"}}},
-            r"models\.a\.source: unknown source 'hff:org/name'; did you mean hf:org/name\?",
+            r"models\.a\.source: unknown source 'hff:org/name'\. Did you mean hf:org/name\?",
         ),
         (
             {"tasks": ["arithmetics"]},
-            r"tasks: arithmetics: no task, group or tag 'arithmetics'; did you mean arithmetic\?",
+            r"tasks: arithmetics: no task, group or tag 'arithmetics'\. Did you mean arithmetic\?",
         ),
         ({"task_paths": ["absent"]}, r"task_paths: no folder absent"),
         (
             {"tasks": [{"name": "arithmetic", "overrides": {"doc_to_txt": "x"}}]},
-            r"doc_to_txt.*did you mean doc_to_text\?",
+            r"doc_to_txt.*Did you mean doc_to_text\?",
         ),
     ],
 )

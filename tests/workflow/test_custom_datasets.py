@@ -61,8 +61,8 @@ def test_functions_must_be_allowed(sums):
     failed = sums.snakemake(check=False)
     assert failed.returncode != 0
     message = (
-        "sums: custom_dataset: !function sums.documents is Python that comes with the task; "
-        "allow_functions: true"
+        "sums: custom_dataset: !function sums.documents is Python that comes with the task. "
+        "Set `allow_functions: true` to run it."
     )
     assert message in failed.stderr
 
@@ -72,7 +72,7 @@ def test_what_a_function_does_wrong_is_reported_in_a_line(sums):
     module.write_text("def documents(**_):\n    return {'test': []}\n")
     failed = sums.snakemake(check=False)
     message = (
-        "config/tasks/own/sums.yaml: custom_dataset: !function sums.documents gave splits test, "
-        "not a dict with shots, test"
+        "config/tasks/own/sums.yaml: custom_dataset: !function sums.documents "
+        "returned splits test, not a dict with shots, test"
     )
     assert message in failed.stderr

@@ -17,7 +17,7 @@ def test_a_metric_that_cannot_be_scored_stops_before_a_model_is_called(unstarted
     text = done.stdout + done.stderr
     assert done.returncode != 0 and "Traceback" not in text
     message = (
-        "error: boolean_expressions: scoring: 8 of 8 documents: answers could not be scored: "
+        "error: boolean_expressions: scoring: 8 of 8 documents: answers cannot be scored: "
         "boolean_expressions: metric akk"
     )
     assert message in text

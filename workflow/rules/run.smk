@@ -81,7 +81,22 @@ rule report:
         settings=settings_of("report"),
         tables=rules.tables.output,
         findings=rules.findings.output,
-        history=[Layout(folder).table("scores") for folder in PLAN.earlier_runs],
+        requests=rules.list_requests.output[0],
+        tokens=indices("tokens"),
+        responses=indices("responses", of="scores"),
+        scores=indices("scores", of="scores"),
+        models=list(map(LAYOUT.model, MODELS)),
+        datasets=list(map(LAYOUT.dataset_index, PLAN.datasets)),
+        history=[
+            file
+            for earlier in map(Layout, PLAN.earlier_runs)
+            for file in [
+                earlier.table("scores"),
+                earlier.requests_index(),
+                *(earlier.index("scores", model) for model in MODELS),
+            ]
+            if Path(file).exists()
+        ],
     output:
         page=report(LAYOUT.page(), caption="../report/page.rst", category="Scores"),
         sums=LAYOUT.sums(),
@@ -92,7 +107,6 @@ rule report:
     params:
         results=results_folder,
         config=PLAN.config.model_dump(),
-        datasets=PLAN.datasets,
         repository=str(LIBRARY.parent),
         command=COMMAND,
         rules=PLAN.rule_graph(),

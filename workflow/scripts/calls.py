@@ -42,7 +42,7 @@ def load_engine():
     torch.set_num_threads(snakemake.threads)
     how = (configured.gpus, configured.device, configured.device_map, configured.tensor_parallel)
     placed = configured.model_copy(update=gpus.placement(*how) | settings.values)
-    return build.load(weights, placed.model_dump(include=set(build.DEFAULTS)), terminal)
+    return build.load(weights, placed, terminal=terminal)
 
 
 output = (snakemake.output[0], layout.calls(name, shard))

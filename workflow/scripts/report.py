@@ -1,38 +1,34 @@
 """Write the page that shows a run."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import yaml
 
 from snakeval.files import parquet
 from snakeval.jobs import job
-from snakeval.report import provenance
+from snakeval.report import inputs, provenance
 from snakeval.report.page import write_page
 from snakeval.report.stage import ReportSettings
 from snakeval.schemas.model import MODEL_FILES
 from snakeval.schemas.task import DOCUMENT_FILES
 from snakeval.transfer import verify
 
-settings = asdict(job.start(snakemake.log[0], snakemake.input.settings, ReportSettings).settings)
-params, results = snakemake.params, Path(snakemake.params.results)
+settings = job.start(snakemake.log[0], snakemake.input.settings, ReportSettings).settings
+params, declared = snakemake.params, snakemake.input
 models = [
     {
-        "model": name,
+        "model": Path(file).stem,
         "source": files["source"][0].as_py(),
         "revision": files["revision"][0].as_py(),
         "digest": parquet.fingerprint_of(files["file"].to_pylist(), files["sha256"].to_pylist()),
-        "settings": params.config["models"][name],
+        "settings": params.config["models"][Path(file).stem],
     }
-    for name, files in (
-        (name, parquet.read(results / f"models/{name}.parquet", MODEL_FILES))
-        for name in settings["models"]
-    )
+    for file, files in ((file, parquet.read(file, MODEL_FILES)) for file in declared.models)
 ]
 data = [
-    {"dataset": name, "source": row["source"], "revision": row["revision"], "digest": row["digest"]}
-    for name in params.datasets
-    for row in parquet.read(results / f"index/datasets/{name}.parquet", DOCUMENT_FILES).to_pylist()
+    {"dataset": Path(file).stem} | {name: row[name] for name in ("source", "revision", "digest")}
+    for file in declared.datasets
+    for row in parquet.read(file, DOCUMENT_FILES).to_pylist()
 ]
 origin = provenance.collect(
     repository=Path(params.repository),
@@ -43,5 +39,17 @@ origin = provenance.collect(
     data=data,
     rules=params.rules,
 )
-write_page(results, settings | {"provenance": origin}, Path(snakemake.output.page))
-verify.write_sums(results)
+files = inputs.of_lists(
+    tables=[*declared.tables, *declared.findings],
+    requests=declared.requests,
+    tokens=declared.tokens,
+    responses=declared.responses,
+    scores=declared.scores,
+    benchmarks=settings.tasks,
+    history=[
+        inputs.earlier_run(run.label, Path(run.results), declared.history)
+        for run in settings.history
+    ],
+)
+write_page(files, settings, origin, Path(snakemake.output.page))
+verify.write_sums(Path(params.results))

@@ -12,7 +12,7 @@ from snakeval.requests import build
 from snakeval.requests.stage import RequestsSettings
 from snakeval.sandbox import execution
 from snakeval.schemas.task import REQUESTS
-from snakeval.sources import location
+from snakeval.sources.naming import split_id
 
 settings = job.start(snakemake.log[0], snakemake.input.settings, RequestsSettings).settings
 layout = Layout(snakemake.params.results)
@@ -22,7 +22,7 @@ def documents(task, split):
     """The documents of a split of a task."""
     with benchmark_files.mending(layout.dataset_index(task.dataset)):
         folder = Path(layout.dataset(task.dataset), task.subset)
-        return parquet.read(folder / f"{location.split_id(split)}.parquet")
+        return parquet.read(folder / f"{split_id(split)}.parquet")
 
 
 how = {"limit": settings.limit, "seed": settings.seed, "allow_functions": settings.allow_functions}

@@ -8,7 +8,7 @@ import pyarrow as pa
 from snakeval.analysis import answer_health, export, leaderboard, markdown, targets
 from snakeval.analysis.stage import TablesSettings
 from snakeval.files import benchmark_files, parquet
-from snakeval.inference import ask
+from snakeval.inference.timings import summed
 from snakeval.jobs import job
 from snakeval.schemas.model import NUMERICS, TIMINGS
 from snakeval.schemas.run import COMPARISONS, HEALTH, SCORE_TABLE, TARGETS
@@ -40,5 +40,5 @@ parquet.write(pa.concat_tables(numerics), output.numerics, NUMERICS)
 timings = [TIMINGS.empty_table()]
 for model, name in product(asked, benchmarks):
     shards = [index for index in inputs.calls if Path(index).parent.name == model]
-    timings.append(ask.summed([benchmark_files.read(index, name, TIMINGS) for index in shards]))
+    timings.append(summed([benchmark_files.read(index, name, TIMINGS) for index in shards]))
 parquet.write(pa.concat_tables(timings), output.efficiency, TIMINGS)

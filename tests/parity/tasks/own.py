@@ -1,4 +1,4 @@
-"""Functions of the task files beside."""
+"""Functions of the task files in this folder."""
 
 from lm_eval.api.filter import Filter
 

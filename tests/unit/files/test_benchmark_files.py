@@ -125,3 +125,16 @@ def test_temporary_files_of_killed_writers_are_removed_once_they_are_old(job, tm
     os.utime(old, (0, 0))
     job(a="1")
     assert not old.exists() and new.exists()
+
+
+def test_fingerprints_of_what_is_made_from_benchmarks(job, tmp_path):
+    job(a="1", b="1")
+    index = tmp_path / "index/stage/model.parquet"
+    before = benchmark_files.fingerprints(index, {"limit": 3}, "code")
+    assert before == {
+        benchmark: parquet.fingerprint_of({"limit": 3}, "code", digest)
+        for benchmark, digest in benchmark_files.digests(index).items()
+    }
+    job(a="1", b="2")
+    after = benchmark_files.fingerprints(index, {"limit": 3}, "code")
+    assert after["a"] == before["a"] and after["b"] != before["b"]

@@ -1,4 +1,7 @@
-"""The demo's generators: deterministic, independent of size, and evaluation kept out of training."""
+"""The demo's generators.
+
+They are deterministic and independent of size, and no evaluated document is in the training text.
+"""
 
 import ast
 import importlib.util
@@ -36,7 +39,7 @@ def evaluated(settings: dict) -> list[dict]:
 
 
 @pytest.mark.parametrize(("name", "subset"), CASES)
-def test_documents_depend_on_their_place_alone(name, subset):
+def test_documents_depend_only_on_their_position(name, subset):
     documents = generate.generate(name, subset=subset, split="test", seed=3, size=30)
     assert documents == generate.generate(name, subset=subset, split="test", seed=3, size=30)
     assert documents[:7] == generate.generate(name, subset=subset, split="test", seed=3, size=7)
@@ -53,7 +56,7 @@ def test_rows_share_a_schema_and_are_distinct(name, subset):
 
 
 @pytest.mark.parametrize(("name", "subset"), CASES)
-def test_splits_never_meet_whatever_the_seeds(name, subset):
+def test_splits_never_share_a_document_whatever_the_seeds(name, subset):
     contents = {
         split: {
             generate.content_hash(name, document)
@@ -66,7 +69,7 @@ def test_splits_never_meet_whatever_the_seeds(name, subset):
 
 
 def test_no_evaluated_document_is_in_the_training_text(training):
-    """All of what the task files evaluate against all of what the models read: no prompt occurs, however embedded."""
+    """No evaluated prompt is anywhere in the text that the models read."""
     text = "\n\n".join(
         prompt + answer
         for sample in training.samples(training.SAMPLES)
@@ -106,7 +109,7 @@ def test_word_problems_add_up():
         assert re.findall(r"\d+", document["question"])[0] == steps[0].split()[0]
 
 
-def test_answers_stand_in_their_passages():
+def test_answers_are_in_their_passages():
     for document in generate.generate("passage_qa", size=200):
         assert document["answer"] in document["passage"]
     for document in generate.generate("last_word", size=200):
@@ -122,6 +125,10 @@ def test_subjects_have_four_choices_and_one_answer_at_chance(subject):
     assert min(counts) >= 2, "an answer letter is hardly ever right"
 
 
+COINS = """
+def document(rng, difficulty, subset):
+    return {"toss": rng.randrange(10**difficulty), "target": "heads"}
+"""
 RIGHT = {
     "largest": lambda items: max(items, key=int),
     "smallest": lambda items: min(items, key=int),
@@ -142,18 +149,14 @@ def test_subjects_with_a_rule_follow_it(subject):
 
 def test_a_users_own_file_generates(tmp_path):
     own = tmp_path / "coins.py"
-    own.write_text(
-        "def document(rng, difficulty, subset):\n    return {'toss': rng.randrange(10**difficulty), 'target': 'heads'}\n"
-    )
+    own.write_text(COINS)
     documents = generate.generate(str(own), split="train", seed=1, size=5, difficulty="hard")
     assert len({document["toss"] for document in documents}) == 5
 
 
-def test_documents_do_not_depend_on_where_a_file_lies(tmp_path, monkeypatch):
+def test_documents_do_not_depend_on_the_folder_of_a_file(tmp_path, monkeypatch):
     own = tmp_path / "coins.py"
-    own.write_text(
-        "def document(rng, difficulty, subset):\n    return {'toss': rng.randrange(10**difficulty), 'target': 'heads'}\n"
-    )
+    own.write_text(COINS)
     monkeypatch.chdir(tmp_path)
     assert (
         generate.generate(str(own), size=5)
@@ -165,7 +168,7 @@ def test_documents_do_not_depend_on_where_a_file_lies(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "bolean"}, "neither a generator"),
+        ({"name": "bolean"}, "no such generator or Python file"),
         ({"name": "boolean", "split": "validation"}, "no split 'validation'"),
         ({"name": "boolean", "difficulty": "brutal"}, "difficulty is 'brutal'"),
         ({"name": "boolean", "difficulty": 0}, "difficulty is 0"),
@@ -177,11 +180,14 @@ def test_documents_do_not_depend_on_where_a_file_lies(tmp_path, monkeypatch):
         ({"name": "boolean", "size": 0}, "size is 0"),
         ({"name": "boolean", "size": "30"}, "size is '30'"),
         ({"name": "boolean", "size": 5_000, "difficulty": 1}, "only [0-9]+ distinct documents"),
-        ({"name": "subjects", "subset": "latin"}, "no subject 'latin'"),
-        ({"name": "subjects"}, "no subject None"),
+        (
+            {"name": "subjects", "subset": "latin"},
+            "no subset 'latin'. Set dataset_name to one of capitals, ",
+        ),
+        ({"name": "subjects"}, "no subset None"),
     ],
 )
-def test_mistakes_are_told_in_one_line(arguments, message):
+def test_error_messages_have_one_line(arguments, message):
     with pytest.raises(UserError, match=message) as error:
         generate.generate(**arguments)
     assert "\n" not in str(error.value)
@@ -203,14 +209,14 @@ def test_mistakes_are_told_in_one_line(arguments, message):
         ),
     ],
 )
-def test_mistakes_in_a_users_own_file_are_told(tmp_path, content, message):
+def test_errors_in_a_users_own_file(tmp_path, content, message):
     own = tmp_path / "coins.py"
     own.write_text(content)
     with pytest.raises(UserError, match=message):
         generate.generate(str(own), size=5)
 
 
-def test_sharing_by_content_takes_a_quarter():
+def test_a_quarter_of_the_contents_is_evaluated():
     rng = random.Random(0)
     share = sum(generate.is_evaluated(rng.randbytes(32)) for _ in range(10_000)) / 10_000
     assert abs(share - generate.EVALUATION_SHARE) < 0.02

@@ -1,4 +1,4 @@
-"""Energy: counters that turn over, cannot be read, or fail on the way; GPUs through a stand-in for the driver."""
+"""Energy: counters that wrap, cannot be read, or fail later; GPUs with a made-up driver."""
 
 import os
 import sys
@@ -36,7 +36,7 @@ def test_packages_are_summed_and_their_parts_are_not(tmp_path):
     assert [counter.read() for counter in counters] == [35, 7]
 
 
-def test_a_machine_without_counters_tells_nothing(tmp_path, monkeypatch):
+def test_a_machine_without_counters_counts_nothing(tmp_path, monkeypatch):
     assert energy.of_processors(tmp_path) == []
     monkeypatch.setattr(energy, "of_processors", list)
     with energy.metered("cpu") as joules:
@@ -91,7 +91,7 @@ def test_turns_between_two_looks_are_seen(monkeypatch):
     assert joules() == pytest.approx(3600e-6)
 
 
-def test_a_counter_that_fails_on_the_way_tells_nothing(monkeypatch):
+def test_a_counter_that_fails_on_the_way_counts_nothing(monkeypatch):
     values = [1]
 
     def read():
@@ -149,7 +149,7 @@ def test_the_gpus_that_are_seen_are_counted_and_no_others(monkeypatch):
 
 
 @pytest.mark.parametrize("counted", [None, {}, {"GPU-a": 5, "GPU-b": None}])
-def test_gpus_that_do_not_all_count_tell_nothing(monkeypatch, counted):
+def test_gpus_that_do_not_all_count_count_nothing(monkeypatch, counted):
     _gpus(monkeypatch, ["a", "b"], counted)
     with energy.metered("cuda:0") as joules:
         assert joules() is None

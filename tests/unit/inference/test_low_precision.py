@@ -1,4 +1,4 @@
-"""What batches change in low precision: a sample asked again alone, compared with what was answered in batches."""
+"""What batches change in low precision: a sample asked alone, compared with the same in batches."""
 
 import copy
 
@@ -7,18 +7,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import torch
+from builders.benchmark_calls import GREEDY, row
 from builders.engine_models import VOCABULARY, causal, engine_of
 
 from snakeval.files import benchmark_files
-from snakeval.inference import ask
-from snakeval.inference.ask import ask_alone, batches_against_alone
+from snakeval.inference.ask import ask, ask_alone
+from snakeval.inference.low_precision import batches_against_alone, sampled
 from snakeval.inference.store import Store
 from snakeval.schemas.model import NUMERICS, TOKENS
 
-GREEDY = {
-    "until": [], "max_new_tokens": 12, "do_sample": False, "temperature": 0.0, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0,
-    "samples": 1, "seed": 1,
-}  # fmt: skip
+LONGER = GREEDY | {"until": [], "max_new_tokens": 12}
 WHO = {"model": "m", "benchmark": "e"}
 
 
@@ -35,48 +33,20 @@ def _tokens(documents=40, seed=0):
 
     header, rows = draw(40), []
     for number in range(documents):
-        of = {
-            "model": "m",
-            "task": "t",
-            "doc_id": number,
-            "prompts": [""],
-            "dropped_shots": 0,
-            "truncated_tokens": 0,
-        }
-        choices = [{"context": 0, "ids": draw(2)} for _ in range(4)]
-        rows.append(
-            of
-            | {"kind": "multiple_choice", "contexts": [header + draw(9)], "continuations": choices}
-        )
-        windows = [{"context": 0, "ids": draw(30)}, {"context": 1, "ids": draw(20)}]
-        rows.append(
-            of
-            | {
-                "kind": "loglikelihood_rolling",
-                "contexts": [[0], [7]],
-                "continuations": windows,
-                "prompts": ["", ""],
-            }
-        )
-        rows.append(
-            of
-            | {
-                "kind": "generate_until",
-                "contexts": [header + draw(5)],
-                "continuations": [],
-                "generation": GREEDY,
-            }
-        )
+        choices = [(0, draw(2)) for _ in range(4)]
+        rows.append(row(number, "multiple_choice", [header + draw(9)], choices))
+        windows = [(0, draw(30)), (1, draw(20))]
+        rows.append(row(number, "loglikelihood_rolling", [[0], [7]], windows))
+        rows.append(row(number, "generate_until", [header + draw(5)], generation=LONGER))
     return pa.Table.from_pylist(rows, TOKENS)
 
 
 def _measured(folder, tokens, engine, documents=8, shards=1):
     with Store(folder, "model") as store:
         for number in range(1, shards + 1):
-            ask.ask(tokens, lambda: engine, store, **WHO, shard=(number, shards))
-            ask_alone(
-                tokens, lambda: engine, store, **WHO, shard=(number, shards), documents=documents
-            )
+            who = WHO | {"shard": (number, shards)}
+            ask(tokens, lambda: engine, store, **who)
+            ask_alone(tokens, lambda: engine, store, **who, documents=documents)
         found = batches_against_alone(tokens, store, **WHO, documents=documents)
     return pa.Table.from_pylist(found, NUMERICS).to_pylist()
 
@@ -109,12 +79,12 @@ def test_a_sample_of_whole_documents_whatever_their_order_and_the_shards(tmp_pat
 
 def test_the_sample_of_a_large_benchmark_is_found_in_parts(tmp_path, monkeypatch):
     tokens, store = _tokens(), Store(tmp_path, "model")
-    whole = ask._sampled(tokens, store, 8)[1]
+    whole = sampled(tokens, store, 8)[1]
     monkeypatch.setattr(benchmark_files, "DOCUMENTS_AT_ONCE", 40)
-    calls, parts = ask._sampled(tokens, store, 8)
+    calls, parts = sampled(tokens, store, 8)
     assert parts["key"].equals(whole["key"]) and parts["decides"].equals(whole["decides"])
     assert len(calls) < len(tokens)
-    assert ask._sampled(tokens, store, 0)[1].num_rows == 0
+    assert sampled(tokens, store, 0)[1].num_rows == 0
 
 
 def test_asked_once(tmp_path):
@@ -127,10 +97,11 @@ def test_asked_once(tmp_path):
 
 
 def test_planted_flips_are_counted(tmp_path):
-    """Answers alone are those of the engine, answers in batches are altered: every choice and every text is another one."""
+    """Outputs alone are those of the engine. Outputs in batches are altered: every choice and every
+    text is another one."""
     tokens, engine = _tokens(12), _llama(torch.float32)
     with Store(tmp_path, "model") as store:
-        ask.ask(tokens, lambda: _Altered(engine), store, **WHO)
+        ask(tokens, lambda: _Altered(engine), store, **WHO)
         ask_alone(tokens, lambda: engine, store, **WHO, documents=8)
         row = batches_against_alone(tokens, store, **WHO, documents=8)[0]
     assert (row["texts"], row["changed_texts"]) == (2, 2)

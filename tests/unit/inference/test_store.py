@@ -1,4 +1,4 @@
-"""The response store: what a key holds, and what survives kills, damage, compaction and several writers."""
+"""The response store: what a key covers; kills, damage, compaction and several writers."""
 
 import os
 import signal
@@ -18,18 +18,18 @@ from snakeval.inference.store import Store
 from snakeval.schemas.model import CALLS, OUTPUTS
 
 SETTINGS = {
-    "until": ["\n", "Q:"], "max_new_tokens": 8, "do_sample": True, "temperature": 0.7, "top_p": 0.9, "top_k": 5,
-    "repetition_penalty": 1.1, "samples": 3, "seed": 7,
+    "until": ["\n", "Q:"], "max_new_tokens": 8, "do_sample": True, "temperature": 0.7,
+    "top_p": 0.9, "top_k": 5, "repetition_penalty": 1.1, "samples": 3, "seed": 7,
 }  # fmt: skip
-ASK = {
-    "kind": "generate", "context": [1, 2, 3], "continuation": [4, 5], "token_types": [0, 0, 1], "offsets": [0, 1, -1, -1],
-    "passage": "text", "generation": SETTINGS, "sample": 1,
+CALL = {
+    "kind": "generate", "context": [1, 2, 3], "continuation": [4, 5], "token_types": [0, 0, 1],
+    "offsets": [0, 1, -1, -1], "passage": "text", "generation": SETTINGS, "sample": 1,
 }  # fmt: skip
 
 
 def _key(identity="model", tokenizer="tokenizer", **changes):
     table = pa.Table.from_pylist(
-        [{**ASK, **changes}], pa.schema([field for field in CALLS if field.name != "key"])
+        [{**CALL, **changes}], pa.schema([field for field in CALLS if field.name != "key"])
     )
     return store.keys(table, identity, tokenizer)[0].as_py()
 
@@ -72,8 +72,9 @@ def _found(folder, names):
         {"sample": 2},
         {"generation": None},
         *({"generation": {**SETTINGS, **change}} for change in (
-            {"until": ["\n"]}, {"until": ["\n", "Q", ":"]}, {"until": []}, {"max_new_tokens": 9}, {"do_sample": False},
-            {"temperature": 0.8}, {"top_p": 0.8}, {"top_k": 6}, {"repetition_penalty": 1.0}, {"seed": 8},
+            {"until": ["\n"]}, {"until": ["\n", "Q", ":"]}, {"until": []}, {"max_new_tokens": 9},
+            {"do_sample": False}, {"temperature": 0.8}, {"top_p": 0.8}, {"top_k": 6},
+            {"repetition_penalty": 1.0}, {"seed": 8},
         )),
     ],
 )  # fmt: skip
@@ -95,7 +96,7 @@ def test_what_cannot_change_the_answer_does_not_count():
 
 def test_no_two_requests_share_a_key_by_where_a_row_stands():
     rows = [
-        {**ASK, "token_types": types, "context": ids}
+        {**CALL, "token_types": types, "context": ids}
         for ids in ([1], [], [1, 2])
         for types in (None, [], [0], [1, 2])
     ]
@@ -113,19 +114,10 @@ def test_many_keys_are_fast():
     ids = pa.ListArray.from_arrays(
         pa.array(np.arange(n + 1) * length, pa.int32()), pa.array(np.arange(n * length), pa.int32())
     )
-    nulls = {
-        name: pa.nulls(n, CALLS.field(name).type)
-        for name in ("token_types", "offsets", "passage", "generation")
-    }
-    table = pa.table(
-        {
-            "kind": ["loglikelihood"] * n,
-            "context": ids,
-            "continuation": ids,
-            "sample": pa.array([0] * n, pa.int32()),
-            **nulls,
-        }
-    )
+    given = {"kind": ["loglikelihood"] * n, "context": ids, "continuation": ids}
+    given["sample"] = pa.array([0] * n, pa.int32())
+    nulls = {field.name: pa.nulls(n, field.type) for field in CALLS if field.nullable}
+    table = pa.table(nulls | given)
     start = time.process_time()
     assert len(pc.unique(store.keys(table, "m", ""))) == n
     assert time.process_time() - start < 2
@@ -323,7 +315,8 @@ from snakeval.schemas.model import OUTPUTS
 first, count, root = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 writer = store.Store(root, "m")
 for n in range(first, first + count):
-    rows = [{"key": f"{n:064}", "loglikelihood": float(n), "greedy": False, "text": "x" * 20000, "n_tokens": 1}]
+    row = {"key": f"{n:064}", "loglikelihood": float(n), "greedy": False, "n_tokens": 1}
+    rows = [row | {"text": "x" * 20000}]
     writer.append(pa.Table.from_pylist(rows, OUTPUTS))
     writer.flush()
     if n % 20 == 19:

@@ -9,8 +9,9 @@ from snakeval.models.identity import identity, tokenizer_identity
 from snakeval.schemas.model import MODEL_FILES
 
 FILES = {
-    "model.safetensors": "w", "config.json": "c", "generation_config.json": "g", "modeling_own.py": "p", "sub/adapter.bin": "a",
-    "tokenizer.json": "t", "tokenizer_config.json": "u", "chat_template.jinja": "j", "README.md": "r", "LICENSE": "l",
+    "model.safetensors": "w", "config.json": "c", "generation_config.json": "g",
+    "modeling_own.py": "p", "sub/adapter.bin": "a", "tokenizer.json": "t",
+    "tokenizer_config.json": "u", "chat_template.jinja": "j", "README.md": "r", "LICENSE": "l",
 }  # fmt: skip
 MODEL = Model(source="path:a", dtype="float32", family="causal")
 
@@ -21,19 +22,9 @@ def code(monkeypatch):
 
 
 def _files(changes=None, folder="/a", model="m"):
-    rows = [
-        {
-            "model": model,
-            "source": "path:x",
-            "revision": None,
-            "folder": folder,
-            "file": file,
-            "size": 1,
-            "sha256": sha,
-        }
-        for file, sha in {**FILES, **(changes or {})}.items()
-        if sha
-    ]
+    of = {"model": model, "source": "path:x", "revision": None, "folder": folder, "size": 1}
+    digests = {**FILES, **(changes or {})}
+    rows = [of | {"file": file, "sha256": sha} for file, sha in digests.items() if sha]
     return pa.Table.from_pylist(rows, MODEL_FILES)
 
 
@@ -69,16 +60,13 @@ def test_documents_do_not_count(file):
 
 def test_names_folders_and_order_do_not_count():
     other = _files(folder="/b", model="n")
-    assert identity(other.take(list(reversed(range(len(other))))), MODEL) == identity(
-        _files(), MODEL
-    )
+    turned = other.take(list(reversed(range(len(other)))))
+    assert identity(turned, MODEL) == identity(_files(), MODEL)
 
 
 def test_a_removed_or_renamed_file_counts():
-    assert identity(_files({"generation_config.json": None}), MODEL) != identity(_files(), MODEL)
-    assert identity(_files({"config.json": None, "config2.json": "c"}), MODEL) != identity(
-        _files(), MODEL
-    )
+    for changes in ({"generation_config.json": None}, {"config.json": None, "config2.json": "c"}):
+        assert identity(_files(changes), MODEL) != identity(_files(), MODEL)
 
 
 @pytest.mark.parametrize(

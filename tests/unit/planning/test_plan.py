@@ -52,7 +52,7 @@ def test_a_task_does_not_look_into_the_environment(repository, tmp_path, monkeyp
         "tasks": [{"name": "arithmetic", "overrides": {"dataset_path": path}}],
     }
     with pytest.raises(
-        UserError, match=r"datasets: .* is not a repository; write hf:ORG/NAME"
+        UserError, match=r"datasets: .* is not a repository. Write hf:ORG/NAME"
     ) as caught:
         plan.make(values, [], root=repository)
     assert repr(path) in str(caught.value)

@@ -1,4 +1,4 @@
-"""Planted faults, each found; clean requests, nothing found."""
+"""Each planted fault is found, and nothing is found in clean requests."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from snakeval.schemas.task import REQUESTS
 from snakeval.tokens.encode import Encoder, encode_requests
 
 GENERATION = {
-    "until": ["\n\n"], "max_new_tokens": 8, "do_sample": False, "temperature": 0.0, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0,
-    "samples": 1, "seed": 0,
+    "until": ["\n\n"], "max_new_tokens": 8, "do_sample": False, "temperature": 0.0, "top_p": 1.0,
+    "top_k": 0, "repetition_penalty": 1.0, "samples": 1, "seed": 0,
 }  # fmt: skip
 SCORING = {
     "t": {
@@ -110,7 +110,7 @@ FAULTS = {
         [choice("Is it?"), choice("Is it not?", choices=["yes", " \n"])],
         [("blank_continuation", 1, 2, 1)],
     ),
-    "a right choice that is not told": (
+    "a right choice that the data set hides": (
         [choice("Is it?", gold=[-1]), choice("Is he?", gold=[])],
         [("no_right_choice", 2, 2, 0)],
     ),
@@ -137,18 +137,18 @@ def test_clean_documents():
 @pytest.mark.parametrize(
     "own", [{"unsafe_code": True}, {"process_results": {"!function": "utils.score"}}]
 )
-def test_references_that_are_not_answers_may_hold_stop_strings(own):
+def test_references_that_are_not_answers_may_contain_stop_strings(own):
     assert (
         documents.check(table(written("Write.", ["a\n\nb"])), "e", {"t": SCORING["t"] | own}) == []
     )
 
 
-def test_a_task_that_scores_itself_may_know_the_right_choice_otherwise():
+def test_a_task_that_scores_itself_needs_no_right_choice():
     own = {"t": SCORING["t"] | {"process_results": {"!function": "utils.score"}}}
     assert documents.check(table(choice("Is it?", gold=[])), "e", own) == []
 
 
-def test_each_task_has_findings_of_its_own():
+def test_each_task_has_its_own_findings():
     tables = [table(choice("Is it?"), choice("Is it?"), task=task) for task in ("a", "b")] + [
         table(choice("Is it?"), task="c")
     ]
@@ -181,17 +181,17 @@ def rehearse(rows, runner=None, allow_functions=True, **how):
         (
             [choice("Is it?")] * 3,
             {"metric_list": [{"metric": "akk"}]},
-            "answers could not be scored: t: metric akk",
+            "answers cannot be scored: t: metric akk",
         ),
         (
             [written("Which?")],
             {"metric_list": [{"metric": "bleu", "tokenize": "nope"}]},
-            "answers could not be scored: KeyError: 'nope'; check options of metrics and filters",
+            "answers cannot be scored: KeyError: 'nope'. Check the options of metrics and filters",
         ),
         (
             [written("Which?")],
             {"metric_list": [{"metric": "exact_match", "regexes_to_ignore": 5}]},
-            "answers could not be scored: TypeError: 'int' object is not iterable; check options",
+            "answers cannot be scored: TypeError: 'int' object is not iterable. Check the options",
         ),
         (
             [written("What?")],
@@ -219,7 +219,7 @@ def rehearse(rows, runner=None, allow_functions=True, **how):
         ),
     ],
 )
-def test_scoring_that_would_fail(rows, how, message):
+def test_faults_of_scoring(rows, how, message):
     (found,) = rehearse([row | {"doc_id": number} for number, row in enumerate(rows)], **how)
     assert (found.check, found.severity, found.documents, found.of, found.example) == (
         "scoring",
@@ -248,7 +248,7 @@ def test_scoring_that_works():
     assert rehearse([rolling], metric_list=[{"metric": "word_perplexity"}]) == []
 
 
-def test_programs_are_rehearsed_too():
+def test_programs_are_rehearsed():
     try:
         Runner().check()
     except UserError as error:
@@ -273,7 +273,7 @@ def tokenizer(repository):
 
 
 def look(requests, tokenizer, *, begin=True, **settings):
-    """Findings of a tokenizer with these settings, which by itself puts BOS before every text or does not."""
+    """Findings of a tokenizer with these settings. `begin`: it puts BOS before every text."""
     from tokenizers.processors import TemplateProcessing
 
     bos = [("<s>", tokenizer.bos_token_id)]
@@ -282,7 +282,7 @@ def look(requests, tokenizer, *, begin=True, **settings):
     )
     encoder = Encoder(tokenizer, "causal", **({"max_length": 512} | settings))
     encoded = encode_requests(requests, encoder, model="m")
-    cuts = [(0, 1), (1, len(requests))]  # as the workflow looks at a large benchmark, part by part
+    cuts = [(0, 1), (1, len(requests))]  # the workflow reads a large benchmark in parts
     seen = [prompts.observe(requests.slice(*cut), encoded.slice(*cut), encoder) for cut in cuts]
     found = prompts.check(pa.concat_tables(seen), encoder, model="m", benchmark="e")
     assert found == prompts.check(
@@ -291,7 +291,10 @@ def look(requests, tokenizer, *, begin=True, **settings):
     return found
 
 
-TEMPLATE = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
+TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+    "{% endfor %}<|im_start|>assistant\n"
+)
 
 
 def test_clean_prompts(tokenizer):
@@ -334,7 +337,7 @@ def test_chat_template_twice_or_unused(tokenizer):
     assert checks(look(table(*rows), chat)) == [("chat_unused", 3, 3, 0)]
 
 
-def test_what_does_not_fit(tokenizer):
+def test_prompts_that_do_not_fit(tokenizer):
     long, shots = choice("Is it? " * 40), choice("Is it?", preamble=shot("Was it? " * 40, "no"))
     assert checks(look(table(choice("Is it?"), long), tokenizer(), max_length=64)) == [
         ("truncated", 1, 2, 1)
@@ -346,7 +349,7 @@ def test_what_does_not_fit(tokenizer):
     assert checks(look(short, tokenizer(), max_length=64)) == [("short_answer", 1, 1, 0)]
 
 
-def test_no_model_reads_nothing(tokenizer):
+def test_no_requests_give_no_findings(tokenizer):
     assert look(CLEAN.slice(0, 0), tokenizer()) == []
 
 
@@ -363,22 +366,22 @@ def finding(**changes):
         "documents": 2,
         "of": 3,
         "example": 7,
-        "message": "mend it",
+        "message": "correct it",
     }
     return findings.Finding(**values | changes)
 
 
-def test_lines_say_how_many_where_and_what_to_do():
+def test_lines_show_how_many_where_and_what_to_do():
     rows = findings.table(
         [finding(), finding(model=None, severity="error", check="b", example=None)]
     )
     assert findings.lines(rows) == [
-        "error: e: b: 2 of 3 documents: mend it",
-        "warning: m, e: c: 2 of 3 documents, first 7: mend it",
+        "error: e: b: 2 of 3 documents: correct it",
+        "warning: m, e: c: 2 of 3 documents, first 7: correct it",
     ]
     many = findings.table([finding(task=f"t{number}") for number in range(5)])
     assert findings.lines(many) == [
-        "warning: m, e (t0, t1, t2 and 2 more): c: 10 of 15 documents, first 7: mend it"
+        "warning: m, e (t0, t1, t2 and 2 more): c: 10 of 15 documents, first 7: correct it"
     ]
 
 
@@ -391,15 +394,15 @@ def test_errors_stop_and_warnings_do_not(tmp_path):
     with pytest.raises(UserError) as stopped:
         findings.stop_on_errors([tmp_path / "warning.parquet", tmp_path / "error.parquet"])
     assert (
-        str(stopped.value)
-        == "preflight found what would ruin the run:\nerror: m, e: c: 2 of 3 documents, first 7: mend it"
+        str(stopped.value) == "preflight found errors that would ruin the run:\n"
+        "error: m, e: c: 2 of 3 documents, first 7: correct it"
     )
 
 
 # forecast
 
 
-def test_tokens_are_counted_as_they_are(tokenizer, repository):
+def test_counts_are_those_of_the_tokens(tokenizer, repository):
     encoder = Encoder(tokenizer(), "causal", 512)
     encoded = encode_requests(CLEAN, encoder, model="m")
     folder = repository / "resources" / "demo" / "tiny"

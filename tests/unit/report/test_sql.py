@@ -1,6 +1,5 @@
-"""The app over the results: what SQL finds, that it can neither write nor reach out, and that only this machine is served."""
+"""SQL over the results: what it finds, that it only reads, and serves this machine alone."""
 
-import importlib.util
 import os
 import re
 import shutil
@@ -16,6 +15,8 @@ import pyarrow.dataset as datasets
 import pytest
 from builders import report_run
 
+from snakeval.report import sql
+
 duckdb = pytest.importorskip("duckdb")
 pytest.importorskip("streamlit")
 
@@ -23,14 +24,6 @@ pytest.importorskip("streamlit")
 @pytest.fixture(scope="module")
 def app(repository) -> Path:
     return repository / "workflow" / "view.py"
-
-
-@pytest.fixture(scope="module")
-def view(app):
-    spec = importlib.util.spec_from_file_location("view", app)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +46,9 @@ def page(app, results, monkeypatch):
     config.set_option("server.address", before)
 
 
-def test_every_example_gives_rows_and_own_sql_is_answered(page, view):
+def test_every_example_gives_rows_and_own_sql_is_answered(page):
     page.run()
-    for example in view.EXAMPLES:
+    for example in sql.EXAMPLES:
         page.selectbox[0].select(example).run()
         assert not page.exception and not page.error, example
         assert page.caption[0].value != "0 rows" or example == "Differences beyond noise", example
@@ -63,7 +56,7 @@ def test_every_example_gives_rows_and_own_sql_is_answered(page, view):
     assert page.main.dataframe[-1].value["model"].tolist() == ["large", "small"]
 
 
-def test_what_cannot_be_answered_is_told_as_plain_text(page):
+def test_what_cannot_be_answered_is_shown_as_plain_text(page):
     page.run()
     page.text_area[0].set_value(
         "SELECT CAST('![](https://example.invalid/x.png)' AS INTEGER)"
@@ -85,7 +78,7 @@ def test_a_folder_without_results_is_named_with_what_to_do(app, page, monkeypatc
     assert f"{tmp_path / 'nothing'}: no results here" in done.stderr and "RESULTS=" in done.stderr
 
 
-def test_a_damaged_file_is_told_with_what_to_do(app, page, results, monkeypatch, tmp_path):
+def test_a_damaged_file_is_named_with_what_to_do(app, page, results, monkeypatch, tmp_path):
     shutil.copytree(results, tmp_path / "r")
     damaged = tmp_path / "r" / "tables/scores.parquet"
     damaged.write_bytes(damaged.read_bytes()[:100])
@@ -135,25 +128,20 @@ IMPORT DATABASE '{folder}'
 """.strip().splitlines()
 
 
-def test_sql_can_neither_write_nor_reach_out(view, tmp_path):
+def test_sql_can_neither_write_nor_reach_out(tmp_path):
     (tmp_path / "secret.txt").write_text("secret")
     report_run.parquet.write(pa.table({"a": [1, 2]}), tmp_path / "data.parquet", None)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     somewhere = pa.table({"a": [7]})  # a variable of Python, which DuckDB would otherwise find
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.2)
-        connection = view.connect(
-            {"t": datasets.dataset([str(tmp_path / "data.parquet")], format="parquet")}
-        )
+        table = datasets.dataset([str(tmp_path / "data.parquet")], format="parquet")
+        connection = sql.connect({"t": table})
         assert connection.sql("SELECT sum(a) FROM t").fetchall() == [(3,)]
+        address = f"127.0.0.1:{server.getsockname()[1]}"
         for query in WAYS_OUT:
             with pytest.raises(duckdb.Error):
-                print(
-                    query,
-                    connection.sql(
-                        query.format(folder=tmp_path, server=f"127.0.0.1:{server.getsockname()[1]}")
-                    ),
-                )
+                print(query, connection.sql(query.format(folder=tmp_path, server=address)))
         with pytest.raises(TimeoutError):
             server.accept()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -161,9 +149,8 @@ def test_sql_can_neither_write_nor_reach_out(view, tmp_path):
 
 
 def test_the_server_listens_on_loopback_alone_and_sends_no_statistics(app, results, tmp_path):
-    environment = {
-        key: value for key, value in os.environ.items() if not key.startswith("STREAMLIT_")
-    } | {"HOME": str(tmp_path)}
+    own = {key: value for key, value in os.environ.items() if not key.startswith("STREAMLIT_")}
+    environment = own | {"HOME": str(tmp_path)}
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment["STREAMLIT_SERVER_PORT"] = str(port)

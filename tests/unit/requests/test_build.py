@@ -1,4 +1,4 @@
-"""Documents become requests: the parts of a prompt, few-shot examples that depend on nothing else, and mistakes that name a document."""
+"""Documents become requests: parts of a prompt, few-shot examples, errors that name a document."""
 
 import json
 from collections import Counter
@@ -166,7 +166,7 @@ def test_the_start_of_the_answer(build, prefix, question_delimiter, chat_delimit
     assert row["preamble"][1]["text"].startswith(prefix)
 
 
-def test_a_right_answer_that_is_no_choice(build):
+def test_a_right_answer_that_is_not_among_the_choices(build):
     assert {row["gold"][0] for row in build(TASK, overrides={"doc_to_target": "passage"})} == {
         NO_GOLD
     }
@@ -191,7 +191,7 @@ def shots(row):
     return [turn["document"] for turn in row["preamble"] if turn["role"] == "user"]
 
 
-def test_examples_stand_with_their_row_and_delimiters(build):
+def test_examples_carry_their_row_and_delimiters(build):
     row = build(TASK, num_fewshot=1, overrides={"description": "Answer. "})[0]
     system, user, assistant = row["preamble"]
     assert (system["role"], system["text"], system["delimiter"], system["document"]) == (
@@ -218,7 +218,7 @@ def test_a_prompt_does_not_depend_on_the_limit(build, sampler):
     assert build(TASK, num_fewshot=3, overrides=keys, limit=2) == everything[:2]
 
 
-def test_a_prompt_by_hash_depends_on_document_task_and_seed_alone(build):
+def test_a_prompt_by_hash_depends_only_on_document_task_and_seed(build):
     test = documents(6)
     backwards = test.take(list(range(5, -1, -1)))
     there = {row["document"]: row["preamble"] for row in build(TASK, num_fewshot=3)}
@@ -251,7 +251,7 @@ def test_examples_by_hash_are_drawn_evenly(build):
 
 
 @pytest.mark.parametrize("sampler", ["hash", "lm_eval", "first_n"])
-def test_the_evaluated_document_is_no_example_of_itself(build, sampler):
+def test_the_evaluated_document_is_never_its_own_example(build, sampler):
     test = pa.concat_tables([documents(4), documents(2)])
     overrides = {"fewshot_split": "test", "fewshot_config": {"sampler": sampler}}
     rows = build(TASK, num_fewshot=2, overrides=overrides, splits={"test": test})
@@ -263,7 +263,7 @@ def test_the_evaluated_document_is_no_example_of_itself(build, sampler):
 
 
 @pytest.mark.parametrize("sampler", ["hash", "first_n"])
-def test_a_document_that_holds_a_nan_is_no_example_of_itself(build, sampler):
+def test_a_document_with_a_nan_is_never_its_own_example(build, sampler):
     test = documents(4).append_column("measured", pa.array([float("nan")] * 4))
     overrides = {"fewshot_split": "test", "fewshot_config": {"sampler": sampler}}
     rows = build(TASK, num_fewshot=3, overrides=overrides, splits={"test": test})
@@ -276,15 +276,15 @@ def test_indices_restrict_the_pool(build):
     message = error(
         build, TASK, num_fewshot=2, overrides={"fewshot_config": {"fewshot_indices": [3, 12]}}
     )
-    assert "fewshot_indices: no row 12; there are 12" in message
+    assert "fewshot_indices: no row 12. The split has 12 rows" in message
 
 
 @pytest.mark.parametrize("sampler", ["hash", "lm_eval", "first_n"])
 def test_too_few_examples(build, sampler):
     message = error(build, TASK, num_fewshot=13, overrides={"fewshot_config": {"sampler": sampler}})
     assert message == (
-        "t: document 0: there are fewer than 13 few-shot examples besides the document itself; "
-        "lower num_fewshot or name a larger fewshot_split"
+        "t: document 0: the split has fewer than 13 other documents for few-shot examples. "
+        "Lower num_fewshot or choose a larger fewshot_split."
     )
 
 
@@ -303,7 +303,7 @@ def fail(doc):
 """
 
 
-def test_documents_are_processed_and_shown_processed(build):
+def test_process_docs_changes_prompts_examples_and_the_shown_document(build):
     row = build(TASK + "process_docs: !function own.twice\n", module=MODULE, num_fewshot=1)[0]
     assert row["questions"] == ["Q: is it 0?is it 0?"]
     assert json.loads(row["document"])["question"] == "is it 0?is it 0?"
@@ -312,8 +312,9 @@ def test_documents_are_processed_and_shown_processed(build):
 
 def test_functions_run_only_when_allowed(build):
     text = TASK + "process_docs: !function own.twice\n"
-    assert "process_docs: !function own.twice is Python; allow_functions: true runs it" in error(
-        build, text, module="raise SystemExit", allow_functions=False
+    assert (
+        "process_docs: !function own.twice is Python. Set `allow_functions: true` to run it."
+        in error(build, text, module="raise SystemExit", allow_functions=False)
     )
 
 
@@ -334,7 +335,7 @@ def test_no_documents(build):
     assert "split test: no documents" in error(
         build, TASK + "process_docs: !function own.none\n", module=MODULE
     )
-    assert "no split 'test'; the data set has dev, train" in error(
+    assert "no split 'test'. Use one of dev, train." in error(
         build, TASK, splits={"dev": documents(1), "train": documents(1)}
     )
 
@@ -345,12 +346,12 @@ def test_no_documents(build):
         (
             "doc_to_text",
             "{{questoin}}",
-            "document 0: doc_to_text: 'questoin' is undefined; the document has question, choices, answer",
+            "document 0: doc_to_text: 'questoin' is undefined. The document has question, choices",
         ),
         (
             "doc_to_text",
             "questoin",
-            "document 0: doc_to_text: no column 'questoin'; there are question, choices",
+            "document 0: doc_to_text: no column 'questoin', only question, choices",
         ),
         ("doc_to_text", "{{question", "document 0: doc_to_text: template, line 1: "),
         ("doc_to_text", "{{question + 1}}", "document 0: doc_to_text: template: TypeError"),
@@ -362,7 +363,7 @@ def test_no_documents(build):
         (
             "doc_to_text",
             "choices",
-            "document 0: doc_to_text: gave ['yes', 'no 0'], which is no text",
+            "document 0: doc_to_text: gave ['yes', 'no 0'], which is not a text",
         ),
         (
             "doc_to_choice",
@@ -383,27 +384,28 @@ def test_no_documents(build):
         ("cluster", "{{nothing}}", "document 0: cluster: 'nothing' is undefined"),
     ],
 )
-def test_mistakes_name_the_document(build, key, value, message):
+def test_errors_name_the_document(build, key, value, message):
     found = error(build, TASK, overrides={key: value})
     assert found.startswith(f"t: {message}")
 
 
-def test_a_mistake_in_the_file_names_its_line(build, tmp_path):
+def test_an_error_in_the_file_names_its_line(build, tmp_path):
     message = error(build, TASK.replace("{{question}}", "{{questoin}}"))
     assert message.startswith(
         f"{tmp_path}/t.yaml:6: t: document 0: doc_to_text: 'questoin' is undefined"
     )
 
 
-def test_a_mistake_in_an_example_names_its_row(build):
+def test_an_error_in_an_example_names_its_row(build):
     train = pa.Table.from_pylist([{"question": "x", "choices": ["a"], "answer": 4, "passage": ""}])
     message = error(build, TASK, num_fewshot=1, splits={"train": train, "test": documents(2)})
     assert message.endswith(
-        "t.yaml:7: t: document 0: doc_to_target: few-shot example 0: gave 4, which is no index of 1 choices"
+        "t.yaml:7: t: document 0: doc_to_target: few-shot example 0: gave 4, "
+        "which is not an index of 1 choices. Correct the task or its data."
     )
 
 
-def test_an_empty_choice_is_its_delimiter_and_nothing_is_an_error(build):
+def test_an_empty_choice_needs_a_delimiter(build):
     overrides = {"doc_to_choice": "{{['a', 'b' if answer == 0 else '']}}"}
     second = build(TASK, overrides=overrides)[1]
     assert [second["target_delimiter"] + piece["text"] for piece in second["continuations"]] == [
@@ -412,7 +414,8 @@ def test_an_empty_choice_is_its_delimiter_and_nothing_is_an_error(build):
     ]
     message = error(build, TASK, overrides=overrides | {"target_delimiter": ""})
     assert message.startswith(
-        "t: document 1: doc_to_choice: an empty text after an empty target_delimiter cannot be scored"
+        "t: document 1: doc_to_choice: an empty text after an empty target_delimiter cannot be "
+        "scored"
     )
 
 
@@ -433,14 +436,14 @@ def test_hostile_text_stays_as_it_is(build):
     assert row["choices"] == ["{{x}}", "b"]
 
 
-def test_more_documents_than_a_chunk_all_arrive_in_order(build, tmp_path):
+def test_more_documents_than_a_chunk_stay_in_order(build, tmp_path):
     rows = build(TASK, splits={"test": documents(2500)})
     assert [row["doc_id"] for row in rows] == list(range(2500))
     parquet.write(pa.Table.from_pylist(rows, schema=REQUESTS), tmp_path / "r.parquet", REQUESTS)
     assert parquet.read(tmp_path / "r.parquet", REQUESTS).to_pylist() == rows
 
 
-def test_a_custom_data_set_is_told_to_the_download(build, tmp_path):
+def test_a_custom_data_set_is_passed_to_the_download(build, tmp_path):
     (tmp_path / "own.py").write_text("")
     text = (
         TASK.replace("dataset_path: d", "custom_dataset: !function own.make")

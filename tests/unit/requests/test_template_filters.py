@@ -39,7 +39,10 @@ def test_shuffled_depends_on_the_items_and_the_seed_alone():
 def test_detokenised_wikitext_is_that_of_the_harness():
     from lm_eval.tasks.wikitext.preprocess_wikitext import wikitext_detokenizer
 
-    page = " = Page = \n\n He said : \" it 's 3 @,@ 000 @.@ 5 \" ; ( so ) [ x ] { y } ' z ' 20 ° C . \n = = Part = = \n N @-@ th ! \n"
+    page = (
+        " = Page = \n\n He said : \" it 's 3 @,@ 000 @.@ 5 \" ; ( so ) [ x ] { y } ' z ' 20 ° "
+        "C . \n = = Part = = \n N @-@ th ! \n"
+    )
     assert detokenised_wikitext(page) == wikitext_detokenizer({"page": page})
     if folder := os.environ.get("SNAKEVAL_DATA"):
         text = Path(folder, "wikitext2", "valid.txt").read_text(encoding="utf-8")

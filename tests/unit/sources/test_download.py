@@ -1,4 +1,7 @@
-"""Downloads: local folders directly; the hub through its real client, in a process of its own, against a server on this machine."""
+"""Downloads of models and documents.
+
+The hub is reached with its real client, in a process of its own, from a server on this machine.
+"""
 
 import errno
 import hashlib
@@ -23,7 +26,8 @@ from snakeval.generators.generate import generate
 from snakeval.jobs.retry import Retry, Trouble, persist
 from snakeval.schemas.model import MODEL_FILES
 from snakeval.schemas.task import DOCUMENT_FILES
-from snakeval.sources import documents, download, huggingface
+from snakeval.sources import documents, download, hub, hub_errors
+from snakeval.sources.repository import Repository
 
 TOKEN = "hf_secretTokenOfTheTests"
 SAID: list[str] = []
@@ -74,7 +78,7 @@ def test_back_off_doubles_up_to_a_limit():
     assert waits == [0.5, 1]
 
 
-def test_what_the_server_asks_for_is_waited():
+def test_a_wait_that_the_server_asks_for_is_kept():
     waits = []
     persist(failing(1)[0], always_passing(wait=30), quiet(sleep=waits.append))
     assert waits == [30]
@@ -172,7 +176,8 @@ def test_generated_data_set():
         split: generate("boolean", split=split, size=5, seed=3) for split in ("train", "test")
     }
     with pytest.raises(
-        UserError, match="generator:boolean: dataset_kwargs: no such key sise; known are seed, size"
+        UserError,
+        match=r"generator:boolean: dataset_kwargs: unknown key sise. Use seed, size, difficulty",
     ):
         list(
             download.dataset(
@@ -181,7 +186,7 @@ def test_generated_data_set():
         )
 
 
-def test_write_dataset_keeps_what_is_right(tmp_path):
+def test_write_dataset_keeps_files_that_are_up_to_date(tmp_path):
     for split in ("train", "test"):
         (tmp_path / f"{split}.jsonl").write_text(json.dumps({"split": split}))
     settings = {"source": f"path:{tmp_path}", "signature": "1", "subsets": subsets(splits=["test"])}
@@ -205,10 +210,11 @@ def test_write_dataset_keeps_what_is_right(tmp_path):
     assert parquet.digest(folder / "default" / "test.parquet") == files[0]["digest"]
 
 
-def test_what_a_function_makes(tmp_path):
+def test_documents_from_a_tasks_own_function(tmp_path):
     (tmp_path / "own.py").write_text(
         "import datasets\n\n\ndef made(size):\n"
-        "    return {'test': datasets.Dataset.from_list([{'n': n} for n in range(size)]), 'train': [{'n': 'x'}]}\n\n\n"
+        "    return {'test': datasets.Dataset.from_list([{'n': n} for n in range(size)]), "
+        "'train': [{'n': 'x'}]}\n\n\n"
         "def odd(**_):\n    return [1]\n\n\ndef failing(**_):\n    return 1 / 0\n"
     )
 
@@ -227,10 +233,11 @@ def test_what_a_function_makes(tmp_path):
     assert load("made") == {"train": [{"n": "x"}], "test": [{"n": 0}, {"n": 1}, {"n": 2}]}
     with pytest.raises(
         UserError,
-        match=r"task\.yaml: custom_dataset: !function own\.made gave splits test, train, not a dict with dev",
+        match=r"task\.yaml: custom_dataset: !function own\.made returned splits test, train, not "
+        r"a dict with dev",
     ):
         load("made", ["dev"])
-    with pytest.raises(UserError, match="gave list, not a dict with train, test"):
+    with pytest.raises(UserError, match="returned list, not a dict with train, test"):
         load("odd")
     with pytest.raises(UserError, match="failing raised ZeroDivisionError"):
         load("failing")
@@ -241,7 +248,7 @@ def test_what_a_function_makes(tmp_path):
 
 @pytest.fixture
 def repositories(tmp_path):
-    """A hub with a model and data sets in the layouts that are usual there."""
+    """A hub with a model, and data sets in the usual layouts."""
     folder = tmp_path / "hub"
     model = folder / "models" / "org" / "tiny"
     (model / "onnx").mkdir(parents=True)
@@ -282,13 +289,20 @@ CHILD = textwrap.dedent(
     from snakeval.sources import documents, download
     from snakeval.errors import UserError
     from snakeval.jobs.retry import Retry
-    retry = Retry(sleep=lambda seconds: said.append(f"slept {seconds:.0f}"), say=said.append, chance=lambda: 1.0, attempts=3)
+    retry = Retry(
+        sleep=lambda seconds: said.append(f"slept {seconds:.0f}"),
+        say=said.append,
+        chance=lambda: 1.0,
+        attempts=3,
+    )
 
     def fetch(settings):
         if "subsets" not in settings:
             return download.model(settings, "tiny", retry=retry).to_pylist()
-        found = download.dataset(settings, retry=retry)
-        return [[*key, documents.rows(table), table.schema.metadata[b"revision"].decode()] for *key, table in found]
+        return [
+            [*key, documents.rows(table), table.schema.metadata[b"revision"].decode()]
+            for *key, table in download.dataset(settings, retry=retry)
+        ]
 
     results, errors = [], []
     for settings in json.loads(sys.argv[1]):
@@ -325,7 +339,10 @@ class Outcome:
 def ask(
     settings: dict | list[dict], folder: Path, fault: Fault | None = None, **environment: str
 ) -> Outcome:
-    """Download in a new process (the hub's client reads its environment when imported) from a hub that serves `folder`."""
+    """Download in a new process from a hub that serves `folder`.
+
+    The hub's client reads its environment when it is imported.
+    """
     asked = settings if isinstance(settings, list) else [settings]
     inherited = {
         key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING"))
@@ -371,7 +388,7 @@ def test_hub_model(repositories):
 
 
 def in_turn(part: str, *answers, method: str = "GET") -> Fault:
-    """The first requests for a path are answered with `answers`, one after another."""
+    """Answer the first requests for a path with `answers`, one after another."""
     return lambda verb, path, count: (
         answers[count] if verb == method and part in path and count < len(answers) else None
     )
@@ -392,7 +409,8 @@ def test_a_lasting_fault_of_the_hub(repositories):
     outcome = ask(MODEL, repositories, lambda *request: (503, {"Retry-After": "7"}, b""))
     assert (
         outcome.error
-        == "models.tiny.source: hf:org/tiny: the hub is in trouble (HTTP 503) (tried 3 times)"
+        == "models.tiny.source: hf:org/tiny: the hub reports a fault of its own (HTTP 503) "
+        "(tried 3 times)"
     )
     assert outcome.said.count("slept 7") == 2
     assert "trying again in 7.0 s (attempt 2 of 3)" in outcome.said[0]
@@ -411,7 +429,10 @@ def test_half_a_file(repositories):
 def test_a_file_cut_short_without_saying_so(repositories):
     outcome = ask(MODEL, repositories, in_turn("model.safetensors", (200, {}, b"short")))
     assert len(outcome.result) == 2
-    assert "hf:org/tiny: a file came down incomplete; trying again in 1.0 s" in outcome.said[1]
+    assert (
+        "hf:org/tiny: the download of a file is incomplete; trying again in 1.0 s"
+        in outcome.said[1]
+    )
 
 
 def test_wrong_content(repositories):
@@ -420,8 +441,7 @@ def test_wrong_content(repositories):
     healed = ask(MODEL, repositories, in_turn("model.safetensors", wrong))
     assert {row["sha256"] for row in healed.result} >= {hashlib.sha256(weights).hexdigest()}
     assert any(
-        "model.safetensors came down with other content than the hub names" in line
-        for line in healed.said
+        "model.safetensors has other content than the hub names" in line for line in healed.said
     )
     config = (200, {}, b'{"model_type": "LLAMA"}')
     lasting = ask(
@@ -430,12 +450,12 @@ def test_wrong_content(repositories):
         in_turn("config.json", *[config] * 9),
         HF_HOME=str(repositories.parent / "other home"),
     )
-    assert "config.json came down with other content than the hub names" in lasting.error
+    assert "config.json has other content than the hub names" in lasting.error
     assert lasting.error.endswith("(tried 3 times)")
 
 
 @pytest.mark.parametrize("content", [b"<html>Please log in</html>", b'{"error": 1}', b"[1, 2]"])
-def test_an_answer_that_is_none_of_a_hub(repositories, content):
+def test_answers_that_do_not_come_from_a_hub(repositories, content):
     page = (200, {"Content-Type": "text/html"}, content)
     assert len(ask(MODEL, repositories, in_turn("/tree/", page)).result) == 2
     lasting = ask(
@@ -444,10 +464,7 @@ def test_an_answer_that_is_none_of_a_hub(repositories, content):
         in_turn("/tree/", *[page] * 99),
         HF_HOME=str(repositories.parent / "other home"),
     )
-    assert (
-        "answers with something else than a hub does" in lasting.error
-        and lasting.error.endswith("(tried 3 times)")
-    )
+    assert "does not answer as a hub" in lasting.error and lasting.error.endswith("(tried 3 times)")
 
 
 PRIVATE = (401, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"}, b"")
@@ -460,36 +477,36 @@ GATED = (403, {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restri
         (
             lambda verb, path, count: GATED,
             None,
-            "is gated; ask for access at ENDPOINT/org/tiny, then set HF_TOKEN",
+            "is gated. Ask for access at ENDPOINT/org/tiny, then set HF_TOKEN",
         ),
         (
             lambda verb, path, count: GATED if "/resolve/" in path else None,
             None,
-            "is gated; ask for access at ENDPOINT/org/tiny, then set HF_TOKEN",
+            "is gated. Ask for access at ENDPOINT/org/tiny, then set HF_TOKEN",
         ),
         (
             lambda verb, path, count: PRIVATE,
             None,
-            "no such model at ENDPOINT, or it is private; correct the name, or set HF_TOKEN",
+            "no such model at ENDPOINT, or it is private. Correct the name, or set HF_TOKEN",
         ),
         (
             lambda verb, path, count: (401, {}, b""),
             None,
-            "access denied (HTTP 401); set HF_TOKEN to a token that may read ENDPOINT/org/tiny",
+            "access denied (HTTP 401). Set HF_TOKEN to a token that may read ENDPOINT/org/tiny",
         ),
         (
             lambda verb, path, count: (403, {}, b""),
             None,
-            "access denied (HTTP 403); set HF_TOKEN to a token that may read ENDPOINT/org/tiny",
+            "access denied (HTTP 403). Set HF_TOKEN to a token that may read ENDPOINT/org/tiny",
         ),
         (
             None,
             "v9",
-            "hf:org/tiny at revision v9: no such revision; see ENDPOINT/org/tiny/tree/main",
+            "hf:org/tiny at revision v9: no such revision. See ENDPOINT/org/tiny/tree/main",
         ),
     ],
 )
-def test_what_the_hub_refuses(repositories, fault, revision, message):
+def test_refusals_of_the_hub(repositories, fault, revision, message):
     outcome = ask(MODEL | {"revision": revision}, repositories, fault, HF_TOKEN=TOKEN)
     assert outcome.error.startswith("models.tiny.source: hf:org/tiny")
     assert message in re.sub(r"http://[^/, ]+", "ENDPOINT", outcome.error)
@@ -502,7 +519,7 @@ def test_no_such_repository_and_pickles(repositories):
     (repositories / "models" / "org" / "tiny" / "model.safetensors").unlink()
     pickled = ask(MODEL, repositories)
     assert pickled.error.startswith(
-        "models.tiny.source: hf:org/tiny holds pickled weights only (pytorch_model.bin)"
+        "models.tiny.source: hf:org/tiny has only pickled weights (pytorch_model.bin)"
     )
     assert not pickled.count("/resolve/")
 
@@ -520,8 +537,8 @@ def test_offline(repositories):
     assert "password" not in unreachable.error
     forbidden = ask(MODEL, repositories, HF_HUB_OFFLINE="1")
     assert (
-        "HF_HUB_OFFLINE forbids to fetch it; unset it and run the download on a machine with a network"
-        in forbidden.error
+        "HF_HUB_OFFLINE forbids the download. Unset it and run the download on a machine with a "
+        "network" in forbidden.error
     )
 
 
@@ -534,9 +551,7 @@ def quiz(**changes) -> dict:
 
 
 def test_hub_data_sets(repositories, monkeypatch):
-    decoy = (
-        repositories.parent / "org" / "quiz"
-    )  # must not be taken for the repository of that name
+    decoy = repositories.parent / "org" / "quiz"  # a folder with the name of the repository
     decoy.mkdir(parents=True)
     (decoy / "test.jsonl").write_text('{"question": "decoy"}')
     monkeypatch.chdir(repositories.parent)
@@ -551,7 +566,7 @@ def test_hub_data_sets(repositories, monkeypatch):
         ["law", "test", [{"question": "law test?", "label": 1}], COMMIT],
     ]
     assert not outcome.count("/art/")
-    assert any("came down incomplete" in line for line in outcome.said)
+    assert any("the download of a file is incomplete" in line for line in outcome.said)
     [[_, _, rows, revision]] = outcome.results[1]
     assert [row["q"] for row in rows] == ["007", "x"] and revision == COMMIT
 
@@ -566,7 +581,7 @@ def test_bad_requests_for_hub_data(repositories):
         ),
         (
             quiz(subsets=subsets("law", streaming=True)),
-            "dataset_kwargs: streaming cannot be set here",
+            "dataset_kwargs: streaming cannot be set",
         ),
         (quiz(source="hf:org/nothing"), "hf:org/nothing: no such dataset at http://127.0.0.1"),
         (quiz(revision="v9"), "hf:org/quiz at revision v9: no such revision"),
@@ -584,8 +599,10 @@ def test_loaders_of_plain_files(tmp_path, monkeypatch):
         """
         import sys
         from snakeval.sources import download
-        subsets = {"x": {"name": None, "kwargs": {"data_files": {"test": sys.argv[1]}}, "splits": ["test"]}}
-        [(_, _, table)] = download.dataset({"source": "hf:json", "revision": None, "subsets": subsets})
+        kwargs = {"data_files": {"test": sys.argv[1]}}
+        subsets = {"x": {"name": None, "kwargs": kwargs, "splits": ["test"]}}
+        settings = {"source": "hf:json", "revision": None, "subsets": subsets}
+        [(_, _, table)] = download.dataset(settings)
         assert table.to_pylist() == [{"q": "a"}], table
         """
     )
@@ -595,14 +612,15 @@ def test_loaders_of_plain_files(tmp_path, monkeypatch):
     assert child.returncode == 0, child.stderr
 
 
-def test_a_plain_file_without_documents_is_told(tmp_path, monkeypatch):
+def test_a_plain_file_without_documents_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     (tmp_path / "x.jsonl").touch()
     code = textwrap.dedent(
         """
         import sys
         from snakeval.sources import download
-        subsets = {"x": {"name": None, "kwargs": {"data_files": {"test": sys.argv[1]}}, "splits": ["test"]}}
+        kwargs = {"data_files": {"test": sys.argv[1]}}
+        subsets = {"x": {"name": None, "kwargs": kwargs, "splits": ["test"]}}
         list(download.dataset({"source": "hf:json", "revision": None, "subsets": subsets}))
         """
     )
@@ -615,23 +633,24 @@ def test_a_plain_file_without_documents_is_told(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_is_not_tried_again():
-    repository = huggingface.Repository("model", "org/tiny", None, "models.tiny.source")
+    repository = Repository("model", "org/tiny", None, "models.tiny.source")
     wrapped = RuntimeError("while writing")
     wrapped.__cause__ = OSError(errno.ENOSPC, "No space left on device")
-    trouble = huggingface.diagnose(wrapped, repository)
+    trouble = hub_errors.diagnose(wrapped, repository)
     assert (
         trouble.line
-        == "models.tiny.source: hf:org/tiny: no space left on the device for the download; free some, or set HF_HOME to a larger one"
+        == "models.tiny.source: hf:org/tiny: no space left on the device for the download. "
+        "Free some space, or set HF_HOME to a larger device."
     )
     assert not trouble.passing
-    assert huggingface.diagnose(KeyError("a defect"), repository) is None
+    assert hub_errors.diagnose(KeyError("a defect"), repository) is None
 
 
 def test_names_that_leave_the_folder_are_refused():
-    repository = huggingface.Repository("dataset", "org/quiz", None, "datasets")
+    repository = Repository("dataset", "org/quiz", None, "datasets")
     for name in ("../../escaped.parquet", "/etc/passwd", "a/../../b"):
         with pytest.raises(UserError, match="would leave its folder"):
-            huggingface.fetch(repository, COMMIT, [name], quiet())
+            hub.fetch(repository, COMMIT, [name], quiet())
 
 
 # ModelScope
@@ -671,11 +690,14 @@ def test_modelscope_data_set(repositories, tmp_path):
         """
         import sys, types
         from snakeval.sources import download
-        sys.modules["modelscope"] = types.SimpleNamespace(dataset_snapshot_download=lambda name, **options: sys.argv[1])
+        fake = types.SimpleNamespace(dataset_snapshot_download=lambda name, **options: sys.argv[1])
+        sys.modules["modelscope"] = fake
         subsets = {"art": {"name": "art", "kwargs": {}, "splits": ["test"]}}
-        [(_, _, table)] = download.dataset({"source": "modelscope:org/quiz", "revision": None, "subsets": subsets})
+        settings = {"source": "modelscope:org/quiz", "revision": None, "subsets": subsets}
+        [(_, _, table)] = download.dataset(settings)
         assert table.to_pylist() == [{"question": "art test?", "label": 1}], table
-        assert table.schema.metadata == {b"source": b"modelscope:org/quiz", b"revision": b"master"}, table.schema.metadata
+        metadata = table.schema.metadata
+        assert metadata == {b"source": b"modelscope:org/quiz", b"revision": b"master"}, metadata
         """
     )
     command = [sys.executable, "-c", code, str(repositories / "datasets" / "org" / "quiz")]
@@ -696,5 +718,5 @@ def test_modelscope_is_an_extra(monkeypatch):
             download.dataset({"source": "modelscope:org/quiz", "subsets": subsets()}, retry=quiet())
         ),
     ):
-        with pytest.raises(UserError, match=r"run: pip install 'snakeval\[modelscope\]'"):
+        with pytest.raises(UserError, match=r"Run `pip install 'snakeval\[modelscope\]'"):
             fetch()

@@ -1,13 +1,16 @@
-"""Task files: found by name, merged, checked, never run."""
+"""Task files are found by name, merged and checked, and their Python is never run."""
 
+import dataclasses
 import json
 import subprocess
 import sys
 
 import pytest
+from pydantic import TypeAdapter
 
 from snakeval.errors import UserError
 from snakeval.tasks import functions, index, loader, resolution
+from snakeval.tasks.request_settings import RequestSettings
 
 CHOICE = """\
 task: {name}
@@ -22,7 +25,7 @@ doc_to_choice: choices
 
 @pytest.fixture
 def folder(tmp_path):
-    """A function that writes task files and gives their folder."""
+    """A function that writes task files and returns their folder."""
 
     def write(**files):
         for name, text in files.items():
@@ -49,14 +52,13 @@ def test_a_task_with_its_defaults(folder):
     (task,) = resolve(folder(a=CHOICE.format(name="t"))).tasks
     assert task.dataset == {"path": "some/data", "name": None, "kwargs": {}, "splits": ["test"]}
     request = task.request_settings()
-    assert request["target_delimiter"] == " "
-    assert request["fewshot"] is None and request["num_fewshot"] == 0
+    assert request.target_delimiter == " "
+    assert request.fewshot is None and request.num_fewshot == 0
     scoring = task.scoring_settings()
     assert [m["metric"] for m in scoring["metric_list"]] == ["acc", "acc_norm"]
-    assert (
-        scoring["filter_list"] is None
-    )  # scoring knows what to do without filters: the answer, or the mean over samples
-    assert json.loads(json.dumps([request, scoring])) == [request, scoring]
+    # Without filters, scoring takes the answer, or the mean over samples.
+    assert scoring["filter_list"] is None
+    assert json.loads(json.dumps(scoring)) == scoring
 
 
 @pytest.mark.parametrize(
@@ -81,10 +83,11 @@ def test_default_metrics(folder, kind, metrics):
 def generation(folder, kwargs, more=""):
     (task,) = resolve(
         folder(
-            a=f"task: t\ndataset_path: d\ntest_split: s\ndoc_to_text: q\ndoc_to_target: a\n{more}{kwargs}"
+            a="task: t\ndataset_path: d\ntest_split: s\ndoc_to_text: q\ndoc_to_target: a\n"
+            f"{more}{kwargs}"
         )
     ).tasks
-    return task.request_settings()["generation"]
+    return dataclasses.asdict(task.request_settings().generation)
 
 
 def test_generation_defaults(folder):
@@ -129,7 +132,7 @@ def test_generation_settings(folder, kwargs, expected):
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ("{max_gen_tokz: 4}", "max_gen_tokz: not supported; did you mean max_gen_toks?"),
+        ("{max_gen_tokz: 4}", "max_gen_tokz: not supported. Did you mean max_gen_toks?"),
         ("{num_beams: 4}", "beam search is not supported"),
         ("{do_sample: true, temperature: 0}", "temperature 0"),
         ("{max_gen_toks: 0}", "max_gen_toks: 0 is not a whole number, 1 or more"),
@@ -148,7 +151,7 @@ def test_generation_settings(folder, kwargs, expected):
         ("{until: 5}", "until: 5 is not a text or a list of texts"),
     ],
 )
-def test_generation_mistakes_name_file_and_line(folder, kwargs, message):
+def test_generation_errors_name_file_and_line(folder, kwargs, message):
     with pytest.raises(UserError, match=message) as caught:
         generation(folder, f"generation_kwargs: {kwargs}\n")
     assert "a.yaml:6: generation_kwargs" in str(caught.value)
@@ -157,10 +160,12 @@ def test_generation_mistakes_name_file_and_line(folder, kwargs, message):
 def test_includes_merge_shallowly_and_later_ones_win(folder):
     here = folder(
         **{
-            "sub/first_yaml": "output_type: multiple_choice\nmetadata: {version: 1, kept: 2}\ndescription: first\ngen_prefix: p\n",
-            "sub/second_yaml": "description: second\ndataset_path: d\ntest_split: s\ndoc_to_text: q\n",
-            "sub/deep/t.yaml": "include: [../first_yaml, ../second_yaml]\ntask: t\nmetadata: {version: 3}\n"
-            "doc_to_target: a\ndoc_to_choice: [x, y]\n",
+            "sub/first_yaml": "output_type: multiple_choice\nmetadata: {version: 1, kept: 2}\n"
+            "description: first\ngen_prefix: p\n",
+            "sub/second_yaml": "description: second\ndataset_path: d\ntest_split: s\n"
+            "doc_to_text: q\n",
+            "sub/deep/t.yaml": "include: [../first_yaml, ../second_yaml]\ntask: t\n"
+            "metadata: {version: 3}\ndoc_to_target: a\ndoc_to_choice: [x, y]\n",
         }
     )
     (task,) = resolve(here).tasks
@@ -178,7 +183,7 @@ def test_an_include_cycle_is_named(folder):
 
 
 @pytest.mark.parametrize("tag", [100_000 * "[", 5000 * "9", "2024-13-45"])
-def test_names_that_cannot_be_read_name_nothing(folder, tag):
+def test_files_with_unreadable_names_define_nothing(folder, tag):
     here = folder(a=CHOICE.format(name="t"), b=f"tag: {tag}\n")
     assert resolve(here, "t").tasks[0].name == "t"
 
@@ -196,7 +201,7 @@ def test_the_same_file_may_be_included_twice(folder):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("doc_to_txt: x\n", "a.yaml:8: doc_to_txt: unknown key; did you mean doc_to_text?"),
+        ("doc_to_txt: x\n", "a.yaml:8: doc_to_txt: unknown key. Did you mean doc_to_text?"),
         ("test_split: dev\n", "a.yaml:8: test_split: given twice, first in line 3"),
         ("metadata: {a: 1, a: 2}\n", "a.yaml:8: a: given twice, first in line 8"),
         ("num_fewshot: many\n", "a.yaml:8: num_fewshot: 'many' is not a whole number"),
@@ -211,7 +216,7 @@ def test_the_same_file_may_be_included_twice(folder):
         ),
         (
             "fewshot_config: {splitt: x}\n",
-            "fewshot_config.splitt: unknown key; did you mean split?",
+            "fewshot_config.splitt: unknown key. Did you mean split?",
         ),
         ("metric_list: [{aggregation: mean}]\n", "metric_list: each item needs `metric: name`"),
         ("primary_metric: f1\n", "'f1' is not in metric_list"),
@@ -222,15 +227,15 @@ def test_the_same_file_may_be_included_twice(folder):
         ("metric_list: [{metric: [a]}]\n", "metric_list: each item needs `metric: name`"),
         (
             "metric_list: [{metric: acc, aggregation: [mean]}]\n",
-            "metric_list: aggregation: ['mean'] is no name",
+            "metric_list: aggregation: ['mean'] is not a name",
         ),
         (
             "metric_list: [{metric: acc}, {metric: acc, ignore_case: true}]\n",
-            "a.yaml:8: metric_list: acc stands twice",
+            "a.yaml:8: metric_list: two items are named acc",
         ),
         (
             "metric_list: [{metric: !function a.score}, {metric: !function b.score}]\n",
-            "a.yaml:8: metric_list: score stands twice",
+            "a.yaml:8: metric_list: two items are named score",
         ),
         ("filter_list: [{filter: []}]\n", "each item needs `name` and `filter`"),
         (
@@ -251,11 +256,15 @@ def test_the_same_file_may_be_included_twice(folder):
         ),
         (
             "filter_list: [{name: x, filter: []}, {name: x, filter: []}]\n",
-            "a.yaml:8: filter_list: two items are called 'x'",
+            "a.yaml:8: filter_list: two items are named 'x'",
         ),
         ("process_docs: utils.f\n", "process_docs: 'utils.f' is not !function module.name"),
-        ("process_docs: !function f\n", "a.yaml:8: !function f: write it as module.name"),
+        (
+            "process_docs: !function f\n",
+            "a.yaml:8: !function f: not a function. Write module.name.",
+        ),
         ("encoder_inputs: []\n", "a list of one or two templates"),
+        ("encoder_inputs: [5]\n", "a list of one or two templates"),
         ("encoder_inputs: [question, context, answer]\n", "or of two and an empty text"),
         ("description: [\n", "not valid YAML"),
         (f"repeats: {5000 * '9'}\n", "not valid YAML: Exceeds the limit"),
@@ -266,7 +275,7 @@ def test_the_same_file_may_be_included_twice(folder):
         ("repeats: 0\n", "repeats: 0 is not a whole number, 1 or more"),
     ],
 )
-def test_mistakes_name_file_key_and_line(folder, text, message):
+def test_errors_name_file_key_and_line(folder, text, message):
     assert message in error(folder(a=CHOICE.format(name="t") + text))
 
 
@@ -274,7 +283,7 @@ def test_mistakes_name_file_key_and_line(folder, text, message):
     ("line", "message"),
     [
         ("dataset_path: some/data", "no dataset_path"),
-        ("test_split: test", "neither test_split nor validation_split"),
+        ("test_split: test", "no test_split or validation_split"),
         ("doc_to_choice: choices", "multiple_choice needs doc_to_choice"),
         ("doc_to_target: answer", "no doc_to_target"),
     ],
@@ -283,7 +292,7 @@ def test_a_missing_key_is_named(folder, line, message):
     assert message in error(folder(a=CHOICE.format(name="t").replace(line + "\n", "")))
 
 
-def test_an_output_type_that_is_not_one(folder):
+def test_an_unknown_output_type(folder):
     assert "'multiple_choices' is not multiple_choice or" in error(
         folder(a=CHOICE.format(name="t").replace("_choice\n", "_choices\n"))
     )
@@ -293,7 +302,7 @@ def test_an_unknown_task_has_suggestions(folder):
     here = folder(a=CHOICE.format(name="arithmetic"))
     assert (
         error(here, "arithmetics")
-        == "tasks: arithmetics: no task, group or tag 'arithmetics'; did you mean arithmetic?"
+        == "tasks: arithmetics: no task, group or tag 'arithmetics'. Did you mean arithmetic?"
     )
     with pytest.raises(UserError, match="task_paths: no folder"):
         resolve(here / "nowhere")
@@ -307,7 +316,7 @@ def test_a_file_that_is_not_utf8(folder):
     assert "a.yaml: not UTF-8" in error(here, "u")
 
 
-def test_a_file_that_is_no_mapping_is_named_by_its_path(folder):
+def test_an_error_names_a_file_without_a_mapping(folder):
     here = folder(a="- task\n- list\n")
     assert "not a mapping" in error(here, str(here / "a.yaml"))
 
@@ -360,14 +369,12 @@ def test_a_group_with_members_of_every_kind(folder):
 @pytest.mark.parametrize("written", ["!function own.worst", "median"])
 def test_a_group_of_another_aggregation_than_the_mean_is_an_error(folder, written):
     here = folder(
-        g=f"group: all\ntask: [a]\naggregate_metric_list:\n  - metric: acc\n    aggregation: {written}\n"
+        g="group: all\ntask: [a]\naggregate_metric_list:\n  - metric: acc\n"
+        f"    aggregation: {written}\n"
     )
-    told = error(here, "all")
-    assert (
-        "g.yaml:3: aggregate_metric_list.aggregation" in told
-        and f"{written}" in told
-        and "only the mean has an interval" in told
-    )
+    message = error(here, "all")
+    assert "g.yaml:3: aggregate_metric_list.aggregation" in message
+    assert written in message and "only the mean has an interval" in message
 
 
 def test_overrides_of_groups_members_and_benchmarks(folder):
@@ -383,9 +390,9 @@ def test_overrides_of_groups_members_and_benchmarks(folder):
     assert {task.settings["gen_prefix"] for task in found.values()} == {"A:"}
 
 
-def test_a_mistake_in_an_override_is_laid_to_the_benchmark(folder):
+def test_an_error_in_an_override_names_the_benchmark(folder):
     message = error(folder(a=CHOICE.format(name="t")), overrides={"repeat": 2})
-    assert message == "tasks: t: overrides: repeat: unknown key; did you mean repeats?"
+    assert message == "tasks: t: overrides: repeat: unknown key. Did you mean repeats?"
 
 
 def test_group_cycles_and_unknown_members(folder):
@@ -398,7 +405,7 @@ def test_group_cycles_and_unknown_members(folder):
 
 def test_a_task_twice_with_different_settings(folder):
     here = folder(a=CHOICE.format(name="t"), g="group: g\ntask: [t, {task: t, repeats: 2}]\n")
-    assert "t appears twice in one benchmark" in error(here, "g")
+    assert "t is twice in one benchmark" in error(here, "g")
 
 
 def test_a_tag_gives_its_tasks_by_name(folder):
@@ -416,12 +423,12 @@ def test_a_tag_gives_its_tasks_by_name(folder):
 
 
 @pytest.mark.parametrize(
-    ("own", "calls", "expected"),
+    ("own", "configured", "expected"),
     [(None, None, 0), (None, 3, 3), (2, None, 2), (2, 3, 3), (0, 3, 0), (2, 0, 0)],
 )
-def test_number_of_examples(folder, own, asked, expected):
+def test_number_of_examples(folder, own, configured, expected):
     here = folder(a=CHOICE.format(name="t") + ("" if own is None else f"num_fewshot: {own}\n"))
-    assert resolve(here, num_fewshot=asked).tasks[0].num_fewshot == expected
+    assert resolve(here, num_fewshot=configured).tasks[0].num_fewshot == expected
 
 
 FEWSHOT = CHOICE.format(name="t") + "num_fewshot: 2\ntraining_split: train\nvalidation_split: dev\n"
@@ -456,7 +463,7 @@ FEWSHOT = CHOICE.format(name="t") + "num_fewshot: 2\ntraining_split: train\nvali
 def test_where_examples_come_from(folder, more, expected):
     text = FEWSHOT.replace("test_split: test\n", "") if more.startswith("test_split") else FEWSHOT
     (task,) = resolve(folder(a=text + more)).tasks
-    found = task.request_settings()["fewshot"]
+    found = dataclasses.asdict(task.request_settings().fewshot)
     assert {key: found[key] for key in expected} == expected
     assert task.dataset["splits"] == list(
         dict.fromkeys(s for s in ["dev" if "null" in more[:16] else "test", found["split"]] if s)
@@ -481,6 +488,21 @@ def test_scoring_keys_do_not_touch_requests_except_mutual_information(folder):
     )
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"output_type": "generate_until", "doc_to_choice": None},
+        {"fewshot_config": {"samples": [{"question": "q"}]}, "description": "{{question}}"},
+        {"doc_to_choice": ["a", "b"], "encoder_inputs": ["question"], "cluster": "question"},
+    ],
+)
+def test_request_settings_survive_json(folder, changes):
+    settings = resolve(folder(a=FEWSHOT), overrides=changes).tasks[0].request_settings()
+    text = json.dumps(dataclasses.asdict(settings))
+    assert TypeAdapter(RequestSettings).validate_json(text) == settings
+
+
 def test_a_comment_changes_no_settings(folder):
     before = resolve(folder(a=FEWSHOT)).tasks[0]
     after = resolve(folder(a="# a comment\n\n" + FEWSHOT)).tasks[0]
@@ -488,7 +510,7 @@ def test_a_comment_changes_no_settings(folder):
     assert before.origins != after.origins
 
 
-def test_functions_are_named_digested_and_not_imported(folder):
+def test_functions_are_digested_and_not_imported(folder):
     here = folder(
         a=CHOICE.format(name="t") + "process_docs: !function own.keep\n",
         **{"own.py": "raise SystemExit('imported')\n"},
@@ -504,7 +526,8 @@ def test_functions_are_named_digested_and_not_imported(folder):
 
 def test_loading_functions(folder):
     here = folder(
-        a="x: !function own.double\ny: !function json.dumps\nz: !function own.missing\nw: !function nowhere.f\n"
+        a="x: !function own.double\ny: !function json.dumps\n"
+        "z: !function own.missing\nw: !function nowhere.f\n"
     )
     (here / "own.py").write_text("def double(x):\n    return 2 * x\n")
     keys = loader.load(str(here / "a.yaml")).keys
@@ -534,7 +557,7 @@ def test_the_index_reads_names_like_a_yaml_parser(folder):
     assert found.tags == {"x": ["quoted", "single"], "y": ["quoted"], "z": ["single"]}
 
 
-def test_of_two_files_with_one_name_the_first_counts_and_of_two_folders_the_first(folder, tmp_path):
+def test_the_first_file_and_the_first_folder_with_a_name_count(folder, tmp_path):
     here = folder(
         **{
             "one/b.yaml": CHOICE.format(name="t") + "gen_prefix: b\n",
@@ -580,7 +603,7 @@ def test_the_cached_index_notices_changed_new_and_deleted_files(folder, monkeypa
     index._LARGE.clear()
 
 
-def test_a_damaged_cache_is_made_again(folder, monkeypatch, tmp_path):
+def test_a_damaged_cache_is_replaced(folder, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     here = folder(**{"tasks/a.yaml": "task: a\n"}) / "tasks"
     index.build(str(here), cached_from=0)
@@ -591,14 +614,15 @@ def test_a_damaged_cache_is_made_again(folder, monkeypatch, tmp_path):
     index._LARGE.clear()
 
 
-def test_the_package_is_found_without_importing_it_or_anything_heavy(tmp_path):
+def test_the_package_is_found_without_heavy_imports(tmp_path):
     """A start-up with a warm index takes less than a second."""
     code = """
 import sys
 from snakeval.tasks import resolution
 found = resolution.resolve({"name": "mmlu"}, ["lm_eval"])
 print(len(found.tasks))
-print([name for name in ("lm_eval", "datasets", "torch", "numpy", "pyarrow", "jinja2") if name in sys.modules])
+heavy = ("lm_eval", "datasets", "torch", "numpy", "pyarrow", "jinja2")
+print([name for name in heavy if name in sys.modules])
 """
     environment = {"XDG_CACHE_HOME": str(tmp_path), "PATH": "/usr/bin"}
     for _ in range(2):  # the second time from the cached index
@@ -615,9 +639,9 @@ print([name for name in ("lm_eval", "datasets", "torch", "numpy", "pyarrow", "ji
 def test_tasks_of_the_package_use_its_own_sampler_and_short_names():
     (task,) = resolution.resolve({"name": "hellaswag", "num_fewshot": 2}, ["lm_eval"]).tasks
     settings = task.request_settings()
-    assert settings["fewshot"]["sampler"] == "lm_eval"
-    assert settings["file"] == "lm_eval/hellaswag/hellaswag.yaml"
-    assert settings["process_docs"]["file"] == "lm_eval/hellaswag/hellaswag.yaml"
+    assert settings.fewshot.sampler == "lm_eval"
+    assert settings.file == "lm_eval/hellaswag/hellaswag.yaml"
+    assert settings.process_docs["file"] == "lm_eval/hellaswag/hellaswag.yaml"
     assert task.dataset == {
         "path": "Rowan/hellaswag",
         "name": None,
@@ -626,9 +650,9 @@ def test_tasks_of_the_package_use_its_own_sampler_and_short_names():
     }
 
 
-def test_many_benchmarks_of_a_large_folder_look_through_it_once(monkeypatch):
+def test_a_large_folder_is_read_once_for_many_benchmarks(monkeypatch):
     resolution.resolve({"name": "mmlu"}, ["lm_eval"])
-    monkeypatch.setattr(index, "_files", lambda root: pytest.fail("looked through again"))
+    monkeypatch.setattr(index, "_files", lambda root: pytest.fail("read again"))
     for name in (
         "gsm8k",
         "hellaswag",

@@ -1,4 +1,4 @@
-"""Tokens are those of lm-evaluation-harness, special tokens stand once, and nothing is cut unseen."""
+"""Tokens are those of lm-evaluation-harness, special tokens occur once, and cuts are counted."""
 
 import time
 
@@ -27,13 +27,17 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<assistant>{% endif %}"
 )
 GENERATION = {
-    "until": ["\n"], "max_new_tokens": 8, "do_sample": False, "temperature": 0.0, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0,
-    "samples": 1, "seed": 1,
+    "until": ["\n"], "max_new_tokens": 8, "do_sample": False, "temperature": 0.0, "top_p": 1.0,
+    "top_k": 0, "repetition_penalty": 1.0, "samples": 1, "seed": 1,
 }  # fmt: skip
 
 
 def _tokenizer(style, bos="<s>", eos="</s>", **more):
-    """A small BPE tokenizer: `gpt` adds nothing, `llama` puts BOS before a text, `both` adds EOS too; `space` is like SentencePiece."""
+    """A small BPE tokenizer.
+
+    `gpt` adds nothing, `llama` puts BOS before a text, `both` adds EOS too. `space` is like
+    SentencePiece.
+    """
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     special = [token for token in (bos, eos, "<unk>") if token]
     if style == "space":
@@ -74,11 +78,8 @@ def _harness(tokenizer, max_length=1000, backend="causal", add_bos=None):
     class Reference(HFLM):
         def __init__(self):
             self.tokenizer, self.backend, self._max_length = tokenizer, backend, max_length
-            self.add_bos_token, self.custom_prefix_token_id, self.enable_thinking = (
-                add_bos,
-                None,
-                False,
-            )
+            self.add_bos_token, self.custom_prefix_token_id = add_bos, None
+            self.enable_thinking = False
 
         def _loglikelihood_tokens(self, requests, **_):
             return [(context, continuation) for _, context, continuation in requests]
@@ -97,9 +98,11 @@ def _pairs(tokenizer, pairs, backend="causal", add_bos=None):
 
 def _request(kind="multiple_choice", question="", answers=(), **more):
     row = {
-        "task": "t", "doc_id": 3, "kind": kind, "preamble": [], "questions": [question], "question_delimiter": "", "gen_prefix": None,
-        "continuations": [{"question": 0, "text": answer} for answer in answers], "target_delimiter": "", "chat_target_delimiter": "",
-        "choices": list(answers), "gold": [0], "references": [], "segments": [], "generation": None, "cluster": None, "document": "{}",
+        "task": "t", "doc_id": 3, "kind": kind, "preamble": [], "questions": [question],
+        "question_delimiter": "", "gen_prefix": None,
+        "continuations": [{"question": 0, "text": answer} for answer in answers],
+        "target_delimiter": "", "chat_target_delimiter": "", "choices": list(answers), "gold": [0],
+        "references": [], "segments": [], "generation": None, "cluster": None, "document": "{}",
     }  # fmt: skip
     return row | more
 
@@ -107,14 +110,8 @@ def _request(kind="multiple_choice", question="", answers=(), **more):
 def _shots(n):
     turns = []
     for shot in range(n):
-        turns.append(
-            {
-                "role": "user",
-                "text": f"Question: {shot}?\nAnswer:",
-                "delimiter": " ",
-                "document": shot,
-            }
-        )
+        question = f"Question: {shot}?\nAnswer:"
+        turns.append({"role": "user", "text": question, "delimiter": " ", "document": shot})
         turns.append({"role": "assistant", "text": "a fox", "delimiter": "\n\n", "document": shot})
     return turns
 
@@ -131,11 +128,10 @@ def _asked(row):
 
 
 PAIRS = [
-    ("The quick", " brown"), ("The quick ", "brown"), ("The quick \n\t ", "brown fox"), ("", "The"), ("", " The"),
-    ("  ", "The"),
-    ("naïve", " café —"), ("Answer:", "\n"), ("<s>The", " fox"), ("</s>The", " fox"), ("", "<s>The fox"), ("", "</s>The fox"),
-    ("two", "  "),
-    ("日本語", "のテスト"), ("a", "b"), ("x" * 300, "y" * 50),
+    ("The quick", " brown"), ("The quick ", "brown"), ("The quick \n\t ", "brown fox"),
+    ("", "The"), ("", " The"), ("  ", "The"), ("naïve", " café —"), ("Answer:", "\n"),
+    ("<s>The", " fox"), ("</s>The", " fox"), ("", "<s>The fox"), ("", "</s>The fox"),
+    ("two", "  "), ("日本語", "のテスト"), ("a", "b"), ("x" * 300, "y" * 50),
 ]  # fmt: skip
 
 
@@ -143,9 +139,8 @@ PAIRS = [
 @pytest.mark.parametrize("add_bos", [None, False])
 def test_pairs_are_those_of_the_harness(style, add_bos):
     tokenizer = STYLES[style]
-    pairs = [
-        pair for pair in PAIRS if pair[0] != "  " or tokenizer.encode("")
-    ]  # there the harness fails
+    # Without special tokens the harness fails on a context of white space.
+    pairs = [pair for pair in PAIRS if pair[0] != "  " or tokenizer.encode("")]
     if add_bos is False:
         pairs = [pair for pair in pairs if pair[0] != "  "]
     rows = _encode(
@@ -159,7 +154,7 @@ def test_pairs_are_those_of_the_harness(style, add_bos):
 
 
 def _comparable(tokenizer, context, text):
-    """The harness answers: it stops where no token is left to score."""
+    """Whether the harness can score: it stops where no token is left."""
     try:
         (pair,) = _pairs(tokenizer, [(context, text)])
     except IndexError:
@@ -181,7 +176,7 @@ def test_any_pair_is_that_of_the_harness(style, context, text):
         assert _asked(row) == [expected]
 
 
-def test_a_continuation_that_melts_into_its_context_is_still_scored():
+def test_a_continuation_that_merges_into_its_context_is_still_scored():
     tokenizer = _tokenizer("gpt")
     context, text = "The quic", "k"
     assert _comparable(tokenizer, context, text) is None, "the harness scores nothing here"
@@ -198,8 +193,8 @@ def test_white_space_as_context_without_bos_follows_the_prefix_token():
     assert _asked(row) == [([tokenizer.eos_token_id], tokenizer.encode("  The"))]
 
 
-def test_what_a_tokenizer_puts_after_a_text_is_left_out_for_causal_models():
-    """An EOS between prompt and answer says that nothing follows, and would be scored in place of the answer's first token."""
+def test_tokens_after_a_text_are_left_out_for_causal_models():
+    """An EOS between prompt and answer would end the text, and would be scored in its place."""
     without, ending = STYLES["llama"], _tokenizer("both")
     assert ending.encode("The")[-1] == ending.eos_token_id
     requests = [
@@ -215,7 +210,7 @@ def test_what_a_tokenizer_puts_after_a_text_is_left_out_for_causal_models():
         assert _encode(requests, ending, **options) == _encode(requests, without, **options)
 
 
-def test_a_tokenizer_that_leaves_unknown_letters_out_loses_no_other():
+def test_a_tokenizer_that_drops_unknown_letters_keeps_all_others():
     letters = Tokenizer(models.BPE({"<s>": 0, "d": 1, "o": 2, "g": 3}, merges=[]))
     letters.post_processor = processors.TemplateProcessing(
         single="<s> $A", special_tokens=[("<s>", 0)]
@@ -344,7 +339,7 @@ def test_log_likelihoods_are_cut_on_the_left_as_in_the_harness(max_length):
         [_request(question=context, answers=answers)], tokenizer, max_length=max_length
     )
     whole = _pairs(tokenizer, [(context, answer) for answer in answers])
-    # what the harness gives the model: (context + continuation)[-(max_length + 1):]
+    # What the harness passes to the model: (context + continuation)[-(max_length + 1):]
     assert [before + scored for before, scored in _asked(row)] == [
         (before + scored)[-(max_length + 1) :] for before, scored in whole
     ]
@@ -353,7 +348,7 @@ def test_log_likelihoods_are_cut_on_the_left_as_in_the_harness(max_length):
     assert row["truncated_tokens"] == sum(cut)
 
 
-def test_sequence_to_sequence_inputs_are_cut_by_themselves():
+def test_sequence_to_sequence_inputs_are_cut_alone():
     tokenizer = _tokenizer("both")
     (row,) = _encode(
         [_request(question="The fox " * 20, answers=[" fox"])], tokenizer, "seq2seq", max_length=10
@@ -402,7 +397,7 @@ def test_overflow_can_be_an_error(kind):
     )
     with pytest.raises(
         UserError,
-        match=r"m, t, document 3: \d+ tokens do not fit into the model's 20; set on_overflow",
+        match=r"m, t, document 3: \d+ tokens do not fit into the model's 20\. Set on_overflow",
     ):
         _encode([request], STYLES["llama"], max_length=20, on_overflow="error")
     assert _encode([request], STYLES["llama"], on_overflow="error")[0]["truncated_tokens"] == 0
@@ -419,7 +414,7 @@ def test_a_continuation_longer_than_the_model_is_an_error():
 
 @pytest.mark.parametrize("context", ["", "The"])
 def test_an_answer_without_tokens_is_an_error(context):
-    with pytest.raises(UserError, match="document 3: no token is left to score"):
+    with pytest.raises(UserError, match=r"document 3: the answer .* has no token to score"):
         _encode([_request(question=context, answers=[""])], STYLES["llama"])
 
 
@@ -444,7 +439,7 @@ def test_without_bos_and_eos_an_empty_context_is_an_error(request_):
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_bos_stands_once_when_asked_for(style):
+def test_add_bos_gives_one_bos(style):
     tokenizer = STYLES[style]
     texts = ["The fox", "<s>The fox"]
     requests = [_request(question=text, answers=[" fox"]) for text in texts]
@@ -468,8 +463,8 @@ def test_a_chat_has_bos_once_and_its_turns():
     (row,) = _encode([request], tokenizer, chat=True, system_prompt="Hi.")
     (prompt,) = row["prompts"]
     assert (
-        prompt
-        == "<s><system>Hi.\n\nBe brief.</><user>Question: 0?\nAnswer:</><assistant>a fox</><user>9?</><assistant>"
+        prompt == "<s><system>Hi.\n\nBe brief.</><user>Question: 0?\n"
+        "Answer:</><assistant>a fox</><user>9?</><assistant>"
     )
     assert row["contexts"] == [tokenizer.encode(prompt, add_special_tokens=False)]
     assert row["contexts"][0].count(tokenizer.bos_token_id) == 1
@@ -618,7 +613,7 @@ def test_an_extractive_model_reads_windows_that_cover_the_passage():
     assert len(covered) == 60
 
 
-def test_where_there_may_be_no_answer_the_first_token_stands_for_none():
+def test_the_first_token_stands_for_no_answer():
     passage = " ".join(WORDS[index % 5] for index in range(60))
     segments = ["quick fox", passage]
     request = _request("generate_until", "x", generation=GENERATION)
@@ -653,12 +648,12 @@ def test_a_question_too_long_for_a_window_is_cut_and_counted():
         ),
     ],
 )
-def test_what_a_family_cannot_answer_is_an_error(family, kind):
+def test_a_task_that_a_family_cannot_answer_is_an_error(family, kind):
     with pytest.raises(UserError, match=f"m: a {family} model cannot answer t, which is {kind}"):
         _encode([_request(kind, "a", ["b"])], BERT, family)
 
 
-def test_what_an_encoder_needs_is_told():
+def test_missing_needs_of_an_encoder_are_errors():
     unanswered = _request("generate_until", generation=GENERATION, segments=["what", "the fox", ""])
     with pytest.raises(UserError, match="the tokenizer puts no CLS token before a text"):
         _encode([unanswered], STYLES["gpt"], "extractive")
@@ -742,7 +737,7 @@ def test_an_encoder_is_loaded_from_a_models_folder(tmp_path):
     )
 
 
-def test_add_bos_is_also_told_to_the_tokenizer(tmp_path):
+def test_add_bos_is_passed_to_the_tokenizer(tmp_path):
     LlamaConfig(max_position_embeddings=20, architectures=["LlamaForCausalLM"]).save_pretrained(
         tmp_path
     )

@@ -10,6 +10,10 @@ flips          documents whose score changed since the baseline
 power          what the documents of the run can show
 series         one model's scores of one metric, and their estimate
 differences    two series: p-value, interval and effect
+history        how scores changed since earlier runs
+calibration    whether a model's confidence can be trusted
+lengths        scores by the length of prompts and answers
+variety        answers that hardly vary, scores by cluster
 markdown       tables as text
 export         tables in the formats of papers
 """

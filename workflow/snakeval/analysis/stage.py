@@ -92,7 +92,7 @@ TABLES = Stage(
     code=(
         *("snakeval.analysis.leaderboard", "snakeval.analysis.answer_health"),
         *("snakeval.analysis.markdown", "snakeval.analysis.targets", "snakeval.analysis.export"),
-        "snakeval.inference.ask",
+        "snakeval.inference.timings",
     ),
     packages=(*PACKAGES, "numpy", "scipy"),  # a task's score is its metric's business
     reads=("list_requests", "tokens", "calls", "responses", "recorded", "scores"),

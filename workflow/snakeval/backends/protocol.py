@@ -1,37 +1,44 @@
-"""What an engine is to the rest of the workflow: calls in, answers out (`CALLS` and `OUTPUTS` of `snakeval.schemas.model`).
+"""What a backend is to the rest of the workflow: CALLS in, OUTPUTS out (`snakeval.schemas.model`).
 
-How a caller uses it:
+How a caller uses an engine:
 
-    batches = engine.plan(calls)                        # all calls of a benchmark: row indices, each call in exactly one batch
+    batches = engine.plan(calls)        # all calls of a benchmark: row indices, each call once
     for rows in batches:
         missing = [row for row in rows if not in the store]
-        for answers in engine.answer(calls.take(missing)):
-            store.append(answers)
+        for outputs in engine.answer(calls.take(missing)):
+            store.append(outputs)
 
-What it may rely on:
+What a caller may rely on:
 
-- The plan depends on the calls alone: their keys, token ids and settings, not their order, which it only refers to.
-- A batch of log-likelihoods comes back as one table or not at all, and its numbers depend on the rows of the batch and the latest plan,
-  not on batches answered before. So a run that was killed, planned again and continued gives the same bits as an undisturbed one.
-- Generated texts come back as they end, a few at a time, in any order. Greedy texts are those of `model.generate` in float32; a sampled
-  text depends on the call's key, seed and sample index, not on its neighbours.
-- An extract call is one window of a passage. Its log-likelihood is that of the best span of the window,
-  log p(start) + log p(end) over all tokens of the window, so that of several windows of one passage the answer is the text with the
-  greatest log-likelihood, or "" where all windows answer so. A window without a token of the passage answers "" with minus infinity;
-  one whose offsets name a token that stands for no answer, "" where that token is likelier than any span.
-- `description` names the strategy that answers the latest plan, with the reason when it is not the fastest one.
-- Calls are whole: keys are unique, contexts are not empty, context and continuation fit `max_length` (ValueError otherwise).
+- A call is sent as token ids, as text or as chat turns. `forms` names those that an engine takes.
+  Any other call is a ValueError that names the call.
+- The plan depends on the calls alone: their keys, content and settings. It does not depend on the
+  order of the rows.
+- A batch of log-likelihoods comes back as one table, or not at all. Its numbers depend on the rows
+  of the batch and on the latest plan, not on earlier batches. So a run that was killed, planned
+  again and continued gives the same bits as an undisturbed one.
+- Generated texts come back as they end, a few at a time, in any order. Of the local engine: greedy
+  texts are those of `model.generate` in float32. A sampled text depends on the key, the seed and
+  the sample index of its call, not on its neighbours.
+- An extract call is one window of a passage. Its log-likelihood is that of the best span of the
+  window, log p(start) + log p(end), each over all tokens of the window. So the answer to a passage
+  is the text of the window with the greatest log-likelihood, or "" if all windows answer "".
+  A window without a token of the passage answers "" with minus infinity. If the offsets name a
+  token for "no answer", the window answers "" where that token is likelier than any span.
+- `description` names the strategy that answers the latest plan, and why it is not the fastest one.
+- Calls are whole: keys are unique, contexts of token ids are not empty, and context and
+  continuation fit `max_length`. Otherwise the engine raises ValueError.
 """
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from snakeval.backends.calls import Call, Output, read_calls, write_outputs
+from snakeval.backends.calls import Call, Output
 
 
 @dataclass
@@ -39,27 +46,25 @@ class Counters:
     """What an engine did since it was loaded."""
 
     prompt_tokens: int = 0  # tokens of the calls answered, each counted whole
-    computed_tokens: int = (
-        0  # tokens that went through the model's layers in prefill, padding included
-    )
+    computed_tokens: int = 0  # tokens that went through the layers in prefill, padding included
     generated_tokens: int = 0
     prefill_seconds: float = 0.0
     decode_seconds: float = 0.0
 
-    def prefilling(self, answers: Iterator[list[Output]]) -> Iterator[list[Output]]:
-        """Pass log-likelihoods on, and count the time spent on them, not the time the consumer takes."""
-        return self._timed(answers, "prefill_seconds")
+    def prefilling(self, outputs: Iterator[list[Output]]) -> Iterator[list[Output]]:
+        """Pass log-likelihoods on, and count the time they take, without the consumer's."""
+        return self._timed(outputs, "prefill_seconds")
 
-    def decoding(self, answers: Iterator[list[Output]]) -> Iterator[list[Output]]:
-        """Pass texts on as they end, and count their tokens and the time spent on them."""
-        for batch in self._timed(answers, "decode_seconds"):
-            self.generated_tokens += sum(answer.n_tokens for answer in batch)
+    def decoding(self, outputs: Iterator[list[Output]]) -> Iterator[list[Output]]:
+        """Pass texts on as they end, and count their tokens and the time they take."""
+        for batch in self._timed(outputs, "decode_seconds"):
+            self.generated_tokens += sum(output.n_tokens for output in batch)
             yield batch
 
-    def _timed(self, answers: Iterator[list[Output]], name: str) -> Iterator[list[Output]]:
+    def _timed(self, outputs: Iterator[list[Output]], name: str) -> Iterator[list[Output]]:
         while True:
             started = time.perf_counter()
-            batch = next(answers, None)
+            batch = next(outputs, None)
             setattr(self, name, getattr(self, name) + time.perf_counter() - started)
             if batch is None:
                 return
@@ -67,24 +72,22 @@ class Counters:
 
 
 class Engine(Protocol):
-    """A loaded model that answers tables."""
+    """A model that is ready to answer tables of calls."""
 
-    family: str  # causal, seq2seq, classifier or extractive
+    forms: tuple[str, ...]  # of TOKENS, TEXT and TURNS in `snakeval.backends.calls`
     device: str  # "cpu", "cuda:0 NVIDIA H200" …
-    precision: (
-        str  # "float32", "bfloat16, gptq 4 bit", "bfloat16, KV int8" (keys and values of texts)
-    )
+    precision: str  # "float32", "bfloat16, gptq 4 bit", "bfloat16, KV int8" (of texts) …
     max_length: int  # tokens of context and continuation together
     flops_per_token: float  # floating-point operations of the layers' matrix products
     peak_flops: float  # operations per second of a large matrix product on the device
 
     @property
     def counters(self) -> Counters:
-        """What it did so far."""
+        """What the engine has done so far."""
 
     @property
     def description(self) -> str:
-        """family/strategy, and why not the fast path: "causal/packed", "causal/padded (…)"."""
+        """family/strategy, and why not the fast one: "causal/packed", "causal/padded (…)"."""
 
     def plan(self, calls: pa.Table) -> list[np.ndarray]:
         """Cut calls into batches of row indices."""
@@ -100,7 +103,7 @@ class Engine(Protocol):
 
 
 class Strategy(Protocol):
-    """One way to answer calls of the kinds it names; what stands behind an engine."""
+    """One way to answer calls of the kinds it names. An engine of this machine is made of one."""
 
     counters: Counters
 
@@ -118,82 +121,3 @@ class Strategy(Protocol):
 
     def alone(self, call: Call) -> Iterator[list[Output]]:
         """As `Engine.alone`."""
-
-
-class TableEngine:
-    """An engine made of a strategy: reads and checks the calls, writes the answers."""
-
-    def __init__(
-        self,
-        family: str,
-        strategy: Strategy,
-        model: Any,
-        max_length: int,
-        kv_cache_dtype: str = "auto",
-    ):
-        self.family = family
-        self.precision = _precision(model, kv_cache_dtype)
-        self.device = _device_name(model.device)
-        self.max_length = max_length
-        from snakeval.backends.local import (
-            speed,  # torch, which takes seconds to import, is there when an engine is made
-        )
-
-        self.flops_per_token = speed.flops_per_token(model)
-        self.peak_flops = speed.peak_flops(model.device, model.dtype)
-        self.strategy = strategy
-        self._on_gpu = model.device.type == "cuda"
-
-    @property
-    def counters(self) -> Counters:
-        return self.strategy.counters
-
-    @property
-    def description(self) -> str:
-        return f"{self.family}/{self.strategy.description}"
-
-    def plan(self, calls: pa.Table) -> list[np.ndarray]:
-        return self.strategy.plan(read_calls(calls, self.strategy.kinds, self.max_length))
-
-    def answer(self, calls: pa.Table) -> Iterator[pa.Table]:
-        yield from map(
-            write_outputs,
-            self.strategy.answer(read_calls(calls, self.strategy.kinds, self.max_length)),
-        )
-
-    def alone(self, calls: pa.Table) -> Iterator[pa.Table]:
-        for call in read_calls(calls, self.strategy.kinds, self.max_length):
-            yield from map(write_outputs, self.strategy.alone(call))
-
-    def peak_bytes(self) -> int:
-        if self._on_gpu:
-            import torch
-
-            return sum(
-                torch.cuda.max_memory_allocated(index) for index in range(torch.cuda.device_count())
-            )
-        import resource
-        import sys
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
-            1 if sys.platform == "darwin" else 1024
-        )
-
-
-def _precision(model: Any, kv_cache_dtype: str) -> str:
-    parts = [str(model.dtype).removeprefix("torch.")]
-    if quantised := getattr(model.config, "quantization_config", None):
-        told = quantised if isinstance(quantised, dict) else quantised.to_dict()
-        method = getattr(told.get("quant_method"), "value", told.get("quant_method")) or "quantised"
-        parts.append(f"{method} {told['bits']} bit" if told.get("bits") else str(method))
-    if kv_cache_dtype != "auto":
-        parts.append(f"KV {kv_cache_dtype}")
-    return ", ".join(parts)
-
-
-def _device_name(device: Any) -> str:
-    if device.type != "cuda":
-        return str(device)
-    import torch
-
-    return f"{device} {torch.cuda.get_device_name(device)}"

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from snakeval.config.types import Decides, Located, Section, Whole
+from snakeval.errors import UserError
 
 # What the keys of a model decide. Plan, store identity, rule parameters and engine follow from it.
 FILES = Decides("A", ("models",))  # which files the model is made of
@@ -134,3 +135,22 @@ def values_of(model: Model, stage: str) -> dict[str, Any]:
 def of_values(values: dict[str, Any]) -> Model:
     """A section of checked `values`, as `values_of` gives them, and defaults for other keys."""
     return Model.model_construct(**values)
+
+
+def settings(**keys: Any) -> Model:
+    """The section of a model whose files are at hand: `settings(dtype="float32", gpus=1)`.
+
+    Keys left out have their defaults; `source` may be left out, too. Raises UserError, one for all
+    keys that are unknown or have a wrong value.
+    """
+    try:
+        return Model.model_validate({"source": "path:."} | keys)
+    except ValidationError as error:
+        wrong = [
+            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}, got {detail['input']!r}"
+            if detail["type"] != "extra_forbidden"
+            else f"{detail['loc'][-1]}: no such key"
+            for detail in error.errors()
+        ]
+        known = ", ".join(Model.model_fields)
+        raise UserError(f"settings of a model: {'; '.join(wrong)}. Keys: {known}.") from None

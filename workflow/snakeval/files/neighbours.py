@@ -13,16 +13,23 @@ from pathlib import Path
 from types import ModuleType
 
 
-def neighbours(name: str, declaring: str | None = None) -> Iterator[ModuleType]:
+def neighbours(
+    name: str, declaring: str | None = None, inside: str | None = None
+) -> Iterator[ModuleType]:
     """The modules and packages in the folder of the module `name`, in order, without that module.
 
-    With `declaring` only those that have an attribute of that name, such as "METRICS".
+    With `inside`, the module of that name in each folder there that has one, such as "view".
+    With `declaring`, only those that have an attribute of that name, such as "METRICS".
     """
     package, _, own = name.rpartition(".")
     folder = Path(import_module(package).__path__[0])
-    for found in sorted(pkgutil.iter_modules([str(folder)]), key=lambda module: module.name):
-        if found.name == own:
+    if inside is None:
+        found = sorted(module.name for module in pkgutil.iter_modules([str(folder)]))
+    else:
+        found = sorted(f"{file.parent.name}.{inside}" for file in folder.glob(f"*/{inside}.py"))
+    for each in found:
+        if each == own:
             continue
-        module = import_module(f"{package}.{found.name}")
+        module = import_module(f"{package}.{each}")
         if declaring is None or hasattr(module, declaring):
             yield module

@@ -1,1 +1,6 @@
-"""Synthetic documents: one file per data set. `generate` finds them and splits what they make."""
+"""Synthetic documents: one file per data set. A new file with `GENERATORS` adds one.
+
+generate    finds the generators and divides what they make into splits
+generator   what a generator declares
+words       the words that several generators use
+"""

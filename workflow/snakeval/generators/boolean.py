@@ -1,10 +1,15 @@
-"""Boolean expressions to evaluate, as in BIG-Bench Hard: `not ( True and False ) or True` is True."""
+"""Boolean expressions as in BIG-Bench Hard: `not ( True and False ) or True` is True."""
 
 import random
 
+from snakeval.generators.generator import Generator
+
 
 def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
-    """Columns `input` (the expression) and `target` (True or False, equally often); at most difficulty + 1 operands."""
+    """Columns `input` (the expression) and `target` (True or False, equally often).
+
+    The expression has at most difficulty + 1 operands.
+    """
     target = rng.random() < 0.5
     while True:
         text, value = _expression(rng, rng.randint(2, difficulty + 1))
@@ -13,7 +18,10 @@ def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
 
 
 def _expression(rng: random.Random, operands: int) -> tuple[str, bool]:
-    """Text and value; every inner expression of two operands or more stands in parentheses, so precedence never matters."""
+    """Text and value.
+
+    Every inner expression of two operands or more is in parentheses, so precedence never matters.
+    """
     if operands == 1:
         value = rng.random() < 0.5
         return _maybe_negated(rng, str(value), value)
@@ -32,3 +40,6 @@ def _operand(rng: random.Random, operands: int) -> tuple[str, bool]:
 
 def _maybe_negated(rng: random.Random, text: str, value: bool) -> tuple[str, bool]:
     return (f"not {text}", not value) if rng.random() < 0.3 else (text, value)
+
+
+GENERATORS = (Generator("boolean", document),)

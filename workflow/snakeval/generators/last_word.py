@@ -1,12 +1,16 @@
-"""Passages whose last word can be told only from what came before, as in LAMBADA."""
+"""Passages whose last word follows only from an earlier sentence, as in LAMBADA."""
 
 import random
 
+from snakeval.generators.generator import Generator
 from snakeval.generators.words import OBJECTS, PEOPLE, PLACES, pronoun
 
 
 def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
-    """Column `text`, without a final full stop; `difficulty` sentences stand between the clue and the sentence that needs it."""
+    """Column `text`, without a final full stop.
+
+    There are `difficulty` sentences between the clue and the sentence that needs it.
+    """
     first, second = rng.sample(PEOPLE, 2)
     thing, other_thing = rng.sample(OBJECTS, 2)
     place, other_place = rng.sample(PLACES, 2)
@@ -46,3 +50,6 @@ def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
         min(difficulty, 6),
     )
     return {"text": " ".join([clue, *fillers, ending])}
+
+
+GENERATORS = (Generator("last_word", document),)

@@ -2,11 +2,15 @@
 
 import random
 
+from snakeval.generators.generator import Generator
 from snakeval.generators.words import COLOURS, OBJECTS, PEOPLE, PLACES
 
 
 def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
-    """Columns `passage` (`difficulty` people, a sentence each), `question`, `answer` (a span of the passage)."""
+    """Columns `passage`, `question` and `answer`, which is a span of the passage.
+
+    The passage has one sentence for each of `difficulty` people.
+    """
     names, places = rng.sample(PEOPLE, difficulty), rng.sample(PLACES, difficulty)
     objects = [f"{rng.choice(COLOURS)} {thing}" for thing in rng.sample(OBJECTS, difficulty)]
     passage = " ".join(
@@ -24,3 +28,6 @@ def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
         ]
     )
     return {"passage": passage, "question": question, "answer": answer}
+
+
+GENERATORS = (Generator("passage_qa", document),)

@@ -1,7 +1,8 @@
-"""Short stories for perplexity, as WikiText is used: unseen text of a known kind."""
+"""Short stories for perplexity, used as WikiText is: unseen text of a known kind."""
 
 import random
 
+from snakeval.generators.generator import Generator
 from snakeval.generators.words import COLOURS, OBJECTS, PEOPLE, PLACES, pronoun
 
 EVENTS = (
@@ -60,7 +61,7 @@ def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
 
 
 def _passing(rng: random.Random) -> dict[str, str]:
-    """Words that hold for one sentence only."""
+    """Words for one sentence only."""
     return {
         "colour": rng.choice(COLOURS),
         "food": rng.choice(FOOD),
@@ -69,3 +70,6 @@ def _passing(rng: random.Random) -> dict[str, str]:
         "feeling": rng.choice(FEELINGS),
         "number": rng.choice(NUMBERS),
     }
+
+
+GENERATORS = (Generator("stories", document),)

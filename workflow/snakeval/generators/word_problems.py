@@ -2,6 +2,7 @@
 
 import random
 
+from snakeval.generators.generator import Generator
 from snakeval.generators.words import PEOPLE, THINGS, pronoun
 
 LARGEST = 60
@@ -11,7 +12,10 @@ LOSSES = ("loses", "sells", "gives away")
 
 
 def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
-    """Columns `question`, `answer` (steps, then `#### number`); `difficulty` steps, every total from 1 to 60, every change from 1 to 9."""
+    """Columns `question` and `answer`: `difficulty` steps, then `#### number`.
+
+    Every total is from 1 to 60, every change from 1 to 9.
+    """
     name, things = rng.choice(PEOPLE), rng.choice(THINGS)
     total = rng.randint(2, 40)
     sentences, steps = [f"{name} has {total} {things}."], []
@@ -29,3 +33,6 @@ def document(rng: random.Random, difficulty: int, subset: str | None) -> dict:
         total = after
     sentences.append(f"How many {things} does {name} have now?")
     return {"question": " ".join(sentences), "answer": "\n".join([*steps, f"#### {total}"])}
+
+
+GENERATORS = (Generator("word_problems", document),)

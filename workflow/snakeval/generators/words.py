@@ -1,8 +1,14 @@
 """The closed world of the demo: the words that several generators draw from."""
 
 # fmt: off
-WOMEN = ["Anna", "Clara", "Emma", "Fiona", "Grace", "Hanna", "Iris", "Julia", "Laura", "Maria", "Nina", "Olga", "Rosa", "Sara", "Vera"]
-MEN = ["Adam", "Bruno", "Carl", "David", "Felix", "Hugo", "Jacob", "Lucas", "Marco", "Noah", "Oscar", "Paul", "Simon", "Thomas", "Victor"]
+WOMEN = [
+    "Anna", "Clara", "Emma", "Fiona", "Grace", "Hanna", "Iris", "Julia",
+    "Laura", "Maria", "Nina", "Olga", "Rosa", "Sara", "Vera",
+]
+MEN = [
+    "Adam", "Bruno", "Carl", "David", "Felix", "Hugo", "Jacob", "Lucas",
+    "Marco", "Noah", "Oscar", "Paul", "Simon", "Thomas", "Victor",
+]
 PEOPLE = WOMEN + MEN
 COLOURS = ["red", "blue", "green", "yellow", "black", "white", "brown", "grey"]
 OBJECTS = [
@@ -13,7 +19,10 @@ PLACES = [
     "barn", "beach", "bridge", "castle", "church", "farm", "forest", "garden", "harbour", "hill",
     "lake", "market", "mill", "museum", "park", "river", "school", "station", "tower", "village",
 ]
-THINGS = ["apples", "balls", "beans", "books", "cards", "coins", "eggs", "keys", "nuts", "pears", "pens", "rings", "shells", "stamps"]
+THINGS = [
+    "apples", "balls", "beans", "books", "cards", "coins", "eggs",
+    "keys", "nuts", "pears", "pens", "rings", "shells", "stamps",
+]
 # fmt: on
 
 

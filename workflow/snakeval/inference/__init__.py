@@ -1,1 +1,1 @@
-"""What is asked, once: calls, the store of what was answered, and responses. Never torch."""
+"""Every call is asked once: calls, the store of their outputs, and responses. Never torch."""

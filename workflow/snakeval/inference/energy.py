@@ -1,7 +1,8 @@
-"""Energy that the computing devices used, where they tell.
+"""Energy that the computing devices use, where they measure it.
 
-NVIDIA GPUs count it since the driver was loaded (NVML, from the Volta generation on); processors in their RAPL registers, which Linux shows
-under /sys/class/powercap, mostly to root alone. Both count the whole device: a GPU is held by one job at a time, a processor is not.
+NVIDIA GPUs count it since the driver was loaded (NVML, from the Volta generation on). Processors
+count it in their RAPL registers, which Linux shows under /sys/class/powercap, mostly to root alone.
+Both count the whole device. A GPU is held by one job at a time, a processor is not.
 """
 
 import threading
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 POWERCAP = Path("/sys/class/powercap")
-INTERVAL = 60.0  # seconds between readings: a register of 2^32 units of 61 µJ turns over after 4 minutes at 1 kW
+# Seconds between readings: a register of 2^32 units of 61 µJ wraps after 4 minutes at 1 kW.
+INTERVAL = 60.0
 
 
 @dataclass(frozen=True)
@@ -19,50 +21,59 @@ class Counter:
     """One device's energy so far."""
 
     read: Callable[[], int]  # microjoules; raises OSError where it cannot be read
-    turn: int | None = None  # microjoules at which it begins again from 0; None: never
+    turn: int | None = None  # microjoules at which the counter wraps to 0; None: never
+
+
+class _Meter:
+    """The energy that some counters have counted since the meter was made."""
+
+    def __init__(self, counters: list[Counter]):
+        self._counters = counters
+        self._spent, self._last = [0] * len(counters), [0] * len(counters)
+        self._lost = not counters
+        self._lock = threading.Lock()
+        self.joules()
+        self._spent = [0] * len(counters)  # without what was counted before
+
+    def joules(self) -> float | None:
+        """Joules so far; None where a counter is missing or has failed."""
+        with self._lock:
+            for i, counter in enumerate(self._counters if not self._lost else []):
+                try:
+                    now = counter.read()
+                except OSError:  # a counter that fails costs its figure, not the outputs
+                    self._lost = True
+                    break
+                more = now - self._last[i]
+                self._spent[i] += more % counter.turn if counter.turn else more
+                self._last[i] = now
+            return None if self._lost else sum(self._spent) / 1e6
 
 
 @contextmanager
 def metered(device: str, interval: float = INTERVAL) -> Iterator[Callable[[], float | None]]:
-    """Count energy inside the block; the function given tells the joules so far, or None where the device does not tell.
+    """Count energy inside the block; gives a function that returns the joules so far, or None
+    where the device does not count.
 
-    `device` is that of the engine: "cuda…" means every GPU this process sees, anything else the processors of the machine.
+    `device` is that of the engine: "cuda…" stands for every GPU that this process sees, anything
+    else for the processors of the machine. `interval`: seconds between readings of counters that
+    wrap.
     """
     counters = of_gpus() if device.startswith("cuda") else of_processors()
-    spent, last, lost = [0] * len(counters), [0] * len(counters), not counters
-    lock, over = threading.Lock(), threading.Event()
-
-    def joules() -> float | None:
-        nonlocal lost
-        with lock:
-            for i, counter in enumerate(counters if not lost else []):
-                try:
-                    now = counter.read()
-                except OSError:  # a meter that fails costs its figure, not the answers
-                    lost = True
-                    break
-                spent[i] += (now - last[i]) % counter.turn if counter.turn else now - last[i]
-                last[i] = now
-            return None if lost else sum(spent) / 1e6
+    meter, over = _Meter(counters), threading.Event()
 
     def keep_up() -> None:
         while not over.wait(interval):
-            joules()
+            meter.joules()
 
-    joules()
-    spent = [0] * len(counters)  # what was counted before the block
-    watch = (
-        threading.Thread(target=keep_up, daemon=True)
-        if any(counter.turn for counter in counters)
-        else None
-    )
-    if watch:
+    watch = threading.Thread(target=keep_up, daemon=True)
+    if any(counter.turn for counter in counters):
         watch.start()
     try:
-        yield joules
+        yield meter.joules
     finally:
         over.set()
-        if watch:
+        if watch.ident is not None:
             watch.join()
 
 
@@ -82,10 +93,8 @@ def of_gpus() -> list[Counter]:
 
     try:
         pynvml.nvmlInit()
-        names = [
-            f"GPU-{torch.cuda.get_device_properties(i).uuid}"
-            for i in range(torch.cuda.device_count())
-        ]
+        devices = range(torch.cuda.device_count())
+        names = [f"GPU-{torch.cuda.get_device_properties(i).uuid}" for i in devices]
         counters = [Counter(reading(pynvml.nvmlDeviceGetHandleByUUID(name))) for name in names]
     except pynvml.NVMLError:  # another maker's GPU, or a part of one
         return []
@@ -94,20 +103,15 @@ def of_gpus() -> list[Counter]:
 
 def of_processors(folder: Path = POWERCAP) -> list[Counter]:
     """A counter per processor package; none unless all of them may be read."""
-    packages = [
-        zone for zone in sorted(folder.glob("intel-rapl:*")) if (zone / "name").is_file()
-    ]  # AMD's are called so too
+    # The folders of AMD's processors have this name, too.
+    zones = [zone for zone in sorted(folder.glob("intel-rapl:*")) if (zone / "name").is_file()]
     try:
-        packages = [zone for zone in packages if (zone / "name").read_text().startswith("package")]
+        packages = [zone for zone in zones if (zone / "name").read_text().startswith("package")]
         turns = [int((zone / "max_energy_range_uj").read_text()) + 1 for zone in packages]
     except OSError:
         return []
-    return _readable(
-        [
-            Counter(_of_file(zone / "energy_uj"), turn)
-            for zone, turn in zip(packages, turns, strict=True)
-        ]
-    )
+    files = [_of_file(zone / "energy_uj") for zone in packages]
+    return _readable([Counter(read, turn) for read, turn in zip(files, turns, strict=True)])
 
 
 def _of_file(path: Path) -> Callable[[], int]:

@@ -68,7 +68,7 @@ RESPONSES = Stage(
     name="responses",
     settings=CallsSettings,
     jobs=call_jobs,
-    code=("snakeval.inference.ask", "snakeval.inference.low_precision"),
+    code=("snakeval.inference.assemble", "snakeval.inference.low_precision"),
     reads=("models", "tokens", "calls"),
 )
 RECORDED = Stage(

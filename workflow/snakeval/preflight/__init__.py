@@ -1,8 +1,8 @@
-"""What ruins a run, found before a model is asked: over the real requests and tokens, without a GPU.
+"""Errors that would ruin a run, found before a model is asked: in the real requests and tokens.
 
-documents   of a task: duplicates, few-shot examples that give the answer away, answers that cannot be written
-rehearsal   of its scoring, with made-up answers: metrics, filters, functions and the sandbox work, or fail now
-prompts     of a model: BOS, chat template, what had to be cut
+documents   of a task: duplicates, few-shot examples with the answer, answers that cannot be written
+rehearsal   of its scoring, with made-up answers: metrics, filters, functions and the sandbox
+prompts     of a model: BOS, chat template, truncated prompts
 forecast    tokens, memory and time of each model and benchmark
-findings    what is found as a table, and as text
+findings    all findings, as a table and as text
 """

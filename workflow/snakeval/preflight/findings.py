@@ -15,17 +15,19 @@ from snakeval.schemas.run import PREFLIGHT
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong with a task's documents, for one model or (None) for all."""
+    """A fault in a task's documents, for one model or for all (None)."""
 
     model: str | None
     benchmark: str
     task: str
     check: str
-    severity: str  # error or warning
+    severity: str
+    """error or warning"""
     documents: int
     of: int
     example: int | None
-    message: str  # what and what to do, in a line
+    message: str
+    """What is wrong and what to do, in one line."""
 
 
 def table(findings: Iterable[Finding]) -> pa.Table:
@@ -44,9 +46,10 @@ def per_task(
     benchmark: str,
     systematic: str = "warning",
 ) -> list[Finding]:
-    """A finding per task with documents for which `found` (a mask over the rows of `table`) holds.
+    """A finding for each task that has documents with the fault.
 
-    `systematic` is the severity where it holds for every document of a task.
+    `found` is a mask over the rows of `table`. `systematic` is the severity where all documents of
+    a task have the fault.
     """
     if not found.any():
         return []
@@ -57,55 +60,40 @@ def per_task(
         of, hit = codes == code, found & (codes == code)
         severity = systematic if hit.sum() == of.sum() else "warning"
         name = tasks.dictionary[int(code)].as_py()
-        findings.append(
-            Finding(
-                model,
-                benchmark,
-                name,
-                check,
-                severity,
-                int(hit.sum()),
-                int(of.sum()),
-                int(ids[hit].min()),
-                message,
-            )
-        )
+        counts = int(hit.sum()), int(of.sum()), int(ids[hit].min())
+        findings.append(Finding(model, benchmark, name, check, severity, *counts, message))
     return findings
 
 
 def stop_on_errors(files: Iterable[str | Path]) -> pa.Table:
-    """The PREFLIGHT rows in files. Raises UserError with the lines of errors among them."""
+    """The PREFLIGHT rows in files. Raises UserError with a line for each error."""
     rows = pa.concat_tables([parquet.read(file, PREFLIGHT) for file in files])
     if errors := lines(rows.filter(pc.equal(rows["severity"], "error"))):
-        raise UserError("\n".join(["preflight found what would ruin the run:", *errors]))
+        raise UserError("\n".join(["preflight found errors that would ruin the run:", *errors]))
     return rows
 
 
 def lines(rows: pa.Table) -> list[str]:
-    """A line for what is the same about tasks of a model: how many documents of how many, where first, what to do."""
+    """Findings as text, one line for the same fault in several tasks.
+
+    A line says how many documents of how many have the fault, which is the first, and what to do.
+    """
     groups: dict[tuple[str, str | None, str, str, str], list[dict]] = {}
     for row in rows.to_pylist():
-        groups.setdefault(
-            (row["severity"], row["model"], row["benchmark"], row["check"], row["message"]), []
-        ).append(row)
+        key = (row["severity"], row["model"], row["benchmark"], row["check"], row["message"])
+        groups.setdefault(key, []).append(row)
     return [_line(*key, rows_) for key, rows_ in groups.items()]
 
 
 def _line(
     severity: str, model: str | None, benchmark: str, check: str, message: str, rows: list[dict]
 ) -> str:
-    documents, of, first = (
-        sum(row["documents"] for row in rows),
-        sum(row["of"] for row in rows),
-        rows[0],
-    )
-    tasks = (
-        ""
-        if [row["task"] for row in rows] == [benchmark]
-        else f" ({_some([row['task'] for row in rows])})"
-    )
+    documents, of = (sum(row[column] for row in rows) for column in ("documents", "of"))
+    names = [row["task"] for row in rows]
+    tasks = "" if names == [benchmark] else f" ({_some(names)})"
     where = f"{model}, {benchmark}{tasks}" if model else f"{benchmark}{tasks}"
-    example = "" if first["example"] is None else f", first {first['example']}"
+    first = rows[0]["example"]
+    example = "" if first is None else f", first {first}"
     return f"{severity}: {where}: {check}: {documents} of {of} documents{example}: {message}"
 
 
@@ -114,25 +102,17 @@ def _some(names: list[str]) -> str:
 
 
 def as_text(findings: pa.Table, forecast: pa.Table) -> str:
-    """Findings, a line each, and the forecast as a table of Markdown."""
+    """Findings, one line each, and the forecast as a Markdown table."""
     from snakeval.analysis import markdown
 
     found = lines(findings)
     errors = sum(line.startswith("error") for line in found)
-    head = (
-        f"Preflight: {errors} errors, {len(found) - errors} warnings."
-        if found
-        else "Preflight: nothing found."
-    )
+    head = "Preflight: nothing found."
+    if found:
+        head = f"Preflight: {errors} errors, {len(found) - errors} warnings."
     columns = (
-        "model",
-        "benchmark",
-        "documents",
-        "tokens to read",
-        "to write at most",
-        "memory",
-        "about",
-        "on",
+        *("model", "benchmark", "documents", "tokens to read", "to write at most", "memory"),
+        *("about", "on"),
     )
     rows = [
         (
@@ -147,16 +127,11 @@ def as_text(findings: pa.Table, forecast: pa.Table) -> str:
         )
         for row in forecast.to_pylist()
     ]
-    return "\n".join(
-        [head, *found, "", *([markdown.table(columns, rows, columns[2:-1])] if rows else []), ""]
-    )
+    forecasts = [markdown.table(columns, rows, columns[2:-1])] if rows else []
+    return "\n".join([head, *found, "", *forecasts, ""])
 
 
 def _duration(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 100
-        else f"{seconds / 60:.0f} min"
-        if seconds < 6000
-        else f"{seconds / 3600:.1f} h"
-    )
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

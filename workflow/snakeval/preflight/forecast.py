@@ -1,8 +1,12 @@
-"""How much a model has to read and write for a benchmark, the memory that takes at least, and about how long.
+"""How much a model reads and writes for a benchmark, the least memory, and about how long it takes.
 
-Time is arithmetic: 2 operations per parameter and token, of which a GPU does 10¹⁴ a second and a CPU core 2.5·10¹⁰; decoding on a GPU reads
-all weights for each token of 64 answers at once, at 10¹² bytes a second. Answers are taken to be as long as they may be, so most runs are
-faster. Loading, and what the store knows already, are not counted; shards share the time.
+Time is arithmetic:
+
+- 2 operations per parameter and token. A GPU does 10¹⁴ operations a second, a CPU core 2.5·10¹⁰.
+- Decoding on a GPU reads all weights for each token of 64 answers at once, 10¹² bytes a second.
+
+Answers are as long as they may be, so most runs are faster. Loading and stored answers are not
+counted. Shards share the time.
 """
 
 import math
@@ -21,11 +25,9 @@ _SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 def count(tokens: pa.Table) -> dict[str, int]:
-    """What some TOKENS rows add up to, and their longest sequence."""
-    contexts, continuations = (
-        tokens["contexts"].combine_chunks(),
-        tokens["continuations"].combine_chunks(),
-    )
+    """Sums over TOKENS rows, and their longest sequence."""
+    contexts = tokens["contexts"].combine_chunks()
+    continuations = tokens["continuations"].combine_chunks()
     lengths = pc.list_value_length(contexts.flatten())
     scored = pc.list_value_length(pc.struct_field(continuations.flatten(), "ids"))
     generation = tokens["generation"].combine_chunks()
@@ -46,7 +48,10 @@ def count(tokens: pa.Table) -> dict[str, int]:
 def load(
     counts: Sequence[Mapping[str, int]], folder: Path, *, model: str, benchmark: str
 ) -> dict[str, Any]:
-    """A row of FORECAST: what the parts of a benchmark (`count`) and the files in a model's `folder` tell; memory, devices, time are null."""
+    """A row of FORECAST, from the parts of a benchmark (`count`) and a model's folder.
+
+    Memory, devices and time are null.
+    """
     return {
         "model": model,
         "benchmark": benchmark,
@@ -64,7 +69,10 @@ def load(
 def forecast(
     loads: pa.Table, dtypes: Mapping[str, str], devices: Mapping[str, Mapping[str, int]]
 ) -> pa.Table:
-    """FORECAST with memory, devices and time filled in. `dtypes`: the precision of each model; `devices`: its gpus and threads."""
+    """FORECAST with memory, devices and time.
+
+    `dtypes`: the precision of each model; `devices`: its gpus and threads.
+    """
     rows = loads.to_pylist()
     for row in rows:
         how, parameters = devices[row["model"]], row["parameters"]
@@ -78,13 +86,8 @@ def forecast(
         speed = how["gpus"] * GPU or how["threads"] * CORE
         seconds = 2 * parameters * (row["prompt_tokens"] + row["scored_tokens"]) / speed
         if how["gpus"]:
-            seconds += (
-                row["generated_tokens"]
-                / ANSWERS_AT_ONCE
-                * parameters
-                * size
-                / (BANDWIDTH * how["gpus"])
-            )
+            reads = row["generated_tokens"] / ANSWERS_AT_ONCE
+            seconds += reads * parameters * size / (BANDWIDTH * how["gpus"])
         else:
             seconds += 2 * parameters * row["generated_tokens"] / speed
         row["seconds"] = seconds
@@ -93,19 +96,19 @@ def forecast(
 
 def _parameters(folder: Path) -> int | None:
     """Numbers in a folder's safetensors files, from their headers."""
-    files = folder.glob("*.safetensors")
-    return (
-        sum(
-            math.prod(tensor["shape"])
-            for file in files
-            for tensor in architecture.tensors(file).values()
-        )
-        or None
+    tensors = (
+        tensor
+        for file in folder.glob("*.safetensors")
+        for tensor in architecture.tensors(file).values()
     )
+    return sum(math.prod(tensor["shape"]) for tensor in tensors) or None
 
 
 def _cache_numbers(folder: Path) -> int | None:
-    """Numbers that attention keeps per token: a key and a value for each layer and key-value head; None where the model does not say."""
+    """Numbers that attention keeps per token: a key and a value for each layer and key-value head.
+
+    None where the model's configuration does not say.
+    """
     config = architecture.config_json(folder)
     config = config.get("text_config") or config
 

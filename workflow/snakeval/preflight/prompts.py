@@ -1,6 +1,7 @@
-"""What is wrong with what a model would read, seen in its tokens."""
+"""What is wrong with the prompts of a model, seen in its tokens."""
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -9,37 +10,25 @@ import pyarrow.compute as pc
 from snakeval.preflight.findings import Finding, per_task
 from snakeval.tokens.encode import Encoder
 
-REQUEST_COLUMNS = [
-    "task",
-    "doc_id",
-    "preamble",
-    "questions",
-    "generation",
-]  # that are looked at here
+# Columns that are read here, and in the forecast.
+REQUEST_COLUMNS = ["task", "doc_id", "preamble", "questions", "generation"]
 TOKEN_COLUMNS = [
-    "kind",
-    "contexts",
-    "continuations",
-    "generation",
-    "dropped_shots",
-    "truncated_tokens",
-]  # and in the forecast
+    *("kind", "contexts", "continuations", "generation", "dropped_shots", "truncated_tokens"),
+]
 _TURN_MARKERS = (
-    "<|im_start|>",
-    "<|start_header_id|>",
-    "<start_of_turn>",
-    "[INST]",
-    "<|user|>",
-    "<|assistant|>",
-    "<|User|>",
-    "<|turn>",
+    *("<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "[INST]"),
+    *("<|user|>", "<|assistant|>", "<|User|>", "<|turn>"),
 )
+_Check = tuple[str, np.ndarray, str, str]
+"""Its name, the documents with the fault, the message, the severity where all documents have it."""
 
 
 def observe(requests: pa.Table, tokens: pa.Table, encoder: Encoder) -> pa.Table:
-    """Per document what is seen in the TOKENS that `encoder` made of REQUESTS, both in the same order, at least the columns above."""
+    """Faults in each document's TOKENS, which `encoder` made of REQUESTS in the same order.
+
+    The tables have at least the columns above.
+    """
     doubled, begins, lacks = _bos(tokens, encoder)
-    asks_in_turns = encoder.family in ("causal", "seq2seq") and encoder.chat
     seen = {
         "truncated": _positive(tokens["truncated_tokens"]),
         "dropped_shots": _positive(tokens["dropped_shots"]),
@@ -47,57 +36,17 @@ def observe(requests: pa.Table, tokens: pa.Table, encoder: Encoder) -> pa.Table:
         "bos_doubled": doubled,
         "begins_with_bos": begins,
         "lacks_bos": lacks,
-        "chat_twice": _marked(requests, encoder) if asks_in_turns else np.zeros(len(tokens), bool),
+        "chat_twice": _marked(requests, encoder)
+        if _chats(encoder)
+        else np.zeros(len(tokens), bool),
     }
     return pa.table({"task": requests["task"], "doc_id": requests["doc_id"]} | seen)
 
 
 def check(seen: pa.Table, encoder: Encoder, *, model: str, benchmark: str) -> list[Finding]:
-    """Findings in all that was seen (`observe`) of one benchmark."""
-    room = f"the model reads {encoder.max_length} tokens"
-    checks = [
-        (
-            "truncated",
-            _mask(seen, "truncated"),
-            f"{room}, so the prompt loses its beginning; fewer few-shot examples fit",
-            "warning",
-        ),
-        (
-            "dropped_shots",
-            _mask(seen, "dropped_shots"),
-            f"{room}, so few-shot examples are left out",
-            "warning",
-        ),
-        (
-            "short_answer",
-            _mask(seen, "short_answer"),
-            f"{room}, so the answer may be no longer than the prompt leaves room for",
-            "warning",
-        ),
-    ]
-    if encoder.family == "causal":
-        text = "the prompt begins with BOS twice, for its text holds one already; take it out of the task or the chat template"
-        checks.append(("bos_doubled", _mask(seen, "bos_doubled"), text, "error"))
-        # It should begin with it where others do, or where the configuration left it out.
-        expected = encoder.add_bos is False or _mask(seen, "begins_with_bos").any()
-        reason = (
-            "as add_bos: false says" if encoder.add_bos is False else "though others begin with it"
-        )
-        checks.append(
-            (
-                "bos_missing",
-                _mask(seen, "lacks_bos") & expected,
-                f"the prompt does not begin with BOS, {reason}",
-                "warning",
-            )
-        )
-    if encoder.family in ("causal", "seq2seq"):
-        if encoder.chat:
-            text = "the task's text holds marks of a chat template, which is then applied twice; use the plain task or set chat: false"
-            checks.append(("chat_twice", _mask(seen, "chat_twice"), text, "error"))
-        elif getattr(encoder.tokenizer, "chat_template", None):
-            text = "the tokenizer has a chat template that is not used; set chat: true if the model was trained to follow instructions"
-            checks.append(("chat_unused", np.ones(len(seen), bool), text, "warning"))
+    """Findings in what was seen (`observe`) of one benchmark."""
+    checks = [*_room_checks(seen, encoder), *_bos_checks(seen, encoder)]
+    checks += _chat_checks(seen, encoder)
     return [
         finding
         for name, found, message, systematic in checks
@@ -105,6 +54,58 @@ def check(seen: pa.Table, encoder: Encoder, *, model: str, benchmark: str) -> li
             found, seen, name, message, model=model, benchmark=benchmark, systematic=systematic
         )
     ]
+
+
+def _room_checks(seen: pa.Table, encoder: Encoder) -> Iterator[_Check]:
+    room = f"the model reads {encoder.max_length} tokens"
+    messages = {
+        "truncated": f"{room}, so the prompt loses its beginning. Use fewer few-shot examples.",
+        "dropped_shots": f"{room}, so few-shot examples are left out.",
+        "short_answer": f"{room}, so answers are shorter than the task allows.",
+    }
+    for name, message in messages.items():
+        yield name, _mask(seen, name), message, "warning"
+
+
+def _bos_checks(seen: pa.Table, encoder: Encoder) -> Iterator[_Check]:
+    if encoder.family != "causal":
+        return
+    message = (
+        "the prompt begins with BOS twice, because its text has one already. "
+        "Remove it from the task or the chat template."
+    )
+    yield "bos_doubled", _mask(seen, "bos_doubled"), message, "error"
+    # It should begin with BOS where others do, or where the configuration left it out.
+    left_out = encoder.add_bos is False
+    expected = left_out or _mask(seen, "begins_with_bos").any()
+    reason = "because of add_bos: false" if left_out else "but others do"
+    message = f"the prompt does not begin with BOS, {reason}."
+    yield "bos_missing", _mask(seen, "lacks_bos") & expected, message, "warning"
+
+
+def _chat_checks(seen: pa.Table, encoder: Encoder) -> Iterator[_Check]:
+    if _chats(encoder):
+        message = (
+            "the task's text has marks of a chat template, which is then applied twice. "
+            "Use the plain task or set chat: false."
+        )
+        yield "chat_twice", _mask(seen, "chat_twice"), message, "error"
+    elif _continues(encoder) and getattr(encoder.tokenizer, "chat_template", None):
+        message = (
+            "the tokenizer has a chat template that is not used. "
+            "Set chat: true if the model was trained to follow instructions."
+        )
+        yield "chat_unused", np.ones(len(seen), bool), message, "warning"
+
+
+def _continues(encoder: Encoder) -> bool:
+    """Whether the model continues a text."""
+    return encoder.family in ("causal", "seq2seq")
+
+
+def _chats(encoder: Encoder) -> bool:
+    """Whether the model is asked in chat turns."""
+    return encoder.chat and _continues(encoder)
 
 
 def _mask(seen: pa.Table, name: str) -> np.ndarray:
@@ -116,34 +117,32 @@ def _positive(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _shortened(requests: pa.Table, tokens: pa.Table) -> np.ndarray:
-    """Generated answers that may be shorter than the task allows."""
-    wanted, granted = (
-        pc.fill_null(
-            pc.struct_field(table["generation"].combine_chunks(), "max_new_tokens"), 0
-        ).to_numpy()
-        for table in (requests, tokens)
-    )
-    return (
-        (granted < wanted) & (tokens["kind"].to_numpy() == "generate_until")
-        if wanted.any()
-        else np.zeros(len(tokens), bool)
-    )
+    """Documents whose generated answers must be shorter than the task allows."""
+    wanted, granted = _max_new_tokens(requests), _max_new_tokens(tokens)
+    if not wanted.any():
+        return np.zeros(len(tokens), bool)
+    return (granted < wanted) & (tokens["kind"].to_numpy() == "generate_until")
+
+
+def _max_new_tokens(table: pa.Table) -> np.ndarray:
+    """Of each document; 0 where nothing is generated."""
+    generation = table["generation"].combine_chunks()
+    return pc.fill_null(pc.struct_field(generation, "max_new_tokens"), 0).to_numpy()
 
 
 def _bos(tokens: pa.Table, encoder: Encoder) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Documents with a context that begins with BOS twice, with one that begins with it, and with one that does not.
+    """Three masks of documents: a context begins with BOS twice, with BOS, or without it.
 
-    Windows of rolling texts begin with any token, contexts of one token stand for nothing, and truncated ones have lost their beginning:
-    none of these counts.
+    Some contexts do not count: windows of rolling texts begin with any token, contexts of one token
+    are empty prompts, and truncated ones have lost their beginning.
     """
     n, bos = len(tokens), encoder.tokenizer.bos_token_id
     doubled, begins, lacks = (np.zeros(n, bool) for _ in range(3))
     contexts = tokens["contexts"].combine_chunks()
     inner, parents = contexts.flatten(), pc.list_parent_indices(contexts).to_numpy()
     starts, ids = inner.offsets.to_numpy(), inner.values.to_numpy()
-    counted = (tokens["kind"].to_numpy() != "loglikelihood_rolling") & ~_positive(
-        tokens["truncated_tokens"]
-    )
+    rolling = tokens["kind"].to_numpy() == "loglikelihood_rolling"
+    counted = ~rolling & ~_positive(tokens["truncated_tokens"])
     counts = counted[parents] & (np.diff(starts) > 1)
     if bos is None or not counts.any():
         return doubled, begins, lacks
@@ -156,15 +155,12 @@ def _bos(tokens: pa.Table, encoder: Encoder) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _marked(requests: pa.Table, encoder: Encoder) -> np.ndarray:
-    """Documents whose question or few-shot examples hold a mark of a turn, or a special token of the tokenizer."""
-    special = [
-        token for token in getattr(encoder.tokenizer, "all_special_tokens", []) if len(token) > 2
-    ]
-    pattern = "|".join(re.escape(mark) for mark in dict.fromkeys([*_TURN_MARKERS, *special]))
-    preamble, questions = (
-        requests["preamble"].combine_chunks(),
-        requests["questions"].combine_chunks(),
-    )
+    """Documents with a mark of a chat turn, or a special token, in question or examples."""
+    special = getattr(encoder.tokenizer, "all_special_tokens", [])
+    marks = dict.fromkeys([*_TURN_MARKERS, *(token for token in special if len(token) > 2)])
+    pattern = "|".join(re.escape(mark) for mark in marks)
+    preamble = requests["preamble"].combine_chunks()
+    questions = requests["questions"].combine_chunks()
     found = np.zeros(len(requests), bool)
     for lists, texts in (
         (questions, questions.flatten()),

@@ -1,8 +1,9 @@
-"""A rehearsal of scoring with made-up answers: what would fail after hours of inference fails before it.
+"""A rehearsal of scoring with made-up answers: faults show before hours of inference.
 
-The first documents of each task are answered with their own reference, or with log-likelihoods that fall from choice to choice, and
-scored as a run scores: metrics and filters exist and take their options, a task's functions can be imported and take a document, data
-that a metric needs is there, programs can be run.
+The first documents of each task get their own reference as the answer, or log-likelihoods that fall
+from choice to choice. They are scored as in a run. This tests that metrics and filters exist and
+take their options, that a task's functions can be imported and take a document, that data of
+metrics is there, and that programs run.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,10 @@ def check(
     allow_functions: bool,
     runner: Runner | None,
 ) -> list[Finding]:
-    """A finding for each task of a benchmark (REQUESTS) that cannot be scored. `settings`: the scoring settings of its tasks."""
+    """A finding for each task of a benchmark (REQUESTS) that cannot be scored.
+
+    `settings`: the scoring settings of its tasks.
+    """
     findings = []
     for task, how in settings.items():
         of_task = requests.filter(pc.field("task") == task)
@@ -37,37 +41,21 @@ def check(
             score_task(some, made_up(some), how, allow_functions=allow_functions, runner=runner)
         except Exception as error:  # an option of a wrong kind may fail in any way
             n = of_task.num_rows
-            failed = f"{type(error).__name__}: {error}; check options of metrics and filters"
+            failed = f"{type(error).__name__}: {error}. Check the options of metrics and filters."
             why = str(error) if isinstance(error, UserError) else failed
-            findings.append(
-                Finding(
-                    None,
-                    benchmark,
-                    task,
-                    "scoring",
-                    "error",
-                    n,
-                    n,
-                    None,
-                    f"answers could not be scored: {why}",
-                )
-            )
+            message = f"answers cannot be scored: {why}"
+            findings.append(Finding(None, benchmark, task, "scoring", "error", n, n, None, message))
     return findings
 
 
 def made_up(requests: pa.Table) -> pa.Table:
-    """RESPONSES to REQUESTS by no model."""
+    """RESPONSES to REQUESTS that no model gave."""
     rows = []
-    for request in requests.select(
-        ["task", "doc_id", "kind", "continuations", "references", "generation"]
-    ).to_pylist():
+    columns = ["task", "doc_id", "kind", "continuations", "references", "generation"]
+    for request in requests.select(columns).to_pylist():
         n = len(request["continuations"])
-        texts = (
-            []
-            if n
-            else [request["references"][0] if request["references"] else ""]
-            * request["generation"]["samples"]
-        )
+        reference = request["references"][0] if request["references"] else ""
+        texts = [] if n else [reference] * request["generation"]["samples"]
         answers = {
             "loglikelihoods": [-1.0 - number for number in range(n)],
             "greedy": [number == 0 for number in range(n)],
@@ -75,11 +63,6 @@ def made_up(requests: pa.Table) -> pa.Table:
             "texts": texts,
             "finish_reasons": ["stop"] * len(texts),
         }
-        rows.append(
-            {
-                "model": "rehearsal",
-                **{key: request[key] for key in ("task", "doc_id", "kind")},
-                **answers,
-            }
-        )
+        keys = {key: request[key] for key in ("task", "doc_id", "kind")}
+        rows.append({"model": "rehearsal", **keys, **answers})
     return pa.Table.from_pylist(rows, RESPONSES)

@@ -8,31 +8,30 @@ Turns = list[dict[str, str]]
 
 
 def require_template(tokenizer: Any, where: str) -> None:
-    """Raises UserError for a tokenizer that has no chat template to use."""
+    """Raise UserError for a tokenizer without a usable chat template."""
     try:
         tokenizer.get_chat_template()
     except ValueError as error:
         raise UserError(
-            f"{where}: chat: the tokenizer has no chat template to use ({' '.join(str(error).split())}); set `chat: false`"
+            f"{where}: chat: the tokenizer has no chat template to use "
+            f"({' '.join(str(error).split())}). Set `chat: false`."
         ) from None
 
 
 def render(tokenizer: Any, turns: Turns, where: str) -> str:
-    """The conversation up to where the model's answer begins; a last turn of the assistant is left open for the model to go on.
+    """The conversation up to the start of the model's answer.
 
-    Where the template refuses a system turn (Gemma's does) or leaves it out, its text goes before the first user turn, as no prompt may
-    lose a part unseen. Raises UserError when the template refuses the conversation, or loses the turn that is to be gone on with.
+    A last turn of the assistant stays open, so that the model continues it. Some templates refuse a
+    system turn (Gemma's does) or leave it out. Then its text goes before the first user turn, so
+    that the prompt loses nothing. Raises UserError when the template refuses the conversation, or
+    loses the turn that the model must continue.
     """
     from jinja2 import TemplateError
 
     attempts = [turns]
     if len(turns) > 1 and turns[0]["role"] == "system":
-        attempts.append(
-            [
-                {"role": "user", "content": f"{turns[0]['content']}\n\n{turns[1]['content']}"},
-                *turns[2:],
-            ]
-        )
+        together = f"{turns[0]['content']}\n\n{turns[1]['content']}"
+        attempts.append([{"role": "user", "content": together}, *turns[2:]])
     refusal = None
     for attempt in attempts:
         answered = attempt[-1]["role"] == "assistant"
@@ -49,5 +48,6 @@ def render(tokenizer: Any, turns: Turns, where: str) -> str:
         if attempt is attempts[-1] or attempt[0]["content"].strip() in text:
             return text
     raise UserError(
-        f"{where}: the chat template refuses the conversation: {refusal}; set `chat: false` or another few-shot form"
+        f"{where}: the chat template refuses the conversation: {refusal}. "
+        "Set `chat: false`, or change fewshot_as_multiturn."
     ) from refusal

@@ -1,22 +1,23 @@
-"""From a row of REQUESTS to what a model reads: one plain text, or the turns of a chat, per question.
+"""From a row of REQUESTS to the prompt of each question: one text, or the turns of a chat.
 
-The order of things is that of lm-evaluation-harness (`lm_eval/api/task.py`, `fewshot_context`): system prompt, description, few-shot
-examples, question, and the start of the answer (`gen_prefix`), which is an assistant turn that the model has to go on with.
+The order is that of lm-evaluation-harness (`lm_eval/api/task.py`, `fewshot_context`): system
+prompt, description, few-shot examples, question, start of the answer (`gen_prefix`). In a chat the
+start of the answer is an assistant turn, which the model continues.
 """
 
 from typing import Any
 
-DESCRIPTION_DELIMITER = (
-    "\n\n"  # between a system prompt and a description when no few-shot example shows another one
-)
+# Between a system prompt and a description, when no few-shot example shows another one.
+DESCRIPTION_DELIMITER = "\n\n"
 
 
 def plain(
     request: dict[str, Any], drop_shots: int = 0, system_prompt: str | None = None
 ) -> list[str]:
-    """The prompt as text, one per question; none for a rolling log-likelihood.
+    """The prompt as text, one per question. A rolling log-likelihood has none.
 
-    `drop_shots` leaves out that many few-shot examples, the last first. A `system_prompt` goes before everything else.
+    `drop_shots` is how many few-shot examples to leave out, the last first. A `system_prompt` goes
+    before everything else.
     """
     system, examples = _preamble(request, drop_shots, system_prompt)
     before = system + "".join(turn["text"] + turn["delimiter"] for turn in examples)
@@ -30,24 +31,22 @@ def messages(
     fewshot_as_multiturn: bool = True,
     drop_shots: int = 0,
 ) -> list[list[dict[str, str]]]:
-    """The turns of a chat (`{"role", "content"}`), one list per question; none for a rolling log-likelihood.
+    """The turns of a chat (`{"role", "content"}`), one list per question.
 
-    The last turn is the user's, or the assistant's where `gen_prefix` opens the answer: the chat template must leave that turn open
-    (`continue_final_message=True`, `add_generation_prompt=False`). With `fewshot_as_multiturn` off, the examples and the question are one
-    user turn.
+    A rolling log-likelihood has none. The last turn is the user's, or the assistant's where
+    `gen_prefix` opens the answer. The chat template must leave that turn open
+    (`continue_final_message=True`, `add_generation_prompt=False`). Without `fewshot_as_multiturn`,
+    the examples and the question are one user turn.
     """
     system, examples = _preamble(request, drop_shots, system_prompt)
     opening = [{"role": "system", "content": system}] if system else []
-    answer = (
-        [{"role": "assistant", "content": request["gen_prefix"]}] if request["gen_prefix"] else []
-    )
+    prefix = request["gen_prefix"]
+    answer = [{"role": "assistant", "content": prefix}] if prefix else []
+    before = ""
     if fewshot_as_multiturn:
-        turns = [{"role": turn["role"], "content": turn["text"]} for turn in examples]
-        return [
-            [*opening, *turns, {"role": "user", "content": question}, *answer]
-            for question in request["questions"]
-        ]
-    before = "".join(turn["text"] + turn["delimiter"] for turn in examples)
+        opening += [{"role": turn["role"], "content": turn["text"]} for turn in examples]
+    else:
+        before = "".join(turn["text"] + turn["delimiter"] for turn in examples)
     return [
         [*opening, {"role": "user", "content": before + question}, *answer]
         for question in request["questions"]
@@ -55,7 +54,7 @@ def messages(
 
 
 def shots(request: dict[str, Any]) -> int:
-    """How many few-shot examples the prompt holds."""
+    """How many few-shot examples the prompt has."""
     return len(_starts(request["preamble"]))
 
 
@@ -79,12 +78,15 @@ def _preamble(
 
 
 def _starts(turns: list[dict[str, Any]]) -> list[int]:
-    """Where each few-shot example begins: at its user turn."""
+    """The position of each few-shot example: its user turn."""
     return [position for position, turn in enumerate(turns) if turn["role"] == "user"]
 
 
 def joined(before: str, after: str, delimiter: str) -> str:
-    """Both texts, with the delimiter between them only where neither is empty nor has white space at the joint."""
+    """Both texts, with the delimiter between them.
+
+    There is no delimiter where one text is empty or there is white space already.
+    """
     if not before or not after or before[-1].isspace() or after[0].isspace():
         return before + after
     return before + delimiter + after

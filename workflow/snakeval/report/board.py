@@ -1,11 +1,13 @@
-"""The leaderboard as the page shows it: the score table as a tree of rows with one cell per model, and what follows from it in words."""
+"""The leaderboard of the page: the score table as a tree of rows, and what follows from it."""
 
 import math
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from snakeval.statistics import multiplicity
+from snakeval.statistics.means import independent_mean
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,7 @@ class Row:
     version: str | None
     ci_method: str
     cells: dict[str, Cell]
-    bounded: (
-        bool  # a score from 0 (worst) to 1 (best), so that rows can be averaged and share an axis
-    )
+    bounded: bool  # from 0 (worst) to 1 (best): such rows can be averaged and share an axis
     children: bool = False
 
     @property
@@ -67,7 +67,11 @@ class Pair:
 
 
 class Record(NamedTuple):
-    """One model against another: tasks where it is better at adjusted p < 0.05, worse, or neither, and where they were not compared."""
+    """One model against another, as names of tasks.
+
+    Where it is better or worse at adjusted p < 0.05, where it is neither, and where the two were
+    not compared.
+    """
 
     better: list[str]
     worse: list[str]
@@ -83,20 +87,19 @@ class Standing:
     mean: float | None  # over the bounded rows that every model has
     low: float | None
     high: float | None
-    best: int  # rows where it is best or cannot be told from the best
+    best: int  # rows where it is best or tied with the best
     rows: int
-    ahead: list[str] = field(
-        default_factory=list
-    )  # tasks where it beats every other model beyond noise
-    behind: list[str] = field(
-        default_factory=list
-    )  # where every other beats it; unknown where it was not compared with all
-    above_chance: int = 0  # rows whose interval lies above chance
+    ahead: list[str] = field(default_factory=list)  # tasks where it beats all others beyond noise
+    behind: list[str] = field(default_factory=list)  # where all others beat it, as far as compared
+    above_chance: int = 0  # rows whose interval is above chance
     with_chance: int = 0
 
 
 def rows(table: list[dict], models: list[str], benchmarks: list[str]) -> list[Row]:
-    """The rows of the score table (SCORE_TABLE as dicts), benchmarks in the order given, parents before their children."""
+    """The rows of the score table (lines of SCORE_TABLE), parents before their children.
+
+    Benchmarks come in the order given.
+    """
     grouped: dict[tuple, dict[str, dict]] = {}
     for line in table:
         key = (line["benchmark"], line["task"], line["parent"], line["filter"], line["metric"])
@@ -105,10 +108,8 @@ def rows(table: list[dict], models: list[str], benchmarks: list[str]) -> list[Ro
     below: dict[tuple[str, str | None], list[Row]] = defaultdict(list)
     known = {(row.benchmark, row.task) for row in flat}
     for row in flat:
-        below[
-            row.benchmark,
-            row.parent if (row.benchmark, row.parent) in known and row.parent != row.task else None,
-        ].append(row)
+        has_parent = (row.benchmark, row.parent) in known and row.parent != row.task
+        below[row.benchmark, row.parent if has_parent else None].append(row)
     return [row for benchmark in benchmarks for row in _descend(below, benchmark, None, 0)]
 
 
@@ -118,29 +119,22 @@ def top(board: list[Row]) -> list[Row]:
 
 
 def pairs(comparisons: list[dict]) -> dict[tuple, Pair]:
-    """(benchmark, task, filter, metric, a, b) -> what tells the two models apart, in both directions."""
+    """(benchmark, task, filter, metric, a, b) -> the difference of a and b, in both directions."""
     found = {}
     for line in comparisons:
         where = (line["benchmark"], line["task"], line["filter"], line["metric"])
-        a, b, difference, low, high = (
-            line["model_a"],
-            line["model_b"],
-            line["difference"],
-            line["ci_low"],
-            line["ci_high"],
-        )
-        found[(*where, a, b)] = Pair(line["n"], difference, low, high, line["p_holm"])
-        found[(*where, b, a)] = Pair(
-            line["n"], _minus(difference), _minus(high), _minus(low), line["p_holm"]
-        )
+        a, b, n, p = line["model_a"], line["model_b"], line["n"], line["p_holm"]
+        difference, low, high = line["difference"], line["ci_low"], line["ci_high"]
+        found[(*where, a, b)] = Pair(n, difference, low, high, p)
+        found[(*where, b, a)] = Pair(n, _minus(difference), _minus(high), _minus(low), p)
     return found
 
 
-def pair_of(found: dict[tuple, Pair], row: Row, a: str, b: str) -> Pair | None:
+def pair_of(found: Mapping[tuple, Pair], row: Row, a: str, b: str) -> Pair | None:
     return found.get((row.benchmark, row.task, row.filter, row.metric, a, b))
 
 
-def record(found: dict[tuple, Pair], leading: list[Row], a: str, b: str) -> Record:
+def record(found: Mapping[tuple, Pair], leading: list[Row], a: str, b: str) -> Record:
     """What is known of a and b, task by task."""
     tasks = Record([], [], [], [])
     for row in leading:
@@ -156,49 +150,55 @@ def record(found: dict[tuple, Pair], leading: list[Row], a: str, b: str) -> Reco
     return tasks
 
 
-def standings(leading: list[Row], found: dict[tuple, Pair], models: list[str]) -> list[Standing]:
+def standings(leading: list[Row], found: Mapping[tuple, Pair], models: list[str]) -> list[Standing]:
     """The models, best mean first.
 
-    The mean is over tasks, each counting the same, taken as given; its interval is put together from those of the tasks, whose
-    documents are independent of each other, by `_combined`.
+    The mean counts each task the same and takes the tasks as given. Its interval follows from those
+    of the tasks, whose documents are independent of each other (`statistics.means`).
     """
     shared = averaged(leading)
-    given = []
-    for model in models:
-        mean, low, high = _combined(
-            [(cell.value, cell.low, cell.high) for row in shared if (cell := row.cells.get(model))]
-        )
-        cells = [(row, row.cells[model]) for row in leading if model in row.cells]
-        chance = [clear for row, cell in cells if (clear := _above_chance(row, cell)) is not None]
-        others = [other for other in models if other != model]
-        records = [record(found, leading, model, other) for other in others]
-        given.append(
-            Standing(
-                model,
-                mean,
-                low,
-                high,
-                best=sum(cell.best or cell.tied for _, cell in cells),
-                rows=len(cells),
-                ahead=[
-                    row.task
-                    for row in leading
-                    if others and all(row.task in each.better for each in records)
-                ],
-                behind=[
-                    row.task
-                    for row in leading
-                    if others and all(row.task in each.worse for each in records)
-                ],
-                above_chance=sum(chance),
-                with_chance=len(chance),
-            )
-        )
+    given = [_standing(model, models, leading, shared, found) for model in models]
     return sorted(given, key=lambda s: (-(s.mean if s.mean is not None else -math.inf), -s.best))
 
 
+def _standing(
+    model: str,
+    models: list[str],
+    leading: list[Row],
+    shared: list[Row],
+    found: Mapping[tuple, Pair],
+) -> Standing:
+    """One model over the rows that lead; its mean is over `shared`."""
+    mean, low, high = independent_mean(
+        [(cell.value, cell.low, cell.high) for row in shared if (cell := row.cells.get(model))]
+    )
+    cells = [(row, row.cells[model]) for row in leading if model in row.cells]
+    chance = [clear for row, cell in cells if (clear := _above_chance(row, cell)) is not None]
+    records = [record(found, leading, model, other) for other in models if other != model]
+
+    def in_every(names: Callable[[Record], list[str]]) -> list[str]:
+        return [
+            row.task
+            for row in leading
+            if records and all(row.task in names(each) for each in records)
+        ]
+
+    return Standing(
+        model,
+        mean,
+        low,
+        high,
+        best=sum(cell.best or cell.tied for _, cell in cells),
+        rows=len(cells),
+        ahead=in_every(lambda each: each.better),
+        behind=in_every(lambda each: each.worse),
+        above_chance=sum(chance),
+        with_chance=len(chance),
+    )
+
+
 def averaged(leading: list[Row]) -> list[Row]:
-    """The rows that a mean over tasks may hold: from 0 to 1, and known for every model of the run."""
+    """The rows that a mean over tasks may hold: from 0 to 1, and known for every model."""
     models = {model for row in leading for model in row.cells}
     return [
         row
@@ -209,33 +209,31 @@ def averaged(leading: list[Row]) -> list[Row]:
     ]
 
 
-def mean_difference(leading: list[Row], found: dict[tuple, Pair], a: str, b: str) -> Pair | None:
-    """a's mean minus b's over `averaged` rows, from the paired differences; None unless every row has been compared."""
+def mean_difference(leading: list[Row], found: Mapping[tuple, Pair], a: str, b: str) -> Pair | None:
+    """a's mean minus b's over `averaged` rows, from the paired differences.
+
+    None where the two were not compared on every one of these rows.
+    """
     compared = [pair_of(found, row, a, b) for row in averaged(leading)]
-    if not compared or any(
-        pair is None or pair.low is None or pair.high is None or pair.difference is None
-        for pair in compared
-    ):
-        return None
     known = [pair for pair in compared if pair is not None]
-    return Pair(
-        sum(pair.n for pair in known),
-        *_combined([(pair.difference, pair.low, pair.high) for pair in known]),
-        None,
-    )
+    limits = [(pair.difference, pair.low, pair.high) for pair in known]
+    if not compared or len(known) < len(compared) or any(None in each for each in limits):
+        return None
+    return Pair(sum(pair.n for pair in known), *independent_mean(limits), None)
+
+
+_OF_ROW = (
+    *("benchmark", "task", "filter", "metric", "parent", "is_group", "primary", "chance"),
+    *("num_fewshot", "version", "ci_method"),
+)
+_OF_CELL = ("value", "ci_low", "ci_high", "stderr", "rank_low", "rank_high")
 
 
 def _row(lines: dict[str, dict], models: list[str]) -> Row:
+    """The lines of one task, filter and metric, by model."""
     first = next(iter(lines.values()))
     cells = {
-        model: Cell(
-            line["value"],
-            line["ci_low"],
-            line["ci_high"],
-            line["stderr"],
-            line["rank_low"],
-            line["rank_high"],
-        )
+        model: Cell(*(line[name] for name in _OF_CELL))
         for model in models
         if (line := lines.get(model)) is not None
     }
@@ -247,39 +245,21 @@ def _row(lines: dict[str, dict], models: list[str]) -> Row:
             m: replace(c, best=c.value is not None and c.value == best, tied=c.rank_low == 1)
             for m, c in cells.items()
         }
-    ends = [
-        end
-        for cell in cells.values()
-        for end in (cell.value, cell.low, cell.high)
-        if end is not None
-    ]
+    ends = [end for cell in cells.values() for end in (cell.value, cell.low, cell.high)]
     return Row(
-        **{
-            key: first[key]
-            for key in (
-                "benchmark",
-                "task",
-                "filter",
-                "metric",
-                "parent",
-                "is_group",
-                "primary",
-                "chance",
-            )
-        },
-        **{key: first[key] for key in ("num_fewshot", "version", "ci_method")},
+        **{name: first[name] for name in _OF_ROW},
         depth=0,
         higher_is_better=higher,
         n=max(line["n"] for line in lines.values()),
         cells=cells,
-        bounded=bool(known) and higher and all(0 <= end <= 1 for end in ends),
+        bounded=bool(known) and higher and all(0 <= end <= 1 for end in ends if end is not None),
     )
 
 
 def _descend(
     below: dict[tuple[str, str | None], list[Row]], benchmark: str, parent: str | None, depth: int
 ) -> list[Row]:
-    """Rows under `parent`; a task's further metrics follow its primary one, then come its children."""
+    """Rows under `parent`: of each task the primary metric, the others, then its children."""
     result: list[Row] = []
     siblings = below.pop((benchmark, parent), [])
     for task in dict.fromkeys(row.task for row in siblings):
@@ -292,35 +272,10 @@ def _descend(
 
 
 def _above_chance(row: Row, cell: Cell) -> bool | None:
-    """Whether the interval lies on the better side of chance; None where either is unknown."""
+    """Whether the interval is on the better side of chance; None where either is unknown."""
     if row.chance is None or cell.low is None or cell.high is None:
         return None
     return cell.low > row.chance if row.higher_is_better else cell.high < row.chance
-
-
-def _combined(
-    found: list[tuple[float | None, float | None, float | None]],
-) -> tuple[float | None, float | None, float | None]:
-    """Mean of independent estimates (value, low, high) and its interval, from the distances of their limits.
-
-    Zou and Donner, "Construction of confidence limits about effect measures: a general approach", Statistics in Medicine 27 (2008):
-    mean - sqrt(sum (value - low)^2) / k and mean + sqrt(sum (high - value)^2) / k; for normal intervals the usual formula, and right
-    as well for intervals that are not symmetric, or of scores that do not vary.
-    """
-    values = [value for value, _, _ in found if value is not None]
-    if not values or len(values) < len(found):
-        return None, None, None
-    mean = sum(values) / len(values)
-    whole = [
-        (value, low, high)
-        for value, low, high in found
-        if value is not None and low is not None and high is not None
-    ]
-    if len(whole) < len(found):
-        return mean, None, None
-    below = math.sqrt(sum((value - low) ** 2 for value, low, _ in whole)) / len(whole)
-    above = math.sqrt(sum((high - value) ** 2 for value, _, high in whole)) / len(whole)
-    return mean, mean - below, mean + above
 
 
 def _minus(value: float | None) -> float | None:

@@ -1,7 +1,7 @@
-"""Geometry of the charts; `templates/charts.j2` draws it as SVG, `static/charts.css` gives the colours of the light and the dark theme.
+"""Geometry of the charts. `templates/charts.j2` draws it as SVG, `static/charts.css` colours it.
 
-Drawn inline instead of by a charting library: an image of 10 models takes 2 kB (13 kB and 30 ms with altair and vl-convert), follows the
-page's theme, and needs no script.
+Charts are drawn inline and not by a charting library. An image of 10 models takes 2 kB (13 kB and
+30 ms with altair and vl-convert), follows the page's theme, and needs no script.
 """
 
 import csv as _csv
@@ -44,7 +44,7 @@ class Mark:
     value: float | None
     low: float | None
     high: float | None
-    strong: bool = False  # filled: the best, or not to be told from it
+    strong: bool = False  # filled: the best, or tied with it
     note: str = ""  # after the value
 
 
@@ -73,12 +73,12 @@ def dots(
     note: int = 44,
     letters: int = 18,
 ) -> Dots:
-    """A dot chart of `width` pixels; bounded scores share the axis from 0 to 1, others get one that holds all intervals."""
-    gutter = (
-        min(max((len(text.shortened(mark.label, letters)) for mark in marks), default=1), letters)
-        * CHARACTER
-        + 8
-    )
+    """A dot chart of `width` pixels.
+
+    Bounded scores share the axis from 0 to 1, others get one that holds all intervals.
+    """
+    widths = [len(text.shortened(mark.label, letters)) for mark in marks]
+    gutter = min(max(widths, default=1), letters) * CHARACTER + 8
     low, high = (0.0, 1.0) if bounded else span(marks, reference)
     axis = Axis(low, high, gutter + 4, width - note - 6)
     return Dots(width, ROW * len(marks) + 24, axis, gutter, letters, marks, reference, unit)
@@ -99,7 +99,10 @@ def span(marks: Sequence[Mark], reference: float | None) -> tuple[float, float]:
 
 
 def nice_ticks(low: float, high: float, count: int) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten within [low, high], about `count` of them (Heckbert, Graphics Gems, 1990)."""
+    """About `count` multiples of 1, 2 or 5 times a power of ten within [low, high].
+
+    Heckbert, Graphics Gems (1990).
+    """
     rough = (high - low) / max(count, 1)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
@@ -115,9 +118,8 @@ class Panel:
     x: Axis
     y: Axis
     x_ticks: int
-    points: list[
-        tuple[float, float, float | None, float | None, str]
-    ]  # x, y, low, high in values, tooltip
+    points: list[tuple[float, float, float | None, float | None, str]]
+    """x, y, low, high in values, and a tooltip."""
     line: bool
     diagonal: bool
     note: str
@@ -159,14 +161,14 @@ class Point:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Points with vertical intervals, 480 by 260 pixels, and above them 24 more where there is a legend of (shape, meaning)."""
+    """Points with vertical intervals, 480 by 260 pixels, and 24 more above for a legend."""
 
     x_ticks: list[tuple[float, str]]
     y: Axis
     points: list[Point]
     unit: str
     label: str
-    legend: list[tuple[str, str]]
+    legend: list[tuple[str, str]]  # shape, meaning
 
     @property
     def legend_x(self) -> list[float]:
@@ -185,16 +187,18 @@ SHAPES = (  # of points: circle, square, triangle, diamond, triangle on its tip
 
 
 def amounts(values: Sequence[float]) -> tuple[Callable[[float], float], list[tuple[float, str]]]:
-    """Pixels of positive amounts from 44 to 460, and ticks: from 0 on, or logarithmic where they differ by more than 20 times."""
+    """Pixels of positive amounts from 44 to 460, and ticks.
+
+    The scale begins at 0, or is logarithmic where amounts differ by more than 20 times.
+    """
     low, high = min(values), max(values)
     if high <= 20 * low:
         axis = Axis(0.0, high * 1.08, 44, 460)
         return axis, axis.ticks(5)
     axis = Axis(math.floor(math.log10(low)), math.ceil(math.log10(high)), 44, 460)
     powers = range(int(axis.low), int(axis.high) + 1)
-    return lambda value: axis(math.log10(value)), [
-        (axis(power), f"{10.0**power:g}") for power in powers
-    ]
+    ticks = [(axis(power), f"{10.0**power:g}") for power in powers]
+    return lambda value: axis(math.log10(value)), ticks
 
 
 def apart(places: Sequence[float], gap: float) -> list[float]:
@@ -207,7 +211,10 @@ def apart(places: Sequence[float], gap: float) -> list[float]:
 
 
 def csv(header: Sequence[str], rows: Sequence[Sequence]) -> str:
-    """Comma-separated values; text that a spreadsheet would run as a formula is kept as text by a leading apostrophe."""
+    """Comma-separated values.
+
+    Text that a spreadsheet would run as a formula gets a leading apostrophe, which keeps it text.
+    """
     out = io.StringIO()
     writer = _csv.writer(out, lineterminator="\n")
     writer.writerow(header)
@@ -216,7 +223,7 @@ def csv(header: Sequence[str], rows: Sequence[Sequence]) -> str:
 
 
 def table_csv(lines: Sequence[dict]) -> str:
-    """A table of the run as it stands."""
+    """A table of the run, all columns."""
     return csv(tuple(lines[0]) if lines else ("model",), [tuple(line.values()) for line in lines])
 
 

@@ -1,171 +1,144 @@
-"""Read the tables of a run and write the page and the sample files beside it."""
+"""Collect the views of a run and write the page, with the files that it loads."""
 
 import base64
 import hashlib
-import json
 import math
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from snakeval.analysis import markdown
-from snakeval.analysis.comparisons import ALL_PAIRS
-from snakeval.files import atomic, parquet
-from snakeval.report import (
-    board,
-    charts,
-    cost,
-    figures,
-    health,
-    history,
-    quality,
-    rule_graph,
-    samples,
-    text,
-    variety,
-)
-from snakeval.schemas.model import FORECAST, NUMERICS, TIMINGS
-from snakeval.schemas.run import COMPARISONS, HEALTH, PREFLIGHT, SCORE_TABLE, TARGETS
+from snakeval.files import atomic
+from snakeval.report import board, text
+from snakeval.report.inputs import Inputs
+from snakeval.report.packed import json_block, json_text, pack
+from snakeval.report.stage import ReportSettings
+from snakeval.report.view import Run, View, lines_of
+from snakeval.report.views.registry import VIEWS
+from snakeval.schemas.run import COMPARISONS, SCORE_TABLE
 
 _HERE = Path(__file__).parent
-SCRIPTS = (
-    "load",
-    "text",
-    "figures",
-    "table",
-    "compare",
-    "samples",
-    "sample",
-    "app",
-)  # joined in this order into one script
-START = 'document.documentElement.classList.add("scripted")'  # ahead of the body, so that hidden views are never laid out
-STYLES = ("page", "table", "charts", "samples", "print")
+SCRIPTS = ("load", "text", "address", "scores", "figures")  # before those of the views
+START = 'document.documentElement.classList.add("scripted")'
+"""Runs before the body is read, so that hidden views are never laid out."""
+STYLES = ("page", "table", "text", "charts")  # before those of the views
+FILTERS = {
+    "number": text.number,
+    "signed": text.signed,
+    "p": text.probability,
+    "integer": text.integer,
+    "percent": text.percent,
+    "bytes": text.size,
+    "energy": text.energy,
+    "duration": text.duration,
+    "names": text.names,
+    "shortened": text.shortened,
+    "url": partial(quote, safe=""),
+}
 
 
-def write_page(results: Path, settings: dict, output: Path) -> None:
-    """Write the report of the run in `results` as the page `output` and the folder `samples` beside it.
+@dataclass(frozen=True)
+class Shown:
+    """A view that has something to show."""
 
-    `settings`: {"title": str, "models": names in the order of the configuration, "tasks": benchmarks in that order,
-    "targets": {task: score to reach}, "baseline": a model that the others are held against, "history": [{"label", "results"}] of earlier
-    runs, oldest first (these three may be left out; with the last also what `leaderboard.build` takes), "provenance": what
-    `snakeval.report.provenance.collect` gives}.
+    name: str
+    view: View
+    html: Markup
 
-    The page is a function of the tables and the settings. Raises UserError when a table is missing or damaged.
+
+def write_page(
+    inputs: Inputs, settings: ReportSettings, provenance: Mapping[str, Any], output: Path
+) -> None:
+    """Write the page `output`, and next to it a folder for each view that loads files.
+
+    `provenance`: what `snakeval.report.provenance.collect` gives. The page is a function of these
+    and of the files. Raises UserError when a file is missing or damaged.
     """
-    results, output = Path(results), Path(output)
-    configured, benchmarks = list(settings["models"]), list(settings["tasks"])
-    scores = _lines(results / "tables/scores.parquet", SCORE_TABLE, configured, benchmarks)
-    comparisons = _lines(
-        results / "tables/comparisons.parquet", COMPARISONS, configured, benchmarks
-    )
-    tables = {
-        name: _lines(results / f"tables/{name}.parquet", schema, configured, benchmarks)
-        for name, schema in (
-            ("health", HEALTH),
-            ("preflight", PREFLIGHT),
-            ("numerics", NUMERICS),
-            ("forecast", FORECAST),
-        )
-    }
-    timings = _lines(results / "tables/efficiency.parquet", TIMINGS, configured, benchmarks)
-    published = parquet.read(results / "tables/targets.parquet", TARGETS).to_pylist()
+    output = Path(output)
+    run = read_run(inputs, settings, provenance)
+    environment = _environment()
+    shown = []
+    for name, view in VIEWS.items():
+        files = {field: getattr(inputs, field) for field in view.reads}
+        folder = output.parent / name
+        if view.write is not None and folder.exists():
+            shutil.rmtree(folder)
+        content = view.content(run, **files)
+        if content is None:
+            continue
+        if view.write is not None:
+            view.write(run, folder, **files)
+        template = environment.get_template(f"{name}/view.j2")
+        html = template.render(view=name, run=run, **content)
+        shown.append(Shown(name, view, Markup(html)))
+    atomic.write_text(output, _page(environment, run, shown))
 
-    found = board.pairs(comparisons)
-    standings = board.standings(
-        board.top(board.rows(scores, configured, benchmarks)), found, configured
-    )
-    models = [standing.model for standing in standings]  # best first, in every list of the page
+
+def read_run(inputs: Inputs, settings: ReportSettings, provenance: Mapping[str, Any]) -> Run:
+    """The scores and comparisons of the run, and how its models stand."""
+    configured, benchmarks = settings.models, settings.tasks
+    scores = lines_of(inputs.scores, SCORE_TABLE, configured, benchmarks)
+    comparisons = lines_of(inputs.comparisons, COMPARISONS, configured, benchmarks)
+    pairs = board.pairs(comparisons)
+    unordered = board.top(board.rows(scores, configured, benchmarks))
+    standings = board.standings(unordered, pairs, configured)
+    models = [standing.model for standing in standings]
     rows = board.rows(scores, models, benchmarks)
-    leading = board.top(rows)
-    gaps = {other: board.mean_difference(leading, found, models[0], other) for other in models[1:]}
-    primary = {(row.benchmark, row.task): (row.filter, row.metric) for row in rows if row.primary}
-    samples.write(results, benchmarks, models, primary, output.parent / "samples")
-
-    spent = cost.summed(timings, standings, settings["provenance"])
-    page = _environment().get_template("page.html.j2")
-    style, script = _joined(STYLES, "css"), _joined(SCRIPTS, "js")
-    rendered = page.render(
+    return Run(
         settings=settings,
-        provenance=settings["provenance"],
+        provenance=provenance,
         models=models,
+        benchmarks=benchmarks,
+        scores=scores,
+        comparisons=comparisons,
         rows=rows,
-        leading=leading,
+        leading=board.top(rows),
+        pairs=pairs,
         standings=standings,
-        gaps=gaps,
-        tied=[other for other, gap in gaps.items() if gap and gap.low is not None and gap.low <= 0],
-        apart=[other for other, gap in gaps.items() if gap is None],
-        all_pairs=ALL_PAIRS,
-        record=board.record(found, leading, models[0], models[1]) if len(models) > 1 else None,
-        averaged=board.averaged(leading),
-        tables=tables,
-        health=health.documents(tables["health"], models),
-        cost=spent,
-        quality=quality.measure(results, benchmarks, models, rows),
-        variety=variety.measure(results, benchmarks, models, rows),
-        published=published,
-        counted=markdown.counted,
-        history=history.courses(settings.get("history", []), results, leading, settings),
-        graph=rule_graph.layout(settings["provenance"]["rules"]),
-        figures=figures,
-        table_csv=charts.table_csv,
-        measures=quality,
-        costs=cost,
-        healths=health,
-        varieties=variety,
-        histories=history,
-        documents=sum(
-            {(row.benchmark, row.task): row.n for row in rows if not row.is_group}.values()
-        ),
-        run_json=_json_block(_run(settings, models, rows)),
-        comparisons_packed=Markup(samples.pack(_comparisons(comparisons, models))),
+    )
+
+
+def _page(environment: Environment, run: Run, shown: list[Shown]) -> str:
+    """The page around its views."""
+    style = _joined(STYLES, shown, "css")
+    script = _joined(SCRIPTS, shown, "js")
+    groups: dict[str, list[Shown]] = {}
+    for each in shown:
+        groups.setdefault(each.view.group, []).append(each)
+    documents = {(row.benchmark, row.task): row.n for row in run.rows if not row.is_group}
+    return environment.get_template("page.html.j2").render(
+        run=run,
+        provenance=run.provenance,
+        shown=shown,
+        groups=groups,
+        documents=sum(documents.values()),
+        run_json=json_block(_run_data(run)),
+        comparisons_packed=Markup(pack(json_text(_comparison_columns(run)))),
         style=Markup(style),
         script=Markup(script),
         start=Markup(START),
         style_hash=_source_hash(style),
         script_hashes=[_source_hash(script), _source_hash(START)],
     )
-    atomic.write_text(output, rendered)
-
-
-def _lines(path: Path, schema: pa.Schema, models: list[str], benchmarks: list[str]) -> list[dict]:
-    """The lines of a table that are about the models and benchmarks of this run alone."""
-    columns = [name for name in ("model", "model_a", "model_b") if name in schema.names]
-    lines = parquet.read(path, schema).to_pylist()
-    return [
-        line
-        for line in lines
-        if line["benchmark"] in benchmarks
-        and all(line[name] is None or line[name] in models for name in columns)
-    ]
 
 
 def _environment() -> Environment:
-    """Everything an expression gives is made visible, then escaped; an unknown name is an error."""
+    """Every expression is made visible, then escaped; an unknown name is an error."""
     environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
+        loader=FileSystemLoader([_HERE / "templates", _HERE / "views"]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    environment.filters |= {
-        "number": text.number,
-        "signed": text.signed,
-        "p": text.probability,
-        "integer": text.integer,
-        "percent": text.percent,
-        "bytes": text.size,
-        "energy": text.energy,
-        "duration": text.duration,
-        "names": text.names,
-        "shortened": text.shortened,
-        "url": partial(quote, safe=""),
-    }
+    environment.filters |= FILTERS
     return environment
 
 
@@ -173,73 +146,75 @@ def _finalize(value: object) -> object:
     return value if isinstance(value, Markup) or not isinstance(value, str) else text.visible(value)
 
 
-def _joined(names: tuple[str, ...], kind: str) -> str:
-    """The files of `static/` as one; scripts share one scope that the page's data cannot reach."""
-    content = "\n".join(
-        (_HERE / "static" / f"{name}.{kind}").read_text(encoding="utf-8") for name in names
-    )
-    return f'"use strict";\n(() => {{\n{content}\n}})();' if kind == "js" else content
+def _joined(shared: Iterable[str], shown: list[Shown], kind: str) -> str:
+    """The shared files and those of the views as one; `app.js` and `print.css` are last.
+
+    Scripts are in one scope that the page's data cannot reach, those of a view in a block of their
+    own in it, so that views may use the same names.
+    """
+    content = [_read(_HERE / "static" / f"{name}.{kind}") for name in shared]
+    for each in shown:
+        files = sorted((_HERE / "views" / each.name).glob(f"*.{kind}"))
+        if files:
+            own = "\n".join(map(_read, files))
+            content.append(f"{{\n{own}\n}}" if kind == "js" else own)
+    content.append(_read(_HERE / "static" / ("app.js" if kind == "js" else "print.css")))
+    joined = "\n".join(content)
+    return f'"use strict";\n(() => {{\n{joined}\n}})();' if kind == "js" else joined
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _source_hash(content: str) -> str:
+    """As a content security policy names a script or style."""
     return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
-def _run(settings: dict, models: list[str], rows: list[board.Row]) -> dict:
-    """What the scripts know of the run: models, best first, and the tasks with their leading metric."""
-    targets = settings.get("targets", {})
+def _run_data(run: Run) -> dict:
+    """What the scripts know: models, best first, and every row of the scores."""
+    targets = run.settings.targets
+
+    def values(row: board.Row) -> list[float | None]:
+        cells = [row.cells.get(model) for model in run.models]
+        return [_short(cell.value) if cell else None for cell in cells]
+
+    rows = [
+        {
+            "benchmark": row.benchmark,
+            "task": row.task,
+            "filter": row.filter,
+            "metric": row.metric,
+            "depth": row.depth,
+            "group": row.is_group,
+            "bounded": row.bounded,
+            "higher": row.higher_is_better,
+            "chance": row.chance,
+            "target": targets.get(row.task) if row.primary else None,
+            "primary": row.primary,
+            "n": row.n,
+            "values": values(row),
+        }
+        for row in run.rows
+    ]
+    benchmarks = [{"name": name, "folder": quote(name)} for name in run.benchmarks]
+    return {"models": run.models, "benchmarks": benchmarks, "rows": rows}
+
+
+def _comparison_columns(run: Run) -> dict[str, list]:
+    """The comparisons as columns; models as their numbers, figures to five significant digits."""
+    number = {model: i for i, model in enumerate(run.models)}
+    lines = run.comparisons
+    plain = ("benchmark", "task", "filter", "metric", "n", "scale", "test")
+    figures = ("difference", "ci_low", "ci_high", "p_holm", "p_bh", "effect", "detectable")
     return {
-        "models": models,
-        "benchmarks": [
-            {"name": benchmark, "folder": quote(benchmark)} for benchmark in settings["tasks"]
-        ],
-        "rows": [
-            {
-                "benchmark": row.benchmark,
-                "task": row.task,
-                "filter": row.filter,
-                "metric": row.metric,
-                "depth": row.depth,
-                "group": row.is_group,
-                "bounded": row.bounded,
-                "higher": row.higher_is_better,
-                "chance": row.chance,
-                "target": targets.get(row.task) if row.primary else None,
-                "primary": row.primary,
-                "n": row.n,
-                "values": [
-                    _short(cell.value) if (cell := row.cells.get(model)) else None
-                    for model in models
-                ],
-            }
-            for row in rows
-        ],
+        **{name: [line[name] for line in lines] for name in plain},
+        **{name: [number[line[f"model_{name}"]] for line in lines] for name in ("a", "b")},
+        **{name: [_short(line[name]) for line in lines] for name in figures},
     }
-
-
-def _comparisons(comparisons: list[dict], models: list[str]) -> str:
-    """The comparison table as JSON columns; models as their numbers, figures to five significant digits."""
-    number = {model: i for i, model in enumerate(models)}
-    columns: dict[str, list] = {
-        name: [line[name] for line in comparisons]
-        for name in ("benchmark", "task", "filter", "metric", "n", "scale", "test")
-    }
-    columns |= {
-        name: [number[line[f"model_{name}"]] for line in comparisons] for name in ("a", "b")
-    }
-    columns |= {
-        name: [_short(line[name]) for line in comparisons]
-        for name in ("difference", "ci_low", "ci_high", "p_holm", "p_bh", "effect", "detectable")
-    }
-    return json.dumps(columns, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _short(value: float | None) -> float | None:
-    """Five significant digits; null for what JSON cannot hold, as an infinite perplexity."""
+    """Five significant digits; None for what JSON cannot hold, such as an infinite perplexity."""
     return float(f"{value:.5g}") if value is not None and math.isfinite(value) else None
-
-
-def _json_block(data: dict) -> Markup:
-    """JSON for a <script type="application/json">: no < or & that HTML could read as markup."""
-    content = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Markup(content.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))

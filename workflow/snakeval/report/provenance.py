@@ -1,4 +1,4 @@
-"""What a run was made from: code, versions, machine, seeds, configuration, models and data. Standard library only."""
+"""What a run was made from: code, versions, machine, seeds, configuration, models and data."""
 
 import hashlib
 import json
@@ -40,15 +40,17 @@ def collect(
     rules: Sequence[Sequence[str]] = (),
     packages: Sequence[str] = PACKAGES,
 ) -> dict:
-    """What the report's page on provenance shows, as plain values.
+    """What the report shows of a run's origin, as plain values.
 
-    repository: the folder of the workflow. configuration: the text as the user wrote it. command: what reproduces the run.
-    models: {"model", "source", "revision": str or None, "digest": sha256 of its files, "settings": {"dtype": ...}} each.
-    data: {"dataset", "source", "revision": str or None, "digest"} each. rules: edges of the rule graph as (from, to).
+    repository: the folder of the workflow. configuration: the text as the user wrote it.
+    command: what reproduces the run. rules: edges of the rule graph as (from, to).
+    models: {"model", "source", "revision": str or None, "digest": sha256 of its files,
+    "settings": {"dtype": ...}} each. data: {"dataset", "source", "revision", "digest"} each.
 
-    Gives {"finished": UTC time, "versions", "repository": {"commit", "dirty", "changed", "digest"}, "hardware": {"system",
-    "processor", "cores", "memory_bytes", "gpus"}, "seeds", "configuration", "models", "data", "rules", "command", "fingerprint"}.
-    The fingerprint covers what determines scores: neither the machine, nor the time, nor the command.
+    Gives {"finished": UTC time, "versions", "repository": what `checkout` gives, "hardware": what
+    `hardware` gives, "seeds", "configuration", "models", "data", "rules", "command",
+    "fingerprint"}. The fingerprint covers what determines scores: not the machine, the time or the
+    command.
     """
     given = {
         "configuration": configuration,
@@ -87,37 +89,39 @@ def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
 
 
 def checkout(repository: Path) -> dict:
-    """{"commit": str or None outside git, "dirty": bool, "changed": paths, "digest": sha256 of the changes, "" when clean}."""
+    """The state of a git checkout.
+
+    {"commit": str or None outside git, "dirty": bool, "changed": paths, "digest": sha256 of the
+    changes, "" when clean}.
+    """
     commit = _output("git", "-C", str(repository), "rev-parse", "HEAD")
     if commit is None:
         return {"commit": None, "dirty": False, "changed": [], "digest": ""}
-    status = (
-        _output("git", "-C", str(repository), "status", "--porcelain", "--untracked-files=normal")
-        or ""
-    )
-    difference = _output("git", "-C", str(repository), "diff", "HEAD") or ""
+    git = ("git", "-C", str(repository))
+    status = _output(*git, "status", "--porcelain", "--untracked-files=normal") or ""
+    difference = _output(*git, "diff", "HEAD") or ""
+    dirty = bool(status.strip())
     return {
         "commit": commit.strip(),
-        "dirty": bool(status.strip()),
+        "dirty": dirty,
         "changed": [line[3:] for line in status.splitlines()],
-        "digest": hashlib.sha256((status + difference).encode()).hexdigest()
-        if status.strip()
-        else "",
+        "digest": hashlib.sha256((status + difference).encode()).hexdigest() if dirty else "",
     }
 
 
 def hardware() -> dict:
-    """The machine that runs this; the devices that answered stand in the timings."""
+    """The machine that runs this; the devices that answered are in the timings.
+
+    {"system", "processor", "cores", "memory_bytes", "gpus": names}.
+    """
+    has_affinity = hasattr(os, "sched_getaffinity")
+    gpus = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or ""
     return {
         "system": f"{platform.system()} {platform.release()}",
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1,
+        "cores": len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1,
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "gpus": (
-            _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or ""
-        ).splitlines(),
+        "gpus": gpus.splitlines(),
     }
 
 
@@ -131,7 +135,7 @@ def _processor() -> str:
 
 
 def _output(*command: str) -> str | None:
-    """What a program prints, or None when it is not there or fails."""
+    """What a program prints, or None when it is not installed or fails."""
     if shutil.which(command[0]) is None:
         return None
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)

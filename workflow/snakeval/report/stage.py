@@ -83,6 +83,9 @@ REPORT = Stage(
     settings=ReportSettings,
     jobs=report_jobs,
     code=("snakeval.report.page", "snakeval.report.provenance", "snakeval.transfer.verify"),
-    reads=("tables", "findings"),
+    reads=(
+        *("datasets", "models", "list_requests", "tokens", "responses", "recorded", "scores"),
+        *("tables", "findings"),
+    ),
 )
 STAGES = (REPORT,)

@@ -1,27 +1,28 @@
 """Text and numbers as a reader should see them.
 
-All text that comes from data or models is hostile: Jinja2 escapes the markup, `visible` shows what a browser would hide or obey.
-`static/text.js` does the same for text that the page loads later.
+All text that comes from data or models is hostile. Jinja2 escapes the markup, `visible` shows what
+a browser would hide or obey. `static/text.js` does the same for text that the page loads later.
 """
 
 import math
 import re
 import unicodedata
 
-# Controls but tab and newline, direction marks and overrides, zero-width characters, separators that break lines, variation tags.
+# Controls except tab and newline, direction marks and overrides, zero-width characters,
+# separators that break lines, variation tags.
 _HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
-    "\U000e0000-\U000e0fff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 
 
 def visible(text: object) -> str:
-    """The text with characters that would be invisible, or turn the writing direction, written as ⟨U+202E⟩."""
+    """The text with characters that are invisible, or turn its direction, written as ⟨U+202E⟩."""
     return _HIDDEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", str(text))
 
 
 def shortened(text: str, width: int) -> str:
-    """At most `width` columns of text, the middle left out; wide (East Asian) characters count double."""
+    """At most `width` columns of text, the middle left out; wide characters count double."""
     text = visible(text)
     if _columns(text) <= width:
         return text
@@ -34,7 +35,10 @@ def shortened(text: str, width: int) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A score: `digits` decimals below 10, four significant digits above, – where there is none, ∞ where it has no end."""
+    """A score: `digits` decimals below 10, four significant digits above.
+
+    – for None and nan, ∞ for infinity.
+    """
     if value is None or math.isnan(value):
         return "–"
     if math.isinf(value):
@@ -82,11 +86,9 @@ def duration(seconds: float | None) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
-    return (
-        f"{hours} h {minutes:02d} min"
-        if hours
-        else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
-    )
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
 
 
 def energy(joules: float | None) -> str:
@@ -102,13 +104,9 @@ def energy(joules: float | None) -> str:
 def names(items: list[str], most: int = 4) -> str:
     """A list in prose: a, b and c; beyond `most`, how many more."""
     shown = items if len(items) <= most else [*items[: most - 1], f"{len(items) - most + 1} more"]
-    return (
-        shown[0]
-        if len(shown) == 1
-        else ", ".join(shown[:-1]) + " and " + shown[-1]
-        if shown
-        else ""
-    )
+    if len(shown) < 2:
+        return "".join(shown)
+    return ", ".join(shown[:-1]) + " and " + shown[-1]
 
 
 def _columns(text: str) -> int:

@@ -1,7 +1,8 @@
 """`doc_to_*` and the other templates of a task, applied to a document.
 
-A field is a number, a column, a Jinja2 template, a list, a mapping or a function. What each form gives, and when text turns into a number
-or a list, is that of lm-evaluation-harness (`lm_eval/api/task.py`, `doc_to_text` and its siblings).
+A field is a number, a column, a Jinja2 template, a list, a mapping or a function. The values of
+each form, and when text becomes a number or a list, are those of lm-evaluation-harness
+(`lm_eval/api/task.py`, `doc_to_text` and its siblings).
 """
 
 import ast
@@ -18,17 +19,15 @@ from snakeval.requests.template_filters import FILTERS
 from snakeval.tasks import functions
 
 Document = dict[str, Any]
-_NO_LITERAL = (
-    SyntaxError,
-    ValueError,
-    TypeError,
-    MemoryError,
-    RecursionError,
-)  # what `ast.literal_eval` raises
+# What `ast.literal_eval` raises.
+_NO_LITERAL = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)
 
 
 class FieldError(ValueError):
-    """A field that cannot be applied to a document: the key, and why. Whoever knows the document adds its number."""
+    """A field that cannot be applied to a document: the key, and why.
+
+    The caller, which knows the document, adds its number.
+    """
 
     def __init__(self, key: str, problem: str):
         super().__init__(f"{key}: {problem}")
@@ -36,21 +35,24 @@ class FieldError(ValueError):
         self.problem = problem
 
 
-# Templates come with task files that users share; in a sandbox they can shape text and do nothing else.
+# Users share task files with templates. In a sandbox, templates can shape text and do nothing else.
 _ENVIRONMENT = SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
 _ENVIRONMENT.filters |= FILTERS
 
 
 @dataclass(frozen=True)
 class Fields:
-    """Applies fields to documents with these columns. `choosing`: the task has choices, so digits are an index."""
+    """Applies fields to documents with these columns.
+
+    `choosing`: the task has choices, so digits are an index.
+    """
 
     columns: frozenset[str]
     choosing: bool
     allow_functions: bool = True
 
     def text(self, field: Any, document: Document, key: str = "doc_to_text") -> str | int:
-        """The question; an int chooses among the texts of doc_to_choice."""
+        """The question. An int chooses among the texts of doc_to_choice."""
         if isinstance(field, str) and field not in self.columns:
             self._reject_lone_name(field, document, key)
             return self._number(render(field, document, key))
@@ -96,19 +98,23 @@ class Fields:
         return "" if document[field] is None else str(document[field])
 
     def call(self, reference: dict[str, Any], key: str, *arguments: Any) -> Any:
-        """What the function of a task gives. Raises FieldError when it fails, UserError when functions are not allowed."""
+        """The result of a task's function.
+
+        Raises FieldError when it fails, and UserError when functions are not allowed.
+        """
         function = self.function(reference, key)
         try:
             return function(*arguments)
         except Exception as error:  # the code of a task may fail in any way
-            raise FieldError(
-                key, f"!function {reference['!function']} raised {type(error).__name__}: {error}"
-            ) from error
+            problem = f"!function {reference['!function']} raised {type(error).__name__}: {error}"
+            raise FieldError(key, problem) from error
 
     def function(self, reference: dict[str, Any], key: str) -> Callable[..., Any]:
+        """The function itself. Raises UserError when functions are not allowed."""
         if not self.allow_functions:
             raise UserError(
-                f"{reference['file']}: {key}: !function {reference['!function']} is Python; allow_functions: true runs it"
+                f"{reference['file']}: {key}: !function {reference['!function']} is Python. "
+                "Set `allow_functions: true` to run it."
             )
         return _function(reference["!function"], reference["file"], reference["digest"])
 
@@ -117,10 +123,8 @@ class Fields:
             return field
         if isinstance(field, str):
             if field not in document:
-                raise FieldError(
-                    key,
-                    f"the document has no field {field!r}; it has {', '.join(map(str, document))}",
-                )
+                columns = ", ".join(map(str, document))
+                raise FieldError(key, f"the document has no column {field!r}, only {columns}")
             return document[field]
         if functions.is_reference(field):
             return self.call(field, key, document)
@@ -129,23 +133,25 @@ class Fields:
     def _number(self, text: str) -> str | int:
         try:
             return int(text) if self.choosing and text.isdecimal() else text
-        except ValueError:  # more digits than Python reads, and no index
+        except ValueError:  # more digits than Python reads: not an index
             return text
 
     def _reject_lone_name(self, field: str, document: Document, key: str) -> None:
-        """A lone name that is no column is a mistake, not a constant prompt."""
+        """Refuse a single word that is not a column: it is a mistake, not a constant prompt."""
         if field.isidentifier():
-            raise FieldError(key, f"no column {field!r}; there are {', '.join(map(str, document))}")
+            raise FieldError(key, f"no column {field!r}, only {', '.join(map(str, document))}")
 
 
 def render(template: str, document: Document, key: str) -> str:
-    """A Jinja2 template over the fields of a document. Raises FieldError for a field it lacks and for any other error."""
+    """A Jinja2 template with the columns of a document as its variables.
+
+    Raises FieldError for a variable that is not a column, and for any other error.
+    """
     try:
         return _compiled(template).render(document)
     except jinja2.UndefinedError as error:
-        raise FieldError(
-            key, f"{error.message}; the document has {', '.join(map(str, document))}"
-        ) from None
+        columns = ", ".join(map(str, document))
+        raise FieldError(key, f"{error.message}. The document has {columns}") from None
     except jinja2.TemplateSyntaxError as error:
         raise FieldError(key, f"template, line {error.lineno}: {error.message}") from None
     except Exception as error:  # an expression of a template may fail in any way

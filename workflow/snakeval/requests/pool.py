@@ -1,4 +1,4 @@
-"""The documents of a split as a task sees them: rows that are read as they are asked for, after the task's `process_docs`."""
+"""The documents of a split, after the task's `process_docs`. Rows are read when they are used."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -30,7 +30,7 @@ class Pool(Sequence[Document]):
         return len(self._source)
 
     def __getitem__(self, row):
-        """The document in a row; kept, since few-shot examples are asked for again and again."""
+        """The document in a row. It is kept, since few-shot examples are read many times."""
         if row not in self._rows:
             table = isinstance(self._source, pa.Table)
             self._rows[row] = (
@@ -49,7 +49,10 @@ class Pool(Sequence[Document]):
 
 
 def process(split: Any, function: Callable[[Any], Any] | None) -> Pool:
-    """The documents of a split, an Arrow table or a datasets.Dataset; `function` takes and gives a datasets.Dataset."""
+    """The documents of a split, which is an Arrow table or a datasets.Dataset.
+
+    `function` takes and returns a datasets.Dataset.
+    """
     if function is None:
         return Pool(split)
     import datasets

@@ -1,8 +1,9 @@
-"""Which few-shot examples stand before which document.
+"""Which few-shot examples a document gets.
 
-- `hash`: chosen by a hash of task, document and seed, so that a prompt depends on nothing else that is evaluated; n examples are the first
-  n of n + 1. The document itself is never among them.
-- `lm_eval`: the random stream of lm-evaluation-harness (`lm_eval/api/samplers.py`), one per task, drawn from in the order of the documents.
+- `hash`: a hash of task, document and seed chooses them, so a prompt depends on nothing else that
+  is evaluated. n examples are the first n of n + 1. The document itself is never among them.
+- `lm_eval`: the random stream of lm-evaluation-harness (`lm_eval/api/samplers.py`), one per task,
+  from which documents draw in their order.
 - `first_n`: the first n of the pool.
 """
 
@@ -16,7 +17,7 @@ Sampler = Callable[[Document, str], list[int]]
 
 
 class TooFew(ValueError):
-    """The pool holds fewer examples than are asked for."""
+    """The pool has fewer examples than the task needs."""
 
 
 def sampler(
@@ -24,8 +25,9 @@ def sampler(
 ) -> Sampler:
     """A function from a document and its JSON to the rows of its n examples in `pool`.
 
-    Documents must be given in order, since `lm_eval` draws from one stream. `excluding`: the evaluated document, which may be in the pool,
-    is left out (`hash` always does). The function raises TooFew.
+    Documents must be given in order, since `lm_eval` draws from one stream. With `excluding`, the
+    evaluated document, which may be in the pool, is left out (`hash` always does this). The
+    function raises TooFew.
     """
     if kind == "hash":
         return lambda document, text: _by_hash(pool, n, document, f"{task}\x00{seed}\x00{text}")
@@ -67,14 +69,17 @@ def _first(pool: Sequence[Document], n: int, excluded: Document | None) -> list[
 
 
 def _same(left: Document, right: Document) -> bool:
-    """Whether two documents are equal, a NaN in them to another NaN, which to Python it is not."""
+    """Whether two documents are equal. A NaN equals another NaN here, unlike in Python."""
     return left == right or repr(left) == repr(right)
 
 
 def _from_stream(
     stream: Random, pool: Sequence[Document], n: int, excluded: Document | None
 ) -> list[int]:
-    """lm-eval draws one more where a document is to be left out, so that n remain; drawing rows or documents gives the same stream."""
+    """The rows that lm-eval draws. It draws one more when a document is left out, so that n remain.
+
+    Drawing rows or documents gives the same stream.
+    """
     draws = n if excluded is None else n + 1
     if draws > len(pool):
         raise TooFew

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from snakeval.errors import UserError
 from snakeval.jobs.stage import ONLY, Stage
 from snakeval.sources import stage as sources
+from snakeval.tasks.request_settings import RequestSettings
 from snakeval.tasks.resolution import ResolvedBenchmark
 from snakeval.tasks.run import ResolvedRun
 
@@ -15,7 +16,7 @@ from snakeval.tasks.run import ResolvedRun
 class TaskRequests:
     """What the requests of one task depend on: its request settings, and the documents it reads."""
 
-    settings: dict[str, Any]
+    settings: RequestSettings
     dataset: str
     subset: str
     splits: list[str]

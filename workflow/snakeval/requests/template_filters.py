@@ -1,6 +1,6 @@
-"""Filters of the templates in task files, beside Jinja2's own.
+"""Filters of the templates in task files, next to Jinja2's own.
 
-`regex_replace` is that of lm-evaluation-harness; the others spare a task a Python module of its own.
+`regex_replace` is that of lm-evaluation-harness. With the others a task needs no Python module.
 """
 
 import ast
@@ -14,11 +14,13 @@ _WIKITEXT_REPLACEMENTS = (
     (" : ", ": "), (" ; ", "; "), (" . ", ". "), (" ! ", "! "), (" ? ", "? "), (" , ", ", "),
 )  # fmt: skip
 _WIKITEXT_PAIRS = (
-    (r"\(\s*([^\)]*?)\s*\)", r"(\1)"), (r"\[\s*([^\]]*?)\s*\]", r"[\1]"), (r"{\s*([^}]*?)\s*}", r"{\1}"),
+    (r"\(\s*([^\)]*?)\s*\)", r"(\1)"), (r"\[\s*([^\]]*?)\s*\]", r"[\1]"),
+    (r"{\s*([^}]*?)\s*}", r"{\1}"),
     (r"\"\s*([^\"]*?)\s*\"", r'"\1"'), (r"'\s*([^']*?)\s*'", r"'\1'"),
 )  # fmt: skip
 _WIKITEXT_REST = (
-    ("= = = =", "===="), ("= = =", "==="), ("= =", "=="), (" \N{DEGREE SIGN} ", "\N{DEGREE SIGN}"),
+    ("= = = =", "===="), ("= = =", "==="), ("= =", "=="),
+    (" \N{DEGREE SIGN} ", "\N{DEGREE SIGN}"),
     (" \n", "\n"), ("\n ", "\n"), (" N ", " 1 "), (" 's", "'s"),
 )  # fmt: skip
 
@@ -29,12 +31,15 @@ def regex_replace(text: str, pattern: str, replacement: str, count: int = 0) -> 
 
 
 def literal(text: str) -> Any:
-    """The value of a list, dictionary, number or text written in Python, as some data sets hold them."""
+    """The value of a list, dictionary, number or text in Python syntax, as in some data sets."""
     return ast.literal_eval(text)
 
 
 def shuffled(items: Sequence[Any], seed: int = 0) -> list[Any]:
-    """The items in an order that their texts and the seed alone decide: by the hash of all texts, the seed and the place."""
+    """The items, sorted by the hash of all texts, the seed and the position.
+
+    So only the texts and the seed decide the order.
+    """
     content = "\0".join(map(str, [seed, *items]))
     order = sorted(
         range(len(items)), key=lambda place: hashlib.sha256(f"{content}\0{place}".encode()).digest()
@@ -43,9 +48,10 @@ def shuffled(items: Sequence[Any], seed: int = 0) -> list[Any]:
 
 
 def detokenised_wikitext(text: str) -> str:
-    """WikiText's spaced punctuation, numbers and headings as they are written elsewhere.
+    """WikiText's spaced punctuation, numbers and headings in their usual form.
 
-    The steps are those of Megatron-LM's zero-shot evaluation (github.com/NVIDIA/Megatron-LM, tasks/zeroshot_gpt/detokenizer.py).
+    The steps are those of Megatron-LM's zero-shot evaluation (github.com/NVIDIA/Megatron-LM,
+    tasks/zeroshot_gpt/detokenizer.py).
     """
     for old, new in _WIKITEXT_REPLACEMENTS:
         text = text.replace(old, new)

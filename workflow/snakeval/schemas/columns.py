@@ -1,23 +1,25 @@
 """What columns of several tables are made of.
 
-Every table of the workflow is declared in this room: one Arrow schema each, one line of meaning per column. A column without `null` in its
-meaning holds no nulls. Tables travel between stages only as these; whatever reads or writes one goes through `snakeval.files.parquet`,
-which checks the schema.
+Every table of the workflow is declared in this room: one Arrow schema each, and one line of meaning
+per column. A column without `null` in its meaning holds no nulls. Tables travel between stages only
+as these. Tables are read and written by `snakeval.files.parquet`, which checks the schema.
 """
 
 import pyarrow as pa
 
 INT_LIST = pa.list_(pa.int32())
 STR_LIST = pa.list_(pa.string())
-NO_GOLD = -100  # in `gold` of REQUESTS: a right answer that is not among the choices, as lm-evaluation-harness has it
-NO_ANSWER = (
-    -1,
-    0,
-)  # offsets of the token that an extractive model points at where the passage holds no answer
+# In `gold` of REQUESTS, as in lm-evaluation-harness: a right answer that is not among the choices.
+NO_GOLD = -100
+# Offsets of the token that an extractive model points at where the passage holds no answer.
+NO_ANSWER = (-1, 0)
 
 
 def schema(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
-    """A table's columns: name, type and meaning. Only a column whose meaning says `null` may hold nulls."""
+    """A table's columns: name, type and meaning.
+
+    Only a column whose meaning contains `null` may hold nulls.
+    """
     return pa.schema(
         [
             pa.field(name, type_, nullable="null" in meaning, metadata={"meaning": meaning})
@@ -26,18 +28,14 @@ def schema(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
     )
 
 
+MESSAGE = pa.struct([("role", pa.string()), ("text", pa.string())])  # of a chat, as it is sent
+
 TURN = pa.struct(
     [
         ("role", pa.string()),  # system, user or assistant
         ("text", pa.string()),
-        (
-            "delimiter",
-            pa.string(),
-        ),  # what follows the text in a plain prompt; a chat template replaces it
-        (
-            "document",
-            pa.int64(),
-        ),  # row of the few-shot split this example comes from; null: not an example
+        ("delimiter", pa.string()),  # after the text in a plain prompt, but not in a chat
+        ("document", pa.int64()),  # row of the few-shot split; null: not an example
     ]
 )
 
@@ -50,7 +48,7 @@ GENERATION = pa.struct(
         ("top_p", pa.float64()),
         ("top_k", pa.int32()),  # 0: all tokens
         ("repetition_penalty", pa.float64()),
-        ("samples", pa.int32()),  # answers per document
+        ("samples", pa.int32()),  # texts per document
         ("seed", pa.int64()),
     ]
 )

@@ -16,11 +16,11 @@ PREFLIGHT = schema(
     ("benchmark", pa.string(), "benchmark of the configuration"),
     ("task", pa.string(), "leaf task"),
     ("check", pa.string(), "what was looked for: see snakeval.preflight"),
-    ("severity", pa.string(), "error: the model is not asked; or warning"),
-    ("documents", pa.int64(), "documents it was found in"),
+    ("severity", pa.string(), "error (the model is not asked) or warning"),
+    ("documents", pa.int64(), "documents in which it was found"),
     ("of", pa.int64(), "documents of the task"),
     ("example", pa.int64(), "doc_id of the first of them; null: not of single documents"),
-    ("message", pa.string(), "what it is and what to do"),
+    ("message", pa.string(), "what is wrong and what to do"),
 )
 
 SCORE_TABLE = schema(
@@ -49,7 +49,7 @@ SCORE_TABLE = schema(
     (
         "rank_high",
         pa.int32(),
-        "worst rank; models whose ranges overlap cannot be told apart; null for a single model",
+        "worst rank; models whose ranges overlap cannot be distinguished; null for a single model",
     ),
     ("primary", pa.bool_(), "the metric that leads the leaderboard for this task"),
     (
@@ -71,7 +71,7 @@ TARGETS = schema(
     ("filter", pa.string(), "answer-extraction pipeline; null: no score, and none named"),
     ("metric", pa.string(), "name of the metric; null: no score, and none named"),
     ("target", pa.float64(), "the published figure"),
-    ("percent", pa.bool_(), "it, its tolerance, and value, delta and interval here are in percent"),
+    ("percent", pa.bool_(), "target, tolerance, value, delta and interval are in percent"),
     ("tolerance", pa.float64(), "how far ours may be off"),
     ("target_n", pa.int64(), "documents the figure is over; null: unknown"),
     ("value", pa.float64(), "our score; null: none"),
@@ -82,7 +82,7 @@ TARGETS = schema(
     (
         "status",
         pa.string(),
-        "regenerated, differs, other documents, no score; of a score to reach: reached, not reached",
+        "regenerated, differs, other documents, no score; or reached, not reached",
     ),
     ("reason", pa.string(), "why"),
     ("source", pa.string(), "where the figure was published; null: not said"),
@@ -100,7 +100,7 @@ COMPARISONS = schema(
     (
         "scale",
         pa.string(),
-        "of the difference: score, or log, where it is ln(score of a) - ln(score of b), as for perplexities",
+        "of the difference: score, or log for ln(score of a) - ln(score of b), as for perplexities",
     ),
     (
         "difference",
@@ -115,7 +115,7 @@ COMPARISONS = schema(
     (
         "p_holm",
         pa.float64(),
-        "adjusted over all pairs of models of the run, listed or not (Holm); null where undefined",
+        "adjusted over all pairs of models of the run (Holm); null where undefined",
     ),
     ("p_bh", pa.float64(), "the same after Benjamini and Hochberg; null where undefined"),
     (
@@ -133,14 +133,14 @@ COMPARISONS = schema(
 
 GATE = schema(
     ("model", pa.string(), "name in the configuration"),
-    ("baseline", pa.string(), "the model or the earlier results folder it is held against"),
+    ("baseline", pa.string(), "the model or the earlier results folder to compare with"),
     ("benchmark", pa.string(), "benchmark of the configuration"),
     ("task", pa.string(), "leaf task or group"),
     ("filter", pa.string(), "answer-extraction pipeline; null where the baseline has no scores"),
     ("metric", pa.string(), "name of the metric; null where the baseline has no scores"),
     ("scale", pa.string(), "of loss and margin: score or log, as in comparisons"),
     ("n", pa.int64(), "documents compared"),
-    ("changed", pa.int64(), "documents of the benchmark that are others than before, and left out"),
+    ("changed", pa.int64(), "documents of the benchmark that changed; they are left out"),
     ("before", pa.float64(), "score of the baseline on that scale; null where undefined"),
     ("now", pa.float64(), "score of the model; null where undefined"),
     (
@@ -161,7 +161,7 @@ GATE = schema(
         pa.string(),
         "same, passed, worse, undecided, or new where there is nothing to compare with",
     ),
-    ("reason", pa.string(), "why; null where the numbers say it"),
+    ("reason", pa.string(), "why; null where the numbers show it"),
 )
 
 FLIPS = schema(
@@ -173,7 +173,7 @@ FLIPS = schema(
     ("doc_id", pa.int64(), "as in requests"),
     ("before", pa.float64(), "the document's score in the baseline"),
     ("now", pa.float64(), "its score now"),
-    ("worse", pa.bool_(), "for the worse"),
+    ("worse", pa.bool_(), "whether the score is worse now"),
     ("prediction_before", pa.string(), "the answer that was scored; null for rolling"),
     ("prediction_now", pa.string(), "the answer that is scored; null for rolling"),
 )
@@ -185,11 +185,11 @@ POWER = schema(
     ("metric", pa.string(), "name of the metric"),
     ("n", pa.int64(), "documents"),
     ("scale", pa.string(), "of the differences: score or log, as in comparisons"),
-    ("basis", pa.string(), "what tells how much a document's difference varies"),
+    ("basis", pa.string(), "how the variance of a document's difference is known"),
     ("detectable", pa.float64(), "smallest true difference that so many documents show"),
     ("difference", pa.float64(), "wanted difference"),
     ("documents", pa.int64(), "that it needs"),
-    ("enough", pa.bool_(), "there are as many"),
+    ("enough", pa.bool_(), "the benchmark has so many"),
 )
 
 HEALTH = schema(
@@ -207,11 +207,11 @@ HEALTH = schema(
         pa.int64(),
         "documents with an answer whose first words decline to answer, in English",
     ),
-    ("repeating", pa.int64(), "documents with an answer that ends in the same text over and over"),
+    ("repeating", pa.int64(), "documents with an answer that ends in a repeated text"),
     (
         "missing",
         pa.int64(),
-        "documents that a file of recorded answers has no answer to; they are not scored, and not in n",
+        "documents without a recorded answer; they are not scored, and not counted in n",
     ),
     ("surplus", pa.int64(), "recorded answers that belong to no document"),
 )

@@ -9,7 +9,7 @@ DOCUMENT_FILES = schema(
     (
         "revision",
         pa.string(),
-        "commit of the hub repository that came down; null for local files and generators",
+        "commit of the hub repository; null for local files and generators",
     ),
     ("subset", pa.string(), "folder of the subset: its name, made safe"),
     ("name", pa.string(), "of the subset; null: it has none"),
@@ -42,7 +42,7 @@ REQUESTS = schema(
     (
         "continuations",
         pa.list_(pa.struct([("question", pa.int32()), ("text", pa.string())])),
-        "texts whose log-likelihood is asked, after questions[question]; question -1: after nothing; empty: generation",
+        "texts to score after questions[question]; question -1: after nothing; empty: generation",
     ),
     ("target_delimiter", pa.string(), "put before each continuation in a plain prompt"),
     ("chat_target_delimiter", pa.string(), "put before each continuation after a chat template"),
@@ -51,12 +51,13 @@ REQUESTS = schema(
         STR_LIST,
         "answers to choose from, in the order of the first continuations; empty: not a choice",
     ),
-    ("gold", INT_LIST, "indices of the right choices; empty where references say it"),
+    ("gold", INT_LIST, "indices of the right choices; empty where there are references"),
     ("references", STR_LIST, "right answers as text"),
     (
         "segments",
         STR_LIST,
-        "what an encoder reads: one text or a pair; to extract answers question, passage, and '' where there may be none",
+        "for encoders: one text or a pair; extractive: question, passage, and '' where there may "
+        "be no answer",
     ),
     ("generation", GENERATION, "settings of generate_until; null for other kinds"),
     (
@@ -64,5 +65,5 @@ REQUESTS = schema(
         pa.string(),
         "documents that share a passage or subject are not independent; null: independent",
     ),
-    ("document", pa.string(), "the document as JSON, for process_results and for the eye"),
+    ("document", pa.string(), "the document as JSON, for process_results and for readers"),
 )

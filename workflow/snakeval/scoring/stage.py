@@ -10,7 +10,7 @@ from typing import Any, Literal
 from snakeval.errors import UserError
 from snakeval.jobs.stage import ONLY, Stage
 from snakeval.metrics import local_files
-from snakeval.sources import location
+from snakeval.sources.signature import signature
 from snakeval.tasks.run import ResolvedRun
 
 PACKAGES = (
@@ -74,7 +74,7 @@ def _extension(file: str, where: str) -> dict[str, str]:
 def _signature(key: str, value: str) -> str | None:
     """Signature of the local files that a value of a metric's key names; None if none."""
     path = local_files.KEYS[key](value)
-    return None if path is None else location.signature(path)
+    return None if path is None else signature(path)
 
 
 SCORES = Stage(

@@ -1,7 +1,7 @@
 """Documents as Python dictionaries and as Arrow tables, without change on the way there and back.
 
-A column that no Arrow type holds exactly (mixed types, dictionaries whose keys differ from row to row) is kept as JSON text, in Arrow's own
-JSON type; `datasets` does the same.
+A column that no Arrow type holds exactly is kept as JSON text, in Arrow's own JSON type. Examples
+are mixed types, and dictionaries whose keys differ from row to row. `datasets` does the same.
 """
 
 import json
@@ -14,9 +14,10 @@ from snakeval.errors import UserError
 
 
 def table(documents: list[dict[str, Any]], where: str) -> pa.Table:
-    """A table of one row per document; a key that a document lacks becomes null.
+    """A table with one row per document. A key that a document lacks becomes null.
 
-    Raises UserError, which begins with `where`, for half a surrogate pair in a key or text: JSON can write it, UTF-8 cannot.
+    Raises UserError, which begins with `where`, for half a surrogate pair in a key or text: JSON
+    can write it, UTF-8 cannot.
     """
     columns = {}
     for name in dict.fromkeys(name for document in documents for name in document):
@@ -26,7 +27,8 @@ def table(documents: list[dict[str, Any]], where: str) -> pa.Table:
         except UnicodeEncodeError as error:
             text = error.object[max(0, error.start - 20) : error.end + 20]
             raise UserError(
-                f"{where}: key {name!r}: {text!r} holds half a surrogate pair, which is no valid text; correct it"
+                f"{where}: key {name!r}: {text!r} holds half a surrogate pair, which is not text. "
+                "Correct it."
             ) from None
     return pa.table(columns)
 
@@ -58,7 +60,10 @@ def _column(values: list) -> pa.Array:
 
 
 def _uniform(values: list) -> bool:
-    """Whether all dictionaries at the same place have the same keys, and some: else Arrow would add nulls, or Parquet refuse."""
+    """Whether all dictionaries at the same place have the same keys, at least one.
+
+    Otherwise Arrow would add nulls, or Parquet would refuse the column.
+    """
     dictionaries = [value for value in values if isinstance(value, dict)]
     if dictionaries:
         keys = dictionaries[0].keys()
@@ -70,29 +75,24 @@ def _uniform(values: list) -> bool:
 
 
 def _same(left: list, right: list) -> bool:
-    """Equal also in what Python takes for equal: 1, 1.0 and true."""
+    """Whether two lists are equal and of the same types: to Python 1, 1.0 and True are equal."""
     return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
 
 
 def _decoder(type_: pa.DataType) -> Callable[[Any], Any] | None:
-    """A function that decodes the JSON inside values of a type; None where there is none."""
+    """A function that decodes the JSON inside values of a type; None for a type without JSON."""
     if isinstance(type_, pa.JsonType):
         return lambda value: None if value is None else json.loads(value)
     if pa.types.is_struct(type_):
         decoders = {field.name: decode for field in type_ if (decode := _decoder(field.type))}
-        if decoders:
-            return lambda value: (
-                value
-                and {
-                    name: decoders[name](item) if name in decoders else item
-                    for name, item in value.items()
-                }
-            )
-    elif (
-        pa.types.is_list(type_)
-        or pa.types.is_large_list(type_)
-        or pa.types.is_fixed_size_list(type_)
-    ):
+
+        def decoded(value: dict[str, Any] | None) -> dict[str, Any] | None:
+            keep = lambda item: item  # noqa: E731
+            return value and {key: decoders.get(key, keep)(item) for key, item in value.items()}
+
+        return decoded if decoders else None
+    types = pa.types
+    if types.is_list(type_) or types.is_large_list(type_) or types.is_fixed_size_list(type_):
         inner = _decoder(type_.value_type)
         if inner:
             return lambda value: value and [inner(item) for item in value]

@@ -1,8 +1,8 @@
-"""Documents in Parquet, JSON, JSON Lines, CSV, TSV and plain text, each but Parquet also gzipped.
+"""Documents in Parquet, JSON, JSON Lines, CSV, TSV and plain text. All but Parquet may be gzipped.
 
-CSV and TSV values are text, exactly as they stand: whether "007", "1e5" or "None" is a number must not depend on the other rows. A column
-of numbers is converted when `types` asks for it (`types: {label: int}`). TSV has no quoting (IANA text/tab-separated-values), CSV has
-(RFC 4180).
+CSV and TSV values are text, exactly as written: whether "007", "1e5" or "None" is a number must not
+depend on the other rows. `types` converts a column (`types: {label: int}`). TSV has no quoting
+(IANA text/tab-separated-values), CSV has (RFC 4180).
 """
 
 import csv
@@ -39,23 +39,22 @@ _ARTICLE = re.compile(r"(?:^|(?<=\n))(?=[ \t]*\n = (?!= )[^\n]*[^= \n] = \n[ \t]
 
 @dataclass(frozen=True)
 class Reading:
-    """How to read files, where their content does not say."""
+    """How to read files, where their content does not show it."""
 
-    format: str | None = None  # a value of SUFFIXES; None: by the file's suffix
-    columns: tuple[str, ...] | None = (
-        None  # of a CSV or TSV file without a header; the one column of plain text
-    )
-    field: str | None = (
-        None  # key of a JSON document under which its records stand; dots lead deeper
-    )
-    text: str = "line"  # what is a document of plain text: line, file or article
-    types: Mapping[str, str] = dataclasses.field(
-        default_factory=dict
-    )  # CSV columns that are not text: int, float or bool
+    format: str | None = None
+    """A value of SUFFIXES; None: by the file's suffix."""
+    columns: tuple[str, ...] | None = None
+    """Of a CSV or TSV file without a header; the one column of plain text."""
+    field: str | None = None
+    """Key of a JSON document that leads to its records; dots lead deeper."""
+    text: str = "line"
+    """What one document of plain text is: line, file or article."""
+    types: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """CSV columns that are not text: int, float or bool."""
 
 
 def kind(file: Path) -> str | None:
-    """The format that a file's name tells; None for a file that is no data."""
+    """The format that a file's name shows; None for a file without documents."""
     return SUFFIXES.get(Path(file.name.removesuffix(".gz")).suffix.lower())
 
 
@@ -65,13 +64,18 @@ def stem(file: Path) -> str:
 
 
 def read(file: Path, reading: Reading) -> pa.Table:
-    """The documents of a file. Raises UserError that names the file, and the line or byte, where it is damaged or cannot be understood."""
+    """The documents of a file.
+
+    Raises UserError for a file that is damaged or cannot be understood. The message names the file,
+    and the line or byte.
+    """
     format_ = reading.format or kind(file)
     if format_ == "parquet":
         return _parquet(file)
     if format_ not in _READERS:
         raise UserError(
-            f"{file}: unknown format; known are {', '.join(SUFFIXES)}, each also with .gz, or set `format`"
+            f"{file}: unknown format. Known are {', '.join(SUFFIXES)}, also with .gz. "
+            "Rename the file or set `format`."
         )
     return _READERS[format_](_text(file), file, reading)
 
@@ -85,7 +89,8 @@ def _parquet(file: Path) -> pa.Table:
             if isinstance(error, FileNotFoundError | PermissionError):
                 raise
             raise UserError(
-                f"{file}: not a readable Parquet file ({str(error).splitlines()[0]}); copy or download it again"
+                f"{file}: not a readable Parquet file ({str(error).splitlines()[0]}). "
+                "Copy or download it again."
             ) from None
 
 
@@ -93,39 +98,44 @@ def _json(text: str, file: Path, reading: Reading) -> pa.Table:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if (
-            isinstance(error, json.JSONDecodeError)
-            and error.msg == "Extra data"
-            and text.lstrip().startswith("{")
-        ):
+        several = isinstance(error, json.JSONDecodeError) and error.msg == "Extra data"
+        if several and text.lstrip().startswith("{"):
             return _json_lines(text, file, reading)  # many publish JSON Lines as .json
         raise UserError(
-            f"{file}{_position(error)}: not JSON ({_reason(error)}); correct the file"
+            f"{file}{_position(error)}: not JSON ({_reason(error)}). Correct the file."
         ) from None
     return documents.table(_records(value, file, reading.field), str(file))
 
 
 def _records(value: Any, file: Path, key: str | None) -> list[dict[str, Any]]:
-    """The records of a JSON document: a list of objects, found under `key`; plain values become a column `value`."""
+    """The records of a JSON document: a list of objects, at `key`.
+
+    A list of plain values becomes a column `value`.
+    """
     for step in key.split(".") if key else []:
         if not isinstance(value, dict) or step not in value:
             there = ", ".join(value) if isinstance(value, dict) else "a list"
-            raise UserError(f"{file}: no key {step!r} on the way to field {key!r}; there: {there}")
+            raise UserError(
+                f"{file}: no key {step!r} on the way to field {key!r}. Found: {there}. "
+                "Correct `field`."
+            )
         value = value[step]
     if isinstance(value, dict):
         lists = [name for name, item in value.items() if isinstance(item, list)]
-        hint = f"set `field: {lists[0]}`" if lists else "give a list of objects"
+        hint = f"Set `field: {lists[0]}`." if lists else "Give a list of objects."
         raise UserError(
-            f"{file}: one JSON object with keys {', '.join(list(value)[:8])}, not a list of documents; {hint}"
+            f"{file}: one JSON object with keys {', '.join(list(value)[:8])}, "
+            f"not a list of documents. {hint}"
         )
     if not isinstance(value, list):
-        raise UserError(f"{file}: the JSON is no list of documents; give a list of objects")
+        raise UserError(f"{file}: the JSON is not a list of documents. Give a list of objects.")
     if value and not any(isinstance(record, dict | list) for record in value):
         return [{"value": record} for record in value]
     odd = next((index for index, record in enumerate(value) if not isinstance(record, dict)), None)
     if odd is not None:
         raise UserError(
-            f"{file}: record {odd} (from 0) is no JSON object; every document must be one"
+            f"{file}: record {odd} (from 0) is not a JSON object. "
+            "Write every document as an object."
         )
     return value
 
@@ -139,10 +149,12 @@ def _json_lines(text: str, file: Path, reading: Reading) -> pa.Table:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise UserError(
-                f"{file}, line {number}: not JSON ({_reason(error)}); correct or remove the line"
+                f"{file}, line {number}: not JSON ({_reason(error)}). Correct or remove the line."
             ) from None
         if not isinstance(record, dict):
-            raise UserError(f"{file}, line {number}: no JSON object; every line must be one")
+            raise UserError(
+                f"{file}, line {number}: not a JSON object. Write every document as an object."
+            )
         records.append(record)
     return documents.table(records, str(file))
 
@@ -165,22 +177,25 @@ def _csv(text: str, file: Path, reading: Reading, *, tabs: bool = False) -> pa.T
                 header = row
             elif len(row) != len(header):
                 raise UserError(
-                    f"{file}, line {rows.line_num}: {len(row)} values where {len(header)} columns are named; correct the line or `columns`"
+                    f"{file}, line {rows.line_num}: {len(row)} values for {len(header)} columns. "
+                    "Correct the line or `columns`."
                 )
             else:
                 values.append(row)
     except csv.Error as error:
         raise UserError(
-            f"{file}, line {rows.line_num}: not CSV ({error}); correct the quotes"
+            f"{file}, line {rows.line_num}: not CSV ({error}). Correct the quotes."
         ) from None
     header = header or []
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise UserError(
-            f"{file}: column {twice[0]!r} stands twice in the header; if there is no header, name the `columns`"
+            f"{file}: column {twice[0]!r} is twice in the header. Rename one. "
+            "If the file has no header, set `columns`."
         )
     if unknown := sorted(set(reading.types) - set(header)):
         raise UserError(
-            f"{file}: no column {unknown[0]!r}, which `types` names; there: {', '.join(header)}"
+            f"{file}: `types` names column {unknown[0]!r}, which does not exist. "
+            f"Use one of {', '.join(header)}."
         )
     columns = zip(*values, strict=True) if values else [[] for _ in header]
     return pa.table(
@@ -192,7 +207,7 @@ def _csv(text: str, file: Path, reading: Reading, *, tabs: bool = False) -> pa.T
 
 
 def _typed(values: Any, type_: str | None, where: str) -> pa.Array:
-    """A CSV column as text, or converted; then an empty value is null."""
+    """A CSV column as text, or converted. In a converted column an empty value is null."""
     if type_ is None:
         return pa.array(values, pa.string())
     convert, arrow = _TYPES[type_]
@@ -202,14 +217,15 @@ def _typed(values: Any, type_: str | None, where: str) -> pa.Array:
             converted.append(convert(value.strip()) if value.strip() else None)
         except (ValueError, KeyError):
             raise UserError(
-                f"{where}, row {number} (from 0): {value!r} is not {type_}; correct it or leave the column text"
+                f"{where}, row {number} (from 0): {value!r} is not {type_}. "
+                "Correct it, or read the column as text."
             ) from None
     try:
         return pa.array(converted, arrow)
     except OverflowError:
         largest = max((value for value in converted if value is not None), key=abs)
         raise UserError(
-            f"{where}: {largest} takes more than 64 bits; correct it or leave the column text"
+            f"{where}: {largest} needs more than 64 bits. Correct it, or read the column as text."
         ) from None
 
 
@@ -223,7 +239,8 @@ def _plain(text: str, file: Path, reading: Reading) -> pa.Table:
         parts = [text] if text else []
     if reading.columns and len(reading.columns) != 1:
         raise UserError(
-            f"{file}: plain text has one column, but `columns` names {len(reading.columns)}"
+            f"{file}: plain text has one column, not the {len(reading.columns)} of `columns`. "
+            "Give one."
         )
     return pa.table(
         {reading.columns[0] if reading.columns else "text": pa.array(parts, pa.string())}
@@ -254,14 +271,14 @@ def _text(file: Path) -> str:
             content = gzip.decompress(content)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise UserError(
-                f"{file}: damaged gzip file ({error}); copy or download it again"
+                f"{file}: damaged gzip file ({error}). Copy or download it again."
             ) from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(
-            f"{file}, line {line}: not UTF-8 text (byte {error.start}); save the file as UTF-8"
+            f"{file}, line {line}: not UTF-8 text (byte {error.start}). Save the file as UTF-8."
         ) from None
 
 
@@ -270,9 +287,11 @@ def _opened(file: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise UserError(f"{file}: no such file") from None
+        raise UserError(f"{file}: no such file. Correct the path.") from None
     except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+        raise UserError(
+            f"{file}: cannot be read ({error.strerror}). Check its permissions."
+        ) from None
 
 
 def _position(error: Exception) -> str:
@@ -280,11 +299,8 @@ def _position(error: Exception) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong, of errors of json.loads: also a number of more digits than Python reads is a ValueError."""
+    """What an error of json.loads means. A number with too many digits is a plain ValueError."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg}, column {error.colno}"
-    return (
-        "nested too deep"
-        if isinstance(error, RecursionError)
-        else "a number of thousands of digits"
-    )
+    deep = isinstance(error, RecursionError)
+    return "nested too deep" if deep else "a number of thousands of digits"

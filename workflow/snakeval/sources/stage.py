@@ -4,14 +4,14 @@ import dataclasses
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from snakeval.config import kinds
 from snakeval.config.dataset import DataSource
 from snakeval.config.model import Model
 from snakeval.errors import UserError
 from snakeval.jobs.stage import Stage
-from snakeval.sources import location
+from snakeval.sources import location, naming, signature
 from snakeval.tasks.definition import Task
 from snakeval.tasks.run import ResolvedRun
 
@@ -57,14 +57,14 @@ class ModelSettings:
     """Of a recorded model: the files of its answers."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """Documents that a task reads, and the keys of `datasets` that may name their source."""
+class Part(NamedTuple):
+    """Which documents a task reads."""
 
     dataset: str
     subset: str
     splits: list[str]
     keys: list[str]
+    """Keys of `datasets` that may lead to them; the first that exists counts."""
     source: str
 
 
@@ -103,7 +103,7 @@ def model_jobs(run: ResolvedRun) -> dict[str, ModelSettings]:
 def recorded_files(name: str, run: ResolvedRun) -> dict[str, str]:
     """The file of answers of each task, of a recorded model. Raises UserError when none exists."""
     model, where = run.config.models[name], f"{run.where}: models.{name}.source"
-    source = location.parse(model.source, where, ("recorded",))
+    source = location.parse(model.source, where, "models")
     pattern = str(location.local_path(source))
     assert model.answers is not None
     tasks = [task.name for benchmark in run.benchmarks.values() for task in benchmark.tasks]
@@ -122,7 +122,7 @@ def recorded_files(name: str, run: ResolvedRun) -> dict[str, str]:
 def _model(name: str, model: Model, run: ResolvedRun) -> ModelSettings:
     if kinds.kind_of(model) is kinds.RECORDED:
         found = {file for file in recorded_files(name, run).values() if Path(file).is_file()}
-        signatures = [location.signature(Path(file)) for file in sorted(found)]
+        signatures = [signature.signature(Path(file)) for file in sorted(found)]
         return ModelSettings(model.source, None, signatures, sorted(found))
     where = f"{run.where}: models.{name}.source"
     signed = location.local_signature(model.source, run.root, where, model=True)
@@ -130,7 +130,7 @@ def _model(name: str, model: Model, run: ResolvedRun) -> ModelSettings:
 
 
 def _part(task: Task, run: ResolvedRun) -> tuple[Part, dict[str, Any], tuple[Any, Any]]:
-    """What a task reads, what else its data set depends on, and the subset's name and arguments."""
+    """A task's part, what else its data set depends on, and the subset's name and arguments."""
     wanted = task.dataset
     name, kwargs = wanted["name"], wanted["kwargs"]
     keys = _keys(task)
@@ -143,13 +143,13 @@ def _part(task: Task, run: ResolvedRun) -> tuple[Part, dict[str, Any], tuple[Any
         _require_consent(run, task, f"custom_dataset: !function {function['!function']}")
         source = f"function:{function['!function']}"
         settings: dict[str, Any] = {"source": source, "function": function}
-        dataset = location.dataset_id(source, None, {"file": function["file"]})
+        dataset = naming.dataset_id(source, None, {"file": function["file"]})
     else:
         data = data or _published(task, run)
         settings = data.model_dump()
         options = data.model_dump(exclude={"source", "revision"}, exclude_defaults=True)
-        dataset = location.dataset_id(data.source, data.revision, options)
-    subset = location.subset_id(name, kwargs)
+        dataset = naming.dataset_id(data.source, data.revision, options)
+    subset = naming.subset_id(name, kwargs)
     part = Part(dataset, subset, sorted(wanted["splits"]), keys, origin)
     return part, settings, (name, kwargs)
 

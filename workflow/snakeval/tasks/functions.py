@@ -1,6 +1,7 @@
-"""From a `!function module.name` to the callable: the one place where Python that belongs to a task is imported.
+"""From a `!function module.name` to the callable: only this module imports Python of a task.
 
-Nothing is imported while tasks are resolved, so that looking at a task file never runs code; building requests and scoring do.
+Resolving tasks imports nothing, so reading a task file never runs code. Building requests and
+scoring call the functions.
 """
 
 import hashlib
@@ -17,19 +18,20 @@ from snakeval.tasks import loader
 
 
 def is_reference(value: Any) -> bool:
-    """Whether a value of a task's settings stands for a function."""
+    """Whether a value of a task's settings is a reference to a function."""
     return isinstance(value, dict) and "!function" in value
 
 
 def load(reference: dict[str, Any]) -> Callable[..., Any]:
-    """The callable that `reference` names: from the module beside the task file, else from an importable module.
+    """The callable that `reference` names.
 
-    Raises UserError when there is no such module or name, when the module cannot be imported, or when its file is no longer the one that
-    the settings were made from (`digest`).
+    It is looked for in the module next to the task file, else in an importable module. Raises
+    UserError when there is no such module or name, when the module cannot be imported, or when its
+    file has changed since the settings were made (`digest`).
     """
     qualified, source = reference["!function"], reference["file"]
     name, _, attribute = qualified.rpartition(".")
-    path = loader.module_beside(name, source)
+    path = loader.module_path(name, source)
     try:
         module = (
             _module(path, source, reference["digest"])
@@ -40,12 +42,14 @@ def load(reference: dict[str, Any]) -> Callable[..., Any]:
         raise
     except Exception as error:  # a module of a task may fail in any way
         raise UserError(
-            f"{source}: !function {qualified}: importing {name} failed: {type(error).__name__}: {error}"
+            f"{source}: !function {qualified}: importing {name} failed: "
+            f"{type(error).__name__}: {error}. Correct the module."
         ) from error
     found = getattr(module, attribute, None)
     if not callable(found):
+        file = getattr(module, "__file__", name)
         raise UserError(
-            f"{source}: !function {qualified}: no function {attribute} in {getattr(module, '__file__', name)}"
+            f"{source}: !function {qualified}: no function {attribute} in {file}. Correct the name."
         )
     return found
 
@@ -55,7 +59,7 @@ def _module(path: Path, source: str, digest: str | None) -> ModuleType:
     now = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest is not None and now != digest:
         raise UserError(
-            f"{source}: {path.name} has changed since the run was planned; start it again"
+            f"{source}: {path.name} has changed since the run was planned. Start the run again."
         )
     name = _module_name(path)
     known = sys.modules.get(name)
@@ -63,7 +67,7 @@ def _module(path: Path, source: str, digest: str | None) -> ModuleType:
         return known
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise UserError(f"{source}: {path} is not a Python module")
+        raise UserError(f"{source}: {path} is not a Python module. Name one.")
     module = importlib.util.module_from_spec(spec)
     module.__dict__["__snakeval_digest__"] = now
     sys.modules[name] = module  # before it runs, so that its classes and functions can be pickled
@@ -76,12 +80,14 @@ def _module(path: Path, source: str, digest: str | None) -> ModuleType:
 
 
 def _module_name(path: Path) -> str:
-    """Modules of the lm_eval package keep their own name, so that they share state with modules they import from each other."""
-    if loader.package_is_installed() and path.resolve().is_relative_to(
-        loader.package_folder().resolve()
-    ):
-        parts = path.resolve().relative_to(loader.package_folder().resolve()).with_suffix("").parts
-        return ".".join(("lm_eval", "tasks", *parts))
-    return (
-        f"snakeval_task_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-    )
+    """A name for `sys.modules`.
+
+    Modules of the lm_eval package keep their own name: they import each other and share state.
+    """
+    path = path.resolve()
+    if loader.package_is_installed():
+        package = loader.package_folder().resolve()
+        if path.is_relative_to(package):
+            parts = path.relative_to(package).with_suffix("").parts
+            return ".".join(("lm_eval", "tasks", *parts))
+    return f"snakeval_task_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"

@@ -1,7 +1,8 @@
-"""Which file of a folder defines a task, group or tag, without parsing the folder.
+"""Which file of a folder defines a task, group or tag, without parsing the whole folder.
 
-The package of lm-evaluation-harness brings 14,000 task files. Of each file only the few keys that name things are looked at, found by a
-regular expression; what was found is kept in the user's cache with the file's time and size, so that a later start reads no file twice.
+The package of lm-evaluation-harness has 14,000 task files. A regular expression finds the few keys
+of each file that name things. The user's cache keeps them with the file's time and size, so that a
+later start reads only changed files.
 """
 
 import contextlib
@@ -22,33 +23,30 @@ from snakeval.files import atomic
 from snakeval.files.yaml_file import refuse_deep
 from snakeval.tasks import loader
 
-CACHED_FROM = 500  # files; fewer are read faster than they would be looked up
+CACHED_FROM = 500  # files; fewer are read faster than looked up
 _IGNORED_FOLDERS = {"__pycache__", ".ipynb_checkpoints", ".git"}
-# A key at the start of a line that names things, with its value: the rest of the line and all lines that are indented or list items.
+# A key at the start of a line that names things, with its value: the rest of the line and all
+# following lines that are indented or list items.
 _NAMING_KEY = re.compile(
-    r"""^(["']?)(task|group|tag|include|class)\1[ \t]*:(?=[ \t\r\n]|\Z)(.*(?:\r?\n(?:[ \t#\-].*)?)*)""",
+    r"""^(["']?)(task|group|tag|include|class)\1[ \t]*:(?=[ \t\r\n]|\Z)"""
+    r"""(.*(?:\r?\n(?:[ \t#\-].*)?)*)""",
     re.MULTILINE,
 )
 _PLAIN = re.compile(r"[ \t]+([A-Za-z_][\w./+\-]*)[ \t]*(?:#.*)?\s*\Z")
-_LARGE: dict[
-    str, "Index"
-] = {}  # folders of many files, which a process looks through once; small ones may change under it
-_RESERVED = {
-    "null",
-    "true",
-    "false",
-    "yes",
-    "no",
-    "on",
-    "off",
-}  # words that YAML does not read as text
+# Folders of many files, which a process reads once. Small folders may change while it runs.
+_LARGE: dict[str, "Index"] = {}
+# Words that YAML does not read as text.
+_RESERVED = frozenset({"null", "true", "false", "yes", "no", "on", "off"})
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Index:
-    """Names in one folder: files (as `snakeval.tasks.loader` names them) of tasks and groups, and the tasks of each tag."""
+    """Names in one folder: the files of tasks and groups, and the tasks of each tag.
+
+    Files have the names that `snakeval.tasks.loader` gives them.
+    """
 
     tasks: dict[str, str]
     groups: dict[str, str]
@@ -59,13 +57,14 @@ class Index:
 
 
 def build(folder: str, cached_from: int = CACHED_FROM) -> Index:
-    """The names that the `*.yaml` files under `folder` define; of two files with one name the first by path counts.
+    """The names that the `*.yaml` files under `folder` define.
 
-    `folder` is a path, or `lm_eval` for the tasks of the installed package. Raises UserError when there is no such folder.
+    Of two files with one name, the first by path counts. `folder` is a path, or `lm_eval` for the
+    tasks of the installed package. Raises UserError when there is no such folder.
     """
     root = loader.locate(folder)
     if not root.is_dir():
-        raise UserError(f"task_paths: no folder {folder}; correct the path")
+        raise UserError(f"task_paths: no folder {folder}. Correct the path.")
     if folder in _LARGE:
         return _LARGE[folder]
     found = dict(sorted(_files(root)))
@@ -98,30 +97,30 @@ def _files(root: Path) -> Iterator[tuple[str, list[int]]]:
 
 def _record(folder: str, path: str, stamp: list[int], kept: dict[str, Record]) -> Record:
     known = kept.get(path)
-    return (
-        known
-        if known and known["stamp"] == stamp
-        else {"stamp": stamp, **_scan(loader.beside(f"{folder}/_", path))}
-    )
+    if known and known["stamp"] == stamp:
+        return known
+    return {"stamp": stamp, **_scan(loader.relative_to(f"{folder}/_", path))}
 
 
 def _follow(
     folder: str, root: Path, path: str, records: dict[str, Record], kept: dict[str, Record]
 ) -> None:
-    """Add the records of included files that are no `*.yaml`, which names and tags may come from."""
+    """Add the records of included files that are not `*.yaml`. Names may come from them."""
     for included in _included(path, records[path]):
         if included not in records:
             target = root / included
             if target.is_file():
                 status = target.stat()
-                records[included] = _record(
-                    folder, included, [status.st_mtime_ns, status.st_size], kept
-                )
+                stamp = [status.st_mtime_ns, status.st_size]
+                records[included] = _record(folder, included, stamp, kept)
                 _follow(folder, root, included, records, kept)
 
 
 def _scan(name: str) -> Record:
-    """The naming keys of one file. What cannot be read or understood names nothing here; its error is shown when the file is loaded."""
+    """The naming keys of one file.
+
+    A file that cannot be read or understood names nothing. Loading it shows its error.
+    """
     try:
         text = loader.locate(name).read_bytes().decode(errors="replace")
     except OSError:
@@ -142,12 +141,12 @@ def _value(text: str) -> Any:
     try:
         refuse_deep("x:" + text)
         return yaml.load("x:" + text, Loader=_Names)["x"]
-    except (yaml.YAMLError, ValueError):  # also dates and numbers that are none
+    except (yaml.YAMLError, ValueError):  # also impossible dates and numbers
         return None
 
 
 class _Names(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML whose tags mean nothing."""
+    """YAML without the meaning of its tags."""
 
 
 _Names.add_constructor(None, lambda loader, node: None)
@@ -156,7 +155,7 @@ _Names.add_constructor(None, lambda loader, node: None)
 def _included(path: str, record: Record) -> list[str]:
     given = record.get("include")
     return [
-        loader.beside(path, item)
+        loader.relative_to(path, item)
         for item in (given if isinstance(given, list) else [given])
         if isinstance(item, str)
     ]
@@ -167,7 +166,7 @@ def _index(folder: str, files: dict[str, list[int]], records: dict[str, Record])
     merge = cache(lambda path: _merged(path, records, ()))
     for path in files:
         record = merge(path)
-        name = loader.beside(f"{folder}/_", path)
+        name = loader.relative_to(f"{folder}/_", path)
         if "class" not in record and isinstance(record.get("group"), str):
             index.groups.setdefault(record["group"], name)
         elif isinstance(record.get("task"), str) and record["task"] not in index.tasks:
@@ -182,7 +181,7 @@ def _index(folder: str, files: dict[str, list[int]], records: dict[str, Record])
 
 
 def _merged(path: str, records: dict[str, Record], above: tuple[str, ...]) -> Record:
-    """A file's naming keys with those it includes."""
+    """A file's naming keys, with those of the files it includes."""
     record = records.get(path)
     if record is None or path in above:
         return {}
@@ -193,14 +192,14 @@ def _merged(path: str, records: dict[str, Record], above: tuple[str, ...]) -> Re
 
 
 def _cache_file(root: Path) -> Path:
-    """A file for the folder and this very module, since another version of it may look for other things."""
+    """A file for the folder and this version of the module: another one may look for other keys."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     key = hashlib.sha256(str(root.resolve()).encode() + Path(__file__).read_bytes()).hexdigest()
     return Path(base) / "snakeval" / f"tasks-{key[:16]}.json"
 
 
 def _read_cache(root: Path) -> dict[str, Record]:
-    """What an earlier run found; nothing where there is no cache or it is damaged, since it can always be made again."""
+    """What an earlier run found; nothing where there is no cache or a damaged one."""
     try:
         return json.loads(_cache_file(root).read_text())
     except (OSError, ValueError):
@@ -208,7 +207,6 @@ def _read_cache(root: Path) -> dict[str, Record]:
 
 
 def _write_cache(root: Path, records: dict[str, Record]) -> None:
-    with contextlib.suppress(
-        OSError
-    ):  # a home that cannot be written costs time at the next start, nothing else
+    # A home that cannot be written costs time at the next start, nothing else.
+    with contextlib.suppress(OSError):
         atomic.write_text(_cache_file(root), json.dumps(records))

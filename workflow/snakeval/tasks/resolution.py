@@ -1,18 +1,21 @@
 """From a benchmark of the configuration to leaf tasks and groups.
 
-Members of a group, their overrides and their names follow lm-evaluation-harness (`lm_eval/tasks/_factory.py`): a group's keys that do not
-describe the group itself override its members' keys, an outer group's before an inner one's, and what a member says of itself before both.
+Members of a group, their overrides and their names follow lm-evaluation-harness
+(`lm_eval/tasks/_factory.py`). The keys of a group that do not describe the group itself override
+those of its members. An outer group's keys win over an inner one's. A member's own keys in the
+group win over both.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from snakeval.errors import UserError
 from snakeval.tasks import index, loader
-from snakeval.tasks.definition import Task, did_you_mean
+from snakeval.tasks.definition import Task
+from snakeval.tasks.keys import did_you_mean
 
 GROUP_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata")
 _AGGREGATE_KEYS = ("metric", "filter_list", "aggregation", "weight_by_size")
@@ -20,7 +23,10 @@ _AGGREGATE_KEYS = ("metric", "filter_list", "aggregation", "weight_by_size")
 
 @dataclass(frozen=True)
 class Group:
-    """An average over tasks and groups. `metrics`: dicts of metric, filter_list (None: all), aggregation and weight_by_size."""
+    """An average over tasks and groups.
+
+    `metrics`: dicts of metric, filter_list (None: all), aggregation and weight_by_size.
+    """
 
     name: str
     alias: str
@@ -31,7 +37,10 @@ class Group:
 
 @dataclass(frozen=True)
 class ResolvedBenchmark:
-    """The leaf tasks of a benchmark in order, and its groups, outer before inner. A tag gives tasks alone."""
+    """The leaf tasks of a benchmark in order, and its groups, outer before inner.
+
+    A tag has tasks but no group.
+    """
 
     name: str
     tasks: list[Task] = field(default_factory=list)
@@ -41,27 +50,31 @@ class ResolvedBenchmark:
 def resolve(
     benchmark: dict[str, Any], task_paths: "Catalogue | Iterable[Path | str]"
 ) -> ResolvedBenchmark:
-    """The tasks that a benchmark of the configuration names, out of folders; the first folder that knows a name counts.
+    """The tasks that a benchmark of the configuration names. The first folder with a name counts.
 
-    `benchmark`: name (of a task, group or tag, of a group's inline member as `group::member`, or the path of a task file), num_fewshot (None:
-    as the task says; ignored where the task says 0, as lm-evaluation-harness does), overrides (task keys). Reads task files and nothing
-    else: no data, no network, no Python of a task.
-    Raises UserError for an unknown name, an unknown or unsupported key, a cycle, a wrong value.
+    `benchmark` has these keys:
+
+    - name: of a task, group or tag, or of a group's inline member (`group::member`); or the path of
+      a task file;
+    - num_fewshot: None: as in the task; ignored where the task says 0, as in lm-evaluation-harness;
+    - overrides: task keys.
+
+    Reads only task files: no data, no network, no Python of a task. Raises UserError for an unknown
+    name, an unknown or unsupported key, a cycle or a wrong value.
     """
     catalogue = task_paths if isinstance(task_paths, Catalogue) else Catalogue(task_paths)
     build = _Builder(catalogue, benchmark.get("num_fewshot"))
     where, name = f"tasks: {benchmark['name']}", benchmark["name"]
     overrides = _Overrides(benchmark.get("overrides") or {}, f"{where}: overrides")
-    outer = (
-        name if catalogue.find(name) else name.partition("::")[0]
-    )  # a member that is written inside a group is reached through it
+    # A member that is written inside a group is found through the group.
+    outer = name if catalogue.find(name) else name.partition("::")[0]
     build.named(outer, overrides, None, where)
     found = ResolvedBenchmark(name, list(build.tasks.values()), list(build.groups.values()))
     return found if name == outer else _part(found, where)
 
 
 def _part(found: "ResolvedBenchmark", where: str) -> "ResolvedBenchmark":
-    """What stands under one name, `group::member`, of the groups and tasks that the group brings."""
+    """The groups and tasks of one member of a group, `group::member`."""
 
     def inside(name: str) -> bool:
         return name == found.name or name.startswith(f"{found.name}::")
@@ -74,18 +87,18 @@ def _part(found: "ResolvedBenchmark", where: str) -> "ResolvedBenchmark":
     if not part.tasks:
         known = [g.name for g in found.groups] + [t.name for t in found.tasks]
         raise UserError(
-            f"{where}: no such member{did_you_mean(found.name, known)}; there are {', '.join(known[:8])} …"
+            f"{where}: no such member.{did_you_mean(found.name, known)} "
+            f"Members are {', '.join(known[:8])} …"
         )
     return part
 
 
-@dataclass(frozen=True)
-class _Overrides:
-    """Keys that replace a task's own, and where they are written."""
+class _Overrides(NamedTuple):
+    """Keys that replace those of a task, and where they are written."""
 
     keys: dict[str, Any]
     origin: str
-    origins: dict[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = {}
 
     def under(self, inner: "_Overrides") -> "_Overrides":
         """Both, `inner` winning."""
@@ -96,7 +109,7 @@ class _Overrides:
 
 
 class Catalogue:
-    """The folders of task files, each indexed when a name is first looked for in it."""
+    """The folders of task files. Each is indexed when a name is first looked up in it."""
 
     def __init__(self, folders: Iterable[Path | str]):
         self._folders = [str(folder) for folder in folders]
@@ -112,20 +125,14 @@ class Catalogue:
         return next((found for found in self.indices() if name in found), None)
 
     def unknown(self, name: str, where: str) -> UserError:
-        known = sorted(
-            {
-                known
-                for found in self.indices()
-                for known in [*found.tasks, *found.groups, *found.tags]
-            }
-        )
-        close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-        hint = (
-            f"did you mean {', '.join(close)}?"
-            if close
-            else f"look into {', '.join(self._folders) or 'task_paths, which is empty'}"
-        )
-        return UserError(f"{where}: no task, group or tag {name!r}; {hint}")
+        """The error for a name that no folder has."""
+        known = {
+            item for found in self.indices() for item in [*found.tasks, *found.groups, *found.tags]
+        }
+        close = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.6)
+        folders = ", ".join(self._folders) or "task_paths, which is empty"
+        hint = f"Did you mean {', '.join(close)}?" if close else f"Names come from {folders}."
+        return UserError(f"{where}: no task, group or tag {name!r}. {hint}")
 
 
 class _Builder:
@@ -139,14 +146,14 @@ class _Builder:
         self._above: list[str] = []
 
     def named(self, name: str, overrides: _Overrides, parent: str | None, where: str) -> list[str]:
-        """Add what `name` stands for; returns the names of its members as seen from a group: itself, or a tag's tasks."""
+        """Add the task, group or tag `name`.
+
+        Returns the names that a group lists: itself, or a tag's tasks.
+        """
         found = self._catalogue.find(name)
         if found is None:
-            if (
-                parent is None
-                and name.endswith((".yaml", ".yml"))
-                and loader.locate(name).is_file()
-            ):
+            is_path = parent is None and name.endswith((".yaml", ".yml"))
+            if is_path and loader.locate(name).is_file():
                 return self._from_file(name, overrides)
             raise self._catalogue.unknown(name, where)
         if name in found.groups:
@@ -161,42 +168,36 @@ class _Builder:
 
     def _from_file(self, path: str, overrides: _Overrides) -> list[str]:
         file = loader.load(path)
-        return (
-            self._group(str(file.keys["group"]), file, overrides)
-            if "group" in file.keys
-            else self._task(file, overrides)
-        )
+        if "group" in file.keys:
+            return self._group(str(file.keys["group"]), file, overrides)
+        return self._task(file, overrides)
 
     def _task(self, file: loader.File, overrides: _Overrides) -> list[str]:
-        settings = {
-            key: value
-            for key, value in (file.keys | overrides.keys).items()
-            if key not in ("tag", "group")
-        }
+        settings = file.keys | overrides.keys
+        settings.pop("tag", None)
+        settings.pop("group", None)
         origins = file.origins | overrides.where()
         name = settings.get("task")
         if not isinstance(name, str) or not name:
-            raise UserError(
-                f"{next(iter(file.origins.values()), overrides.origin)}: task: {name!r} is not a name"
-            )
+            where = next(iter(file.origins.values()), overrides.origin)
+            raise UserError(f"{where}: task: {name!r} is not a name. Give the task a name.")
         own = settings.get("num_fewshot")
         num_fewshot = own if own == 0 or self._num_fewshot is None else self._num_fewshot
-        task = Task(
-            name, settings, num_fewshot if isinstance(num_fewshot, int) else 0, file.name, origins
-        )
+        count = num_fewshot if isinstance(num_fewshot, int) else 0
+        task = Task(name, settings, count, file.name, origins)
         task.check()
         if self.tasks.setdefault(name, task) != task:
             raise UserError(
-                f"{origins['task']}: {name} appears twice in one benchmark, with different settings; make two benchmarks"
+                f"{origins['task']}: {name} is twice in one benchmark, with different settings. "
+                "Make two benchmarks."
             )
         return [name]
 
     def _group(self, name: str, file: loader.File, overrides: _Overrides) -> list[str]:
         origin = file.origins.get("group", overrides.origin)
         if name in self._above:
-            raise UserError(
-                f"{origin}: group: a cycle, {' contains '.join([*self._above[self._above.index(name) :], name])}; remove one"
-            )
+            cycle = " contains ".join([*self._above[self._above.index(name) :], name])
+            raise UserError(f"{origin}: group: a cycle, {cycle}. Remove one.")
         keys = file.keys
         members = keys.get("task") or []
         own = {key: value for key, value in keys.items() if key not in (*GROUP_KEYS, "tag")}
@@ -223,25 +224,25 @@ class _Builder:
     def _member(
         self, member: Any, group: str, overrides: _Overrides, where: str, metadata: Any
     ) -> list[str]:
-        """`metadata` is the group's, for members that are written in it and have none of their own."""
+        """Add a member of a group.
+
+        `metadata` is the group's, for members written in it that have none.
+        """
         if isinstance(member, str):
             return self.named(member, overrides, group, f"{where}: task")
-        if not isinstance(member, dict) or not isinstance(
-            member.get("group", member.get("task")), str
-        ):
+        named = isinstance(member, dict) and member.get("group", member.get("task"))
+        if not isinstance(named, str):
             raise UserError(
-                f"{where}: task: {member!r} is neither a name nor a mapping with `task:` or `group:`"
+                f"{where}: task: {member!r} is not a name. "
+                "Give a name, or a mapping with `task:` or `group:`."
             )
         if "group" in member:
             return self._member_group(member, group, overrides, where, metadata)
         name = member["task"]
         own = {key: value for key, value in member.items() if key != "task"}
         if "include" in own or self._catalogue.find(name) is None:
-            if not (own.keys() | overrides.keys.keys()) & {
-                "dataset_path",
-                "custom_dataset",
-                "include",
-            }:
+            needed = {"dataset_path", "custom_dataset", "include"}
+            if not needed & (own.keys() | overrides.keys.keys()):
                 raise self._catalogue.unknown(name, f"{where}: task")
             return self._inline(f"{group}::{name}", own, overrides, where, metadata)
         return self.named(name, overrides.under(_Overrides(own, where)), group, f"{where}: task")
@@ -249,34 +250,29 @@ class _Builder:
     def _member_group(
         self, member: dict[str, Any], group: str, overrides: _Overrides, where: str, metadata: Any
     ) -> list[str]:
-        """A group inside a group: one that has a file, with overrides, or one that is written here."""
+        """Add a group inside a group: one with a file and overrides, or one written here."""
         name = member["group"]
         found = self._catalogue.find(name)
         if found is None or name not in found.groups:
             member = {"metadata": metadata} | member
-            return self._group(
-                f"{group}::{name}",
-                loader.File(where.rpartition(":")[0], member, dict.fromkeys(member, where)),
-                overrides,
-            )
+            source = where.rpartition(":")[0]
+            written = loader.File(source, member, dict.fromkeys(member, where))
+            return self._group(f"{group}::{name}", written, overrides)
         file = loader.load(found.groups[name])
         own = {key: value for key, value in member.items() if key in GROUP_KEYS}
         passed = {key: value for key, value in member.items() if key not in GROUP_KEYS}
-        return self._group(
-            name,
-            loader.File(file.name, file.keys | own, file.origins),
-            overrides.under(_Overrides(passed, where)),
-        )
+        changed = loader.File(file.name, file.keys | own, file.origins)
+        return self._group(name, changed, overrides.under(_Overrides(passed, where)))
 
     def _inline(
         self, name: str, keys: dict[str, Any], overrides: _Overrides, where: str, metadata: Any
     ) -> list[str]:
-        """A task that is written inside a group; its own keys win over the group's."""
+        """Add a task that is written inside a group. Its own keys win over the group's."""
         source = where.rpartition(":")[0]
         base = loader.File(source, {"metadata": metadata}, {})
         included = keys.pop("include", None)
         for item in included if isinstance(included, list) else [included] if included else []:
-            file = loader.load(loader.beside(source, item))
+            file = loader.load(loader.relative_to(source, item))
             base.keys.update(file.keys)
             base.origins.update(file.origins)
         own = _Overrides(keys | {"task": name}, where)
@@ -291,23 +287,21 @@ def _aggregates(keys: dict[str, Any], origins: dict[str, str]) -> list[dict[str,
     for item in [given] if isinstance(given, dict) else given:
         if not isinstance(item, dict) or not item.get("metric"):
             raise UserError(
-                f"{where}: aggregate_metric_list: each item needs `metric: name`, not {item!r}"
+                f"{where}: aggregate_metric_list: each item needs `metric: name`, not {item!r}. "
+                "Correct it."
             )
         for key in item:
             if key not in _AGGREGATE_KEYS:
-                raise UserError(
-                    f"{where}: aggregate_metric_list.{key}: unknown key{did_you_mean(str(key), _AGGREGATE_KEYS)}"
-                )
+                hint = did_you_mean(str(key), _AGGREGATE_KEYS) or " Remove it."
+                raise UserError(f"{where}: aggregate_metric_list.{key}: unknown key.{hint}")
         filters = item.get("filter_list")
         aggregation = item.get("aggregation", "mean")
         if aggregation != "mean":
-            named = (
-                f"!function {aggregation['!function']}"
-                if isinstance(aggregation, dict)
-                else repr(aggregation)
-            )
+            is_function = isinstance(aggregation, dict)
+            named = f"!function {aggregation['!function']}" if is_function else repr(aggregation)
             raise UserError(
-                f"{where}: aggregate_metric_list.aggregation: {named}: only the mean has an interval; write mean"
+                f"{where}: aggregate_metric_list.aggregation: {named}: only the mean has an "
+                "interval. Write mean."
             )
         aggregates.append(
             {

@@ -10,7 +10,7 @@ from snakeval.tasks.resolution import ResolvedBenchmark
 
 @dataclass(frozen=True, eq=False)
 class ResolvedRun:
-    """A checked configuration with its benchmarks resolved: what the stages' settings are made from."""
+    """A checked configuration with its benchmarks resolved. Stages make their settings from it."""
 
     config: Config
     benchmarks: Mapping[str, ResolvedBenchmark]

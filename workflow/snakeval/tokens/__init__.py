@@ -2,7 +2,7 @@
 
 encode      requests to tokens, document by document
 encoding    a tokenizer and its settings: text to ids, special tokens once
-language    causal and sequence-to-sequence models: log-likelihoods, rolling texts, generation; what does not fit
+language    causal and sequence-to-sequence models: log-likelihoods, rolling texts, generation
 encoders    classifiers and extractive models
-rows        a document's tokens on their way into the table
+rows        one document's tokens, and the table of them
 """

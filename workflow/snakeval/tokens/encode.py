@@ -1,11 +1,4 @@
-"""From REQUESTS to TOKENS: what exactly a model reads.
-
-encoding    a tokenizer and its settings: text to ids, special tokens once
-language    causal and sequence-to-sequence models: log-likelihoods, rolling texts, generation; what does not fit
-chat        chat templates
-encoders    classifiers and extractive models
-rows        a document's tokens on their way into the table
-"""
+"""From REQUESTS to TOKENS: exactly the token ids that a model reads."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,8 +15,9 @@ __all__ = ["Encoder", "encode_requests", "load_encoder"]
 
 DOCUMENTS_AT_ONCE = 2000
 COLUMNS = [  # of REQUESTS that shape tokens
-    "task", "doc_id", "kind", "preamble", "questions", "question_delimiter", "gen_prefix", "continuations", "target_delimiter",
-    "chat_target_delimiter", "choices", "segments", "generation",
+    "task", "doc_id", "kind", "preamble", "questions", "question_delimiter", "gen_prefix",
+    "continuations", "target_delimiter", "chat_target_delimiter", "choices", "segments",
+    "generation",
 ]  # fmt: skip
 ANSWERS_TO = {
     "causal": ("multiple_choice", "loglikelihood", "loglikelihood_rolling", "generate_until"),
@@ -31,19 +25,14 @@ ANSWERS_TO = {
     "classifier": ("multiple_choice",),
     "extractive": ("generate_until",),
 }
-_SETTINGS = (
-    "chat",
-    "system_prompt",
-    "fewshot_as_multiturn",
-    "add_bos",
-    "on_overflow",
-)  # of a model, that an encoder is made with
+# Keys of a model that its encoder is made with.
+_SETTINGS = ("chat", "system_prompt", "fewshot_as_multiturn", "add_bos", "on_overflow")
 
 
 def load_encoder(model_files: pa.Table, model: Model) -> Encoder:
     """The tokenizer of a model, given its MODEL_FILES rows and its section of the configuration.
 
-    Raises UserError when the folder holds no tokenizer or configuration that transformers can load.
+    Raises UserError when the folder has no tokenizer or configuration that transformers can load.
     """
     from transformers import AutoTokenizer
 
@@ -58,7 +47,8 @@ def load_encoder(model_files: pa.Table, model: Model) -> Encoder:
     except Exception as error:  # the files may hold anything
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise UserError(
-            f"{name}: {folder}: no tokenizer that transformers can load: {reason}"
+            f"{name}: {folder}: no tokenizer that transformers can load: {reason}. "
+            "Add the tokenizer's files to the folder."
         ) from error
     family = architecture.family(config) if model.family == "auto" else model.family
     return Encoder(
@@ -73,23 +63,23 @@ def load_encoder(model_files: pa.Table, model: Model) -> Encoder:
 def encode_requests(requests: pa.Table, encoder: Encoder, *, model: str) -> pa.Table:
     """TOKENS for REQUESTS rows, in their order. `model` is its name in the configuration.
 
-    Raises UserError, naming model, task and document, for what the model cannot answer and, with `on_overflow` error, what does not fit.
+    Raises UserError, with model, task and document, for a task that the model cannot answer and,
+    with `on_overflow: error`, for a prompt that does not fit.
     """
     for kind in requests["kind"].unique().to_pylist():
         if kind not in ANSWERS_TO[encoder.family]:
             task = requests.filter(pc.equal(requests["kind"], kind))["task"][0]
             raise UserError(
-                f"{model}: a {encoder.family} model cannot answer {task}, which is {kind}; run it on a model of another family"
+                f"{model}: a {encoder.family} model cannot answer {task}, which is {kind}. "
+                "Use a model of another family."
             )
     if encoder.chat and encoder.family in ("causal", "seq2seq"):
         chat.require_template(encoder.tokenizer, model)
-    make = {"classifier": encoders.classify, "extractive": encoders.extract}.get(
-        encoder.family, language.encode
-    )
+    families = {"classifier": encoders.classify, "extractive": encoders.extract}
+    encode = families.get(encoder.family, language.encode)
     tables = []
     for start in range(0, len(requests), DOCUMENTS_AT_ONCE):
         some = requests.slice(start, DOCUMENTS_AT_ONCE)
-        tables.append(
-            rows.table(make(some.select(COLUMNS).to_pylist(), encoder, model), some, model)
-        )
+        encoded = encode(some.select(COLUMNS).to_pylist(), encoder, model)
+        tables.append(rows.table(encoded, some, model))
     return pa.concat_tables(tables) if tables else TOKENS.empty_table()

@@ -1,4 +1,4 @@
-"""A tokenizer and how it is used: text to token ids, with the special tokens handled once, for all families of models."""
+"""A tokenizer and its settings: text to token ids, with special tokens handled in one place."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,38 +17,45 @@ class Encoder:
     """A tokenizer with the settings of the model it belongs to."""
 
     tokenizer: Any
-    family: str  # causal, seq2seq, classifier or extractive
-    max_length: int  # tokens
+    family: str
+    """causal, seq2seq, classifier or extractive"""
+    max_length: int
+    """In tokens."""
     chat: bool = False
     system_prompt: str | None = None
     fewshot_as_multiturn: bool = True
-    add_bos: bool | None = None  # None: as the tokenizer does by itself
-    on_overflow: str = "truncate"  # truncate, drop_shots or error
-    labels: Mapping[int, str] = field(default_factory=dict)  # a classifier's id2label
+    add_bos: bool | None = None
+    """None: as the tokenizer does by itself."""
+    on_overflow: str = "truncate"
+    """truncate, drop_shots or error"""
+    labels: Mapping[int, str] = field(default_factory=dict)
+    """A classifier's id2label."""
 
     @cached_property
     def prefix(self) -> int | None:
-        """The token that stands for an empty context: BOS, else EOS."""
+        """The token of an empty context: BOS, else EOS."""
         bos, eos = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
         return bos if bos is not None else eos
 
     @cached_property
     def prefix_text(self) -> str:
-        """The prefix token as it would stand in a text, where a chat template may have put it; empty without one."""
+        """The prefix token as text, which a chat template may write; empty where there is none."""
         return "" if self.prefix is None else self.tokenizer.decode([self.prefix])
 
     def needed_prefix(self, where: str) -> int:
         """The prefix token. Raises UserError for a tokenizer that has none."""
         if self.prefix is None:
             raise UserError(
-                f"{where}: an empty context needs a BOS or EOS token, and the tokenizer has neither; name one in its files"
+                f"{where}: an empty context needs a BOS or EOS token, and the tokenizer has none. "
+                "Name one in its files."
             )
         return self.prefix
 
     def encode(self, texts: Iterable[str]) -> dict[str, np.ndarray]:
-        """Token ids (int32) of distinct texts, with the special tokens the model expects; never a second BOS.
+        """Token ids (int32) of distinct texts, with the special tokens that the model expects.
 
-        What a tokenizer puts after a text, as EOS, is left out for causal models: it would tell them that nothing follows.
+        There is never a second BOS. Tokens that a tokenizer puts after a text, such as EOS, are
+        left out for causal models: after them, a model expects nothing.
         """
         distinct = list(dict.fromkeys(texts))
         begun = [text for text in distinct if self._begins_with_prefix(text)]
@@ -62,12 +69,12 @@ class Encoder:
         return found | self.encode_plain(begun)
 
     def encode_plain(self, texts: Iterable[str]) -> dict[str, np.ndarray]:
-        """Token ids (int32) of distinct texts, nothing added."""
+        """Token ids (int32) of distinct texts, without special tokens."""
         return self._call(list(dict.fromkeys(texts)), add_special_tokens=False)
 
     @cached_property
     def added(self) -> tuple[str, str]:
-        """What `encode` puts before and after a text, as text."""
+        """The special tokens before and after a text, as text."""
         before, after = _around(self.encode(["x"])["x"], self.encode_plain(["x"])["x"])
         return self.tokenizer.decode(before), self.tokenizer.decode(after)
 
@@ -78,14 +85,12 @@ class Encoder:
 
     @cached_property
     def _after(self) -> int:
-        """How many tokens that the tokenizer puts after a text are left out."""
+        """How many of the tokenizer's tokens after a text are left out."""
         if self.family != "causal":
             return 0
-        return len(
-            _around(self._call(["x"], add_special_tokens=True)["x"], self.encode_plain(["x"])["x"])[
-                1
-            ]
-        )
+        whole = self._call(["x"], add_special_tokens=True)["x"]
+        _, after = _around(whole, self.encode_plain(["x"])["x"])
+        return len(after)
 
     def _begins_with_prefix(self, text: str) -> bool:
         return bool(self.prefix_text) and text.startswith(self.prefix_text)
@@ -94,11 +99,11 @@ class Encoder:
         bos = self.tokenizer.bos_token_id
         if bos is None:
             raise UserError(
-                "add_bos: the tokenizer has no BOS token; remove add_bos from the model's configuration"
+                "add_bos: the tokenizer has no BOS token. Remove add_bos from the model's keys."
             )
-        return (
-            ids if len(ids) and ids[0] == bos else np.concatenate([np.array([bos], np.int32), ids])
-        )
+        if len(ids) and ids[0] == bos:
+            return ids
+        return np.concatenate([np.array([bos], np.int32), ids])
 
     def _call(self, texts: list[str], add_special_tokens: bool) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
@@ -119,17 +124,16 @@ class Encoder:
 
 
 def _around(whole: np.ndarray, plain: np.ndarray) -> tuple[list[int], list[int]]:
-    """The token ids before and after those of `plain` in `whole`; none where these are not there, as then nothing tells what was added."""
+    """The token ids before and after those of `plain` in `whole`.
+
+    There are none where `plain` is empty or not in `whole`: then the added tokens are unknown.
+    """
     ids, inner = whole.tolist(), plain.tolist()
-    start = next(
-        (
-            at
-            for at in range(len(ids) - len(inner) + 1)
-            if inner and ids[at : at + len(inner)] == inner
-        ),
-        None,
-    )
-    return ([], []) if start is None else (ids[:start], ids[start + len(inner) :])
+    for start in range(len(ids) - len(inner) + 1) if inner else ():
+        end = start + len(inner)
+        if ids[start:end] == inner:
+            return ids[:start], ids[end:]
+    return [], []
 
 
 def _bounded(texts: list[str]) -> Iterable[list[str]]:

@@ -1,10 +1,14 @@
-"""Token ids for models that continue a text, causal or sequence-to-sequence, as lm-evaluation-harness 0.4.13 makes them.
+"""Token ids for models that continue a text, as lm-evaluation-harness 0.4.13 makes them.
 
-The rules are those of `lm_eval/api/model.py` (`_encode_pair`, `loglikelihood`) and `lm_eval/models/huggingface.py` (`tok_encode`,
-`loglikelihood_rolling`, `_loglikelihood_tokens`, `generate_until`), with three differences. A rolling text never has BOS twice, where the
-harness predicts the tokenizer's BOS after its own. An EOS that a tokenizer puts after every text is left out of causal models' texts, where
-the harness has the model read it before its answer. And where a continuation melts into the last token of its context, so that no token is
-left to score and the harness stops, the cut moves left to where the two token sequences part.
+The rules are those of `lm_eval/api/model.py` (`_encode_pair`, `loglikelihood`) and
+`lm_eval/models/huggingface.py` (`tok_encode`, `loglikelihood_rolling`, `_loglikelihood_tokens`,
+`generate_until`), with three differences:
+
+- A rolling text never has BOS twice. The harness predicts the tokenizer's BOS after its own.
+- An EOS that a tokenizer puts after every text is left out for causal models. The harness lets the
+  model read it before its answer.
+- A continuation may merge into the last token of its context, so that no token is left to score.
+  Then the harness stops. Here the cut moves left, to the first token where the sequences differ.
 """
 
 from typing import Any
@@ -23,9 +27,8 @@ Ids = np.ndarray
 def encode(requests: list[Request], encoder: Encoder, model: str) -> list[Row]:
     """Rows for requests of any kind, their texts encoded together."""
     rows: dict[int, Row] = {}
-    waiting = [
-        (index, 0) for index in range(len(requests))
-    ]  # the request and how many of its few-shot examples are left out
+    # The request, and how many of its few-shot examples are left out.
+    waiting = [(index, 0) for index in range(len(requests))]
     while waiting:
         drafts = [
             _Draft(requests[index], encoder, dropped, f"{model}, {_name(requests[index])}")
@@ -36,11 +39,8 @@ def encode(requests: list[Request], encoder: Encoder, model: str) -> list[Row]:
         again = []
         for (index, dropped), draft in zip(waiting, drafts, strict=True):
             row = draft.row(with_special, plain)
-            if (
-                row.truncated_tokens
-                and encoder.on_overflow == "drop_shots"
-                and dropped < turns.shots(requests[index])
-            ):
+            drops = row.truncated_tokens and encoder.on_overflow == "drop_shots"
+            if drops and dropped < turns.shots(requests[index]):
                 again.append((index, dropped + 1))
             else:
                 row.dropped_shots = dropped
@@ -50,9 +50,10 @@ def encode(requests: list[Request], encoder: Encoder, model: str) -> list[Row]:
 
 
 def rolling_windows(ids: Ids, prefix: int, max_length: int) -> list[tuple[Ids, Ids]]:
-    """(context, tokens to predict) so that every token is predicted once, each pair within max_length + 1 tokens.
+    """(context, tokens to predict), so that every token is predicted once.
 
-    Full windows have one token of context, the first the prefix; the last, shorter one has all the context that fits.
+    Each pair has at most max_length + 1 tokens. Full windows have one token of context, which is
+    the prefix for the first. The last, shorter window has all the context that fits.
     """
     first = ids[:max_length]
     windows = [(np.array([prefix], np.int32), first)] if len(first) else []
@@ -63,17 +64,15 @@ def rolling_windows(ids: Ids, prefix: int, max_length: int) -> list[tuple[Ids, I
 
 
 class _Draft:
-    """A request as texts: which have to be encoded, and what to make of their token ids."""
+    """A request as texts: those to encode, and how their token ids become a row."""
 
     def __init__(self, request: Request, encoder: Encoder, dropped: int, where: str):
         self._request, self._encoder, self._where = request, encoder, where
         self._rolling = request["kind"] == "loglikelihood_rolling"
         self._contexts = [] if self._rolling else _contexts(request, encoder, dropped, where)
-        delimiter = (
-            ""
-            if self._rolling
-            else request["chat_target_delimiter" if encoder.chat else "target_delimiter"]
-        )
+        delimiter = ""
+        if not self._rolling:
+            delimiter = request["chat_target_delimiter" if encoder.chat else "target_delimiter"]
         self._pairs = [
             self._pair(piece["question"], delimiter + piece["text"])
             for piece in request["continuations"]
@@ -95,7 +94,10 @@ class _Draft:
             self.texts += self._contexts
 
     def row(self, ids: dict[str, Ids], plain: dict[str, Ids]) -> Row:
-        """The document's tokens, cut to fit. Raises UserError when they must not be cut, or no cut would do."""
+        """The document's tokens, cut to fit.
+
+        Raises UserError when they must not or cannot be cut.
+        """
         if self._rolling:
             return self._rolling_row(ids)
         if self._request["kind"] == "generate_until":
@@ -106,7 +108,8 @@ class _Draft:
             before, scored = self._split(context, continuation, ids, plain)
             if not len(scored):
                 raise UserError(
-                    f"{self._where}: no token is left to score of the answer {continuation!r}; correct it or drop the document"
+                    f"{self._where}: the answer {continuation!r} has no token to score. "
+                    "Correct it or drop the document."
                 )
             shown = self._encoder.prefix_text if context is None else self._encoder.shown(context)
             before, shown, cut = self._fitted(before, shown, scored)
@@ -119,7 +122,10 @@ class _Draft:
         return row
 
     def _pair(self, question: int, text: str) -> tuple[str | None, str]:
-        """Context, None for an empty one, and continuation: white space at the end of a context belongs to the continuation."""
+        """Context (None if empty) and continuation.
+
+        It gets the white space at the end of the context.
+        """
         context = "" if question < 0 else self._contexts[question]
         if not context:
             return None, text
@@ -133,7 +139,7 @@ class _Draft:
         if context is None:
             return self._after_prefix(plain[continuation])
         before = ids[context]
-        if not len(before):  # the context was white space, and nothing is put before a text
+        if not len(before):  # the context was white space, and the tokenizer adds nothing
             return self._after_prefix(plain[continuation])
         if self._encoder.family != "causal":
             return before, plain[continuation]
@@ -146,7 +152,7 @@ class _Draft:
         return before, whole[len(before) :]
 
     def _after_prefix(self, ids: Ids) -> tuple[Ids, Ids]:
-        """What follows an empty context, where the text may begin with the prefix token itself."""
+        """The prefix token and what follows it, where the text may begin with this token itself."""
         prefix = self._encoder.needed_prefix(self._where)
         if len(ids) and ids[0] == prefix:
             return ids[:1], ids[1:]
@@ -157,7 +163,8 @@ class _Draft:
         room = self._encoder.max_length
         if len(continuation) > room:
             raise UserError(
-                f"{self._where}: a continuation of {len(continuation)} tokens is longer than the model's {room}; drop the document"
+                f"{self._where}: a continuation of {len(continuation)} tokens is longer than the "
+                f"model's {room}. Drop the document."
             )
         if self._encoder.family == "causal":
             room += 1 - len(continuation)  # the last token is predicted, not read
@@ -169,8 +176,9 @@ class _Draft:
             return context, shown, 0
         if self._encoder.on_overflow == "error":
             raise UserError(
-                f"{self._where}: {needed} tokens do not fit into the model's {self._encoder.max_length}; "
-                "set on_overflow to truncate or drop_shots, or ask with fewer examples"
+                f"{self._where}: {needed} tokens do not fit into the model's "
+                f"{self._encoder.max_length}. Set on_overflow to truncate or drop_shots, or lower "
+                "num_fewshot."
             )
         return context[excess:], self._encoder.tokenizer.decode(context[excess:]), excess
 
@@ -186,37 +194,33 @@ class _Draft:
         )
 
     def _generation_row(self, ids: dict[str, Ids]) -> Row:
-        text = self._contexts[0]
-        context, settings, limit = (
-            ids[text],
-            dict(self._request["generation"]),
-            self._encoder.max_length,
-        )
+        text, limit = self._contexts[0], self._encoder.max_length
+        context, settings = ids[text], dict(self._request["generation"])
         if not len(context):
             context = np.array([self._encoder.needed_prefix(self._where)], np.int32)
         shown = self._encoder.shown(text) or self._encoder.prefix_text
         room = limit
         if self._encoder.family == "causal":
             if settings["max_new_tokens"] >= limit:
-                settings["max_new_tokens"] = self._shortened(
-                    settings["max_new_tokens"], len(context)
-                )
+                new = self._shortened(settings["max_new_tokens"], len(context))
+                settings["max_new_tokens"] = new
             room = limit - settings["max_new_tokens"]
-        context, shown, cut = self._cut(
-            context, shown, room, len(context) + settings["max_new_tokens"]
-        )
+        needed = len(context) + settings["max_new_tokens"]
+        context, shown, cut = self._cut(context, shown, room, needed)
         return Row(prompts=[shown], contexts=[context], generation=settings, truncated_tokens=cut)
 
     def _shortened(self, max_new_tokens: int, prompt_tokens: int) -> int:
-        """A length limit for an answer that alone would fill the model: what the prompt leaves, and at least half.
+        """A length limit for an answer that alone would fill the model.
 
+        It is the room that the prompt leaves, and at least half of the model's.
         lm-evaluation-harness stops here.
         """
         limit = self._encoder.max_length
         if self._encoder.on_overflow == "error":
             raise UserError(
-                f"{self._where}: max_gen_toks {max_new_tokens} leaves no room for a prompt in the model's {limit} tokens; "
-                "lower it in the task's generation_kwargs, or set on_overflow to truncate"
+                f"{self._where}: max_gen_toks {max_new_tokens} leaves no room for a prompt in the "
+                f"model's {limit} tokens. Lower it in the task's generation_kwargs, or set "
+                "on_overflow to truncate."
             )
         return max(limit - prompt_tokens, limit // 2)
 

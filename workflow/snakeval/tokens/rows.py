@@ -1,4 +1,4 @@
-"""One document's tokens on their way into the TOKENS table."""
+"""One document's tokens, and the TOKENS table of many."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,13 +13,12 @@ from snakeval.schemas.model import TOKENS
 
 @dataclass
 class Row:
-    """What TOKENS holds of a document besides its name."""
+    """The columns of TOKENS for one document, without its keys."""
 
     prompts: list[str] = field(default_factory=list)
     contexts: list[np.ndarray] = field(default_factory=list)
-    continuations: list[tuple[int, np.ndarray]] = field(
-        default_factory=list
-    )  # index of the context, token ids
+    continuations: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    """Index of the context, token ids."""
     token_types: list[np.ndarray] | None = None
     offsets: list[np.ndarray] | None = None
     passage: str | None = None
@@ -29,7 +28,10 @@ class Row:
 
 
 def table(rows: Sequence[Row], requests: pa.Table, model: str) -> pa.Table:
-    """TOKENS for rows of REQUESTS. Built from flat arrays: lists of Python integers would take minutes for long prompts."""
+    """TOKENS for rows of REQUESTS.
+
+    It is built from flat arrays: lists of Python integers would take minutes for long prompts.
+    """
     pieces = [piece for row in rows for piece in row.continuations]
     continuations = pa.StructArray.from_arrays(
         [

@@ -22,7 +22,8 @@ import yaml
 
 from snakeval.errors import UserError
 from snakeval.metrics import external, registry
-from snakeval.sources import location
+from snakeval.sources.naming import split_id
+from snakeval.sources.signature import sha256_of
 from snakeval.tasks.loader import PACKAGE
 
 _FILES = ("Snakefile", "pyproject.toml", "constraints.txt", "Makefile", "LICENSE")
@@ -144,10 +145,10 @@ def _documents(needed: Iterable[Mapping[str, Any]], datasets: Path, folder: Path
         source = f"path:datasets/{'/'.join(place)}/{{split}}.parquet"
         section = sections.setdefault(key, {"source": source, "splits": {}})
         for split in part["splits"]:
-            file = f"{location.split_id(split)}.parquet"
+            file = f"{split_id(split)}.parquet"
             _copy(datasets.joinpath(*place, file), folder.joinpath("datasets", *place, file))
             if file != f"{split}.parquet":
-                section["splits"][split] = location.split_id(split)
+                section["splits"][split] = split_id(split)
     return sections
 
 
@@ -169,9 +170,9 @@ def _model(
         )
     for row in files.to_pylist():
         target = folder / "models" / name / row["file"]
-        if not target.is_file() or location.sha256_of(target) != row["sha256"]:
+        if not target.is_file() or sha256_of(target) != row["sha256"]:
             _copy(Path(row["folder"], row["file"]), target)
-            if location.sha256_of(target) != row["sha256"]:
+            if sha256_of(target) != row["sha256"]:
                 raise UserError(
                     f"{row['folder']}/{row['file']}: changed since it was listed. Run again."
                 )

@@ -15,7 +15,7 @@ from snakeval.files import parquet
 from snakeval.files.layout import Layout
 from snakeval.schemas.run import BENCHMARK_FILES
 from snakeval.schemas.task import DOCUMENT_FILES
-from snakeval.sources.location import sha256_of
+from snakeval.sources.signature import sha256_of
 
 
 def check(results: Path, configured: Collection[str] | None = None) -> int:

@@ -1,5 +1,7 @@
 """Sequence-to-sequence and encoder engines against the plain model."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,21 @@ import transformers
 from builders import engine_models as tiny
 
 from snakeval.backends.local import build
+from snakeval.config.model import Model, settings
 from snakeval.errors import UserError
+from snakeval.models import architecture
+
+
+def test_every_family_that_is_recognised_is_declared_in_a_module():
+    assert set(build.families()) == set(architecture.FAMILIES)
+    allowed = Model.model_fields["family"].annotation
+    assert set(build.families()) | {"auto"} == set(get_args(allowed))
+
+
+def test_int8_keys_and_values_are_for_causal_models(tmp_path):
+    _, folder = bert_folder(tmp_path, transformers.AutoModelForSequenceClassification)
+    with pytest.raises(UserError, match=r"kv_cache_dtype int8 is for causal models.*classifier"):
+        build.load(folder, settings(kv_cache_dtype="int8"))
 
 
 @pytest.fixture(scope="module", params=["t5", "bart"])
@@ -27,13 +43,14 @@ def seq2seq(request, tmp_path_factory):
         model = transformers.T5ForConditionalGeneration(config)
     else:
         config = transformers.BartConfig(
-            **shared, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=48,
-            decoder_ffn_dim=48, max_position_embeddings=tiny.LENGTH, init_std=0.3, forced_eos_token_id=None, bos_token_id=0,
+            **shared, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,
+            decoder_attention_heads=4, encoder_ffn_dim=48, decoder_ffn_dim=48,
+            max_position_embeddings=tiny.LENGTH, init_std=0.3, forced_eos_token_id=None,
+            bos_token_id=0,
         )  # fmt: skip
         model = transformers.BartForConditionalGeneration(config)
-    return model.eval(), build.load(
-        tiny.save(model, tmp_path_factory.mktemp(request.param)), {"dtype": "float32"}
-    )
+    folder = tiny.save(model, tmp_path_factory.mktemp(request.param))
+    return model.eval(), build.load(folder, settings(dtype="float32"))
 
 
 def test_seq2seq_loglikelihoods(seq2seq):
@@ -94,14 +111,20 @@ def test_seq2seq_greedy_texts_are_those_of_generate(seq2seq):
         assert found[row["key"]]["text"] == tiny.tokenizer().decode(ids, skip_special_tokens=True)
 
 
-def bert(tmp_path, auto, **settings):
+def bert(tmp_path, auto, **config_keys):
+    model, folder = bert_folder(tmp_path, auto, **config_keys)
+    return model, build.load(folder, settings(dtype="float32"))
+
+
+def bert_folder(tmp_path, auto, **config_keys):
     torch.manual_seed(5)
     config = transformers.BertConfig(
-        vocab_size=tiny.VOCABULARY, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48,
-        max_position_embeddings=tiny.LENGTH, initializer_range=0.3, **settings,
+        vocab_size=tiny.VOCABULARY, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+        intermediate_size=48, max_position_embeddings=tiny.LENGTH, initializer_range=0.3,
+        **config_keys,
     )  # fmt: skip
     model = auto.from_config(config).eval()
-    return model, build.load(tiny.save(model, tmp_path), {"dtype": "float32"})
+    return model, tiny.save(model, tmp_path)
 
 
 def test_labels_of_a_classifier(tmp_path):

@@ -13,6 +13,7 @@ import pytest
 from builders import engine_models as tiny
 
 from snakeval.backends.local import build
+from snakeval.config.model import settings
 
 REPOSITORY = Path(__file__).parents[4]
 PROGRAM = """
@@ -20,10 +21,11 @@ import json, sys
 sys.path[:0] = [{workflow!r}, {tests!r}]
 from builders import engine_models as tiny
 from snakeval.backends.local import build
+from snakeval.config.model import settings
 from snakeval.errors import UserError
 
 try:
-    loaded = build.load({folder!r}, {settings!r})
+    loaded = build.load({folder!r}, settings(**{settings!r}))
     print("followers", *(follower.pid for follower in loaded._followers), flush=True)
     table = tiny.mixed_calls()
     found = tiny.answers(loaded, table)
@@ -77,7 +79,7 @@ def answers(done: subprocess.CompletedProcess) -> list:
 
 @pytest.mark.parametrize("strategy", ["packed", "padded"])
 def test_two_processes_answer_as_one(folder, strategy):
-    here = build.load(folder / "llama", {"dtype": "float32", "strategy": strategy})
+    here = build.load(folder / "llama", settings(dtype="float32", strategy=strategy))
     expected = tiny.answers(here, tiny.mixed_calls())
     alone = [row for part in here.alone(tiny.mixed_calls().slice(0, 2)) for row in part.to_pylist()]
     description, device, found, found_alone = answers(
@@ -109,7 +111,7 @@ sys.path.insert(0, {workflow!r})
 import torch
 from snakeval.backends.local.packed.passes import Passes
 
-if ("snakeval.backends.local.tensor_parallel" in sys.orig_argv) == {follower}:
+if ("snakeval.backends.local.follower" in sys.orig_argv) == {follower}:
     forward = Passes.forward
 
     def with_little(self, tokens, positions, layout):
@@ -159,11 +161,7 @@ def test_nobody_is_left_behind(folder, victim):
 
 @pytest.mark.parametrize("device_map", ["auto", "balanced"])
 def test_whole_layers_on_the_devices_of_a_map_answer_as_one(folder, device_map):
-    expected = tiny.answers(build.load(folder / "llama", {"dtype": "float32"}), tiny.mixed_calls())
-    assert (
-        tiny.answers(
-            build.load(folder / "llama", {"dtype": "float32", "device_map": device_map}),
-            tiny.mixed_calls(),
-        )
-        == expected
-    )
+    alone = build.load(folder / "llama", settings(dtype="float32"))
+    mapped = build.load(folder / "llama", settings(dtype="float32", device_map=device_map))
+    expected = tiny.answers(alone, tiny.mixed_calls())
+    assert tiny.answers(mapped, tiny.mixed_calls()) == expected

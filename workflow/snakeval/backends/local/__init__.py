@@ -1,9 +1,10 @@
-"""Models on this machine: `build.load` makes an engine of a folder of weights.
+"""Models on this machine: `build.load` makes an engine from a folder of weights.
 
-Which strategy answers depends on the model's family:
+Each family of models declares itself in a module of this folder, as `FAMILY`:
 
-causal      packed/packed.py  prefixes shared, no padding; proven against padded.py on the run's own calls, which takes over where it fails
-seq2seq     seq2seq.py        the encoder runs once per input
-classifier  encoder.py        log-probabilities of labels
-extractive  encoder.py        the best span of a passage
+causal      `causal`: packed (`packed/`), where prefixes are shared and nothing is padded. It is
+            checked on the run's own calls against `padded`, which takes over where it is not exact.
+seq2seq     `seq2seq`: the encoder runs once per input
+classifier  `classifier`: log-probabilities of labels
+extractive  `extractive`: the best span of a passage
 """

@@ -1,4 +1,7 @@
-"""Answers batch by batch, each padded to its longest row: what the plain causal path, sequence-to-sequence models and encoders share."""
+"""Outputs batch by batch, each padded to its longest row.
+
+The plain strategy of causal models, sequence-to-sequence models and encoders share this.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -12,7 +15,10 @@ from snakeval.backends.protocol import Counters
 
 
 class Batched(ABC):
-    """A path whose batches depend on nothing outside of them, so that `answer` may plan again what is left of one."""
+    """A strategy whose batches depend on nothing outside of them.
+
+    So `answer` may plan what is left of a batch again.
+    """
 
     kinds: tuple[str, ...]
     description = "padded"
@@ -25,14 +31,14 @@ class Batched(ABC):
 
     @abstractmethod
     def plan(self, calls: list[Call]) -> list[np.ndarray]:
-        """As `Path.plan`; no batch holds both texts to generate and others."""
+        """As `Strategy.plan`; no batch holds both texts to generate and other calls."""
 
     @abstractmethod
     def scores(self, calls: list[Call]) -> list[Output]:
-        """All in one forward pass; equal inputs once."""
+        """All calls in one forward pass; equal inputs once."""
 
     def texts(self, calls: list[Call]) -> Iterator[list[Output]]:
-        """Generated together, as they end; of models that generate."""
+        """Texts generated together, as they end; only of models that generate."""
         raise TypeError(f"{type(self).__name__} generates no text")
 
     def answer(self, calls: list[Call]) -> Iterator[list[Output]]:
@@ -41,9 +47,8 @@ class Batched(ABC):
             if chosen[0].kind == GENERATE:
                 yield from self.counters.decoding(self.texts(chosen))
             else:
-                yield from self.counters.prefilling(
-                    list(halving(self.scores, some)) for some in [chosen]
-                )
+                passes = (list(halving(self.scores, some)) for some in [chosen])
+                yield from self.counters.prefilling(passes)
 
     def alone(self, call: Call) -> Iterator[list[Output]]:
         return self.answer([call])

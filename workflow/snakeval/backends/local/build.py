@@ -1,5 +1,9 @@
-"""From a folder of weights to an engine."""
+"""From a folder of weights to an engine.
 
+    engine = load("models/llama", settings(dtype="bfloat16"))
+"""
+
+from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -7,162 +11,127 @@ import torch
 import transformers
 
 from snakeval.backends.local import speed
-from snakeval.backends.local.causal import Causal
-from snakeval.backends.local.encoder import Classifier, Extractive
-from snakeval.backends.local.ending import Ending
-from snakeval.backends.local.packed.kv_cache import PRECISIONS, Room
-from snakeval.backends.local.seq2seq import Seq2Seq
-from snakeval.backends.local.tensor_parallel import Leader, agreed
-from snakeval.backends.protocol import Counters, Engine, Strategy, TableEngine
+from snakeval.backends.local.engine import TableEngine
+from snakeval.backends.local.family import Family, Loaded
+from snakeval.backends.local.packed.kv_cache import Room
+from snakeval.backends.local.processes import Order, agreed
+from snakeval.backends.local.tensor_parallel import Leader
+from snakeval.backends.protocol import Counters, Engine
+from snakeval.config.model import Model, settings
 from snakeval.errors import UserError
+from snakeval.files.neighbours import neighbours
 from snakeval.models import architecture
 
-DEFAULTS: dict[str, Any] = {
-    "dtype": "auto",  # auto (as saved), float32, bfloat16, float16
-    "family": "auto",  # auto (from the architecture's name), causal, seq2seq, classifier, extractive
-    "strategy": "auto",  # causal models: auto (packed if proven, else padded), packed (an error if it is not exact), padded
-    "trust_remote_code": False,
-    "device": "auto",  # auto (the first GPU, else the CPU), cpu, cuda, cuda:1 …
-    "device_map": None,  # over several GPUs: auto, balanced …, as accelerate takes it
-    "tensor_parallel": 1,  # processes that compute each token together, one per GPU
-    "max_length": None,  # tokens; null: the model's own
-    "tokens_per_batch": None,  # new tokens of one forward pass; null: 1,024 on a CPU, from free memory on a GPU
-    "kv_cache_dtype": "auto",  # auto (as computed), int8: of texts being written
-    "static_kv_cache": False,  # room for the longest text from the start
-    "rows": 256,  # texts generated at a time, at most; fewer where memory is short
-    "tokenizer": None,  # folder; null: the model's own
-}
-
-KV_CACHE_BYTES = 2**31  # on a CPU, of texts being written
+ROWS = 256  # texts written at a time, at most; fewer where memory is short
+KV_CACHE_BYTES = 2**31  # on a CPU, for texts that are being written
 
 
 def load(
-    folder: str | Path, settings: dict[str, Any] | None = None, terminal: TextIO | None = None
+    folder: str | Path,
+    model: Model | None = None,
+    *,
+    rows: int = ROWS,
+    tokenizer: str | Path | None = None,
+    terminal: TextIO | None = None,
 ) -> Engine:
-    """Load the model in `folder`, a local folder in the Hugging Face layout; the network is never used.
+    """Load the model in `folder`, in the Hugging Face layout. The network is never used.
 
-    `settings` are those of DEFAULTS that differ; advice on them is written to `terminal`. Raises UserError for unknown settings, a folder
-    that holds no model, an architecture of no known family, and a device that is not there.
+    `model`: its section of the configuration, whose `source` is not used here; None: the defaults.
+    `rows`: texts written at a time, at most. `tokenizer`: its folder, if not the model's own.
+    `terminal` receives advice on the settings. Raises UserError for a folder without a model, an
+    architecture of no known family, and a device that this machine does not have.
     """
-    chosen = _settings(settings or {})
-    if chosen["tensor_parallel"] > 1:
-        return Leader(Path(folder), chosen)
-    return load_here(Path(folder), chosen, terminal)
+    tokenizer = None if tokenizer is None else Path(tokenizer)
+    order = Order(Path(folder), model or settings(), rows, tokenizer)
+    if order.model.tensor_parallel > 1:
+        return Leader(order, load_here)
+    return load_here(order, terminal)
 
 
-def load_here(folder: Path, chosen: dict[str, Any], terminal: TextIO | None = None) -> Engine:
-    """This process's part of an engine, with the whole of its settings; usually all of it."""
-    configuration = architecture.configuration(folder, chosen["trust_remote_code"])
-    family = architecture.family(configuration) if chosen["family"] == "auto" else chosen["family"]
-    loader = {
-        "causal": transformers.AutoModelForCausalLM,
-        "seq2seq": transformers.AutoModelForSeq2SeqLM,
-        "classifier": transformers.AutoModelForSequenceClassification,
-        "extractive": transformers.AutoModelForQuestionAnswering,
-    }[family]
-    if family != "causal" and chosen["kv_cache_dtype"] != "auto":
+def load_here(order: Order, terminal: TextIO | None = None) -> TableEngine:
+    """This process's part of an engine; all of it unless `tensor_parallel` is more than 1."""
+    folder, chosen = order.folder, order.model
+    trusted = chosen.trust_remote_code
+    config = architecture.configuration(folder, trusted)
+    name = architecture.family(config) if chosen.family == "auto" else chosen.family
+    family = families()[name]
+    if chosen.kv_cache_dtype != "auto" and not family.rounds_kv_cache:
         raise UserError(
-            f"engine settings: kv_cache_dtype is {chosen['kv_cache_dtype']!r}, which is for causal models; this one is {family}"
+            f"{folder}: kv_cache_dtype {chosen.kv_cache_dtype} is for causal models, and this one "
+            f"is {name}. Remove kv_cache_dtype."
         )
-    model = _from_pretrained(loader, folder, chosen)
+    model = _from_pretrained(family.auto_class, folder, chosen)
     if terminal and (advice := speed.advice(model.device, model.dtype)):
         print(advice, file=terminal)
     tokenizer = transformers.AutoTokenizer.from_pretrained(
-        chosen["tokenizer"] or folder,
-        trust_remote_code=chosen["trust_remote_code"],
-        local_files_only=True,
+        order.tokenizer or folder, trust_remote_code=trusted, local_files_only=True
     )
-    max_length = chosen["max_length"] or architecture.max_length(configuration, tokenizer, family)
-    counters = Counters()
-    budget = agreed(chosen["tokens_per_batch"] or _tokens_per_batch(model))
-    room = Room(
-        chosen["rows"],
-        _texts_memory(model, chosen["tensor_parallel"]),
-        chosen["kv_cache_dtype"],
-        chosen["static_kv_cache"],
-    )
-    strategy: Strategy
-    if family == "causal":
-        strategy = Causal(
-            model, Ending.of_model(model, tokenizer), counters, budget, room, chosen["strategy"]
-        )
-    elif family == "seq2seq":
-        strategy = Seq2Seq(model, Ending.of_model(model, tokenizer), counters, budget)
-    else:
-        strategy = (Classifier if family == "classifier" else Extractive)(model, counters, budget)
-    return TableEngine(family, strategy, model, max_length, chosen["kv_cache_dtype"])
+    budget = agreed(chosen.tokens_per_batch or _tokens_per_batch(model))
+    memory = _texts_memory(model, chosen.tensor_parallel)
+    room = Room(order.rows, memory, chosen.kv_cache_dtype, chosen.static_kv_cache)
+    loaded = Loaded(model, tokenizer, Counters(), budget, room, chosen.strategy)
+    max_length = chosen.max_length or architecture.max_length(config, tokenizer, name)
+    return TableEngine(name, family.strategy(loaded), model, max_length, chosen.kv_cache_dtype)
 
 
-def _settings(given: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(given) - set(DEFAULTS))
-    if unknown:
-        raise UserError(
-            f"engine settings: unknown {', '.join(unknown)}; known are {', '.join(DEFAULTS)}"
-        )
-    chosen = DEFAULTS | given
-    allowed = {
-        "dtype": ("auto", "float32", "bfloat16", "float16"),
-        "family": ("auto", *architecture.FAMILIES),
-        "strategy": ("auto", "packed", "padded"),
-        "kv_cache_dtype": tuple(PRECISIONS),
-    }
-    for name, values in allowed.items():
-        if chosen[name] not in values:
-            raise UserError(
-                f"engine settings: {name} is {chosen[name]!r}; it must be one of {', '.join(values)}"
-            )
-    return chosen
+@cache
+def families() -> dict[str, Family]:
+    """The families that modules of this folder declare, by name."""
+    found = [module.FAMILY for module in neighbours(__name__, "FAMILY")]
+    return {family.name: family for family in found}
 
 
-def _from_pretrained(loader: Any, folder: Path, settings: dict[str, Any]) -> Any:
+def _from_pretrained(auto_class: Any, folder: Path, chosen: Model) -> Any:
     placement: dict[str, Any] = {}
-    if settings["tensor_parallel"] > 1:
+    if chosen.tensor_parallel > 1:
         placement["distributed_config"] = transformers.distributed.DistributedConfig(
-            tp_size=settings["tensor_parallel"], tp_plan="auto"
+            tp_size=chosen.tensor_parallel, tp_plan="auto"
         )
-    elif settings["device_map"] is not None:
-        placement["device_map"] = settings["device_map"]
-    device = settings["device"]
+    elif chosen.device_map is not None:
+        placement["device_map"] = chosen.device_map
+    device: str = chosen.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
+    if device == "cuda" and not torch.cuda.is_available():
         raise UserError(
-            f"{folder}: device {device} asked for, but no GPU is visible; set device to cpu or run where there is one"
+            f"{folder}: device is cuda, but no GPU is visible. "
+            "Set device to cpu, or run where there is a GPU."
         )
-    dtype = settings["dtype"] if settings["dtype"] == "auto" else getattr(torch, settings["dtype"])
     try:
-        model = loader.from_pretrained(
+        model = auto_class.from_pretrained(
             folder,
-            dtype=dtype,
-            trust_remote_code=settings["trust_remote_code"],
+            dtype=chosen.dtype if chosen.dtype == "auto" else getattr(torch, chosen.dtype),
+            trust_remote_code=chosen.trust_remote_code,
             local_files_only=True,
             **placement,
         )
     except (torch.OutOfMemoryError, MemoryError):
         raise
     except Exception as error:  # the files may hold anything
-        how = (
-            f" (tensor_parallel: {settings['tensor_parallel']})"
-            if settings["tensor_parallel"] > 1
-            else ""
-        )
-        raise UserError(
-            f"{folder}: transformers cannot load it{how}: {type(error).__name__}: {' '.join(str(error).split())}"
-        ) from error
+        size = chosen.tensor_parallel
+        how = f" (tensor_parallel: {size})" if size > 1 else ""
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise UserError(f"{folder}: transformers cannot load it{how}: {reason}") from error
     return (model if placement else model.to(device)).eval()
 
 
 def _texts_memory(model: Any, processes: int) -> int | None:
-    """Bytes for keys and values of texts. One process can run out of a GPU's memory and go on with fewer texts; several, which wait for
-    one another, cannot: they take what a forward pass leaves."""
+    """Bytes for the keys and values of texts; None: as many as the GPU has.
+
+    One process can run out of a GPU's memory and go on with fewer texts. Several processes wait
+    for one another and cannot, so they take what a forward pass leaves.
+    """
     if model.device.type != "cuda":
         return KV_CACHE_BYTES
     return agreed(int(0.6 * torch.cuda.mem_get_info(model.device)[0])) if processes > 1 else None
 
 
 def _tokens_per_batch(model: Any) -> int:
-    """On a CPU what stays in its cache; on a GPU what fits: about 40 activations of the model's width per token, in a quarter of the free
-    memory. More than 16,384 tokens no longer gain."""
+    """Tokens of one forward pass: on a CPU what stays in its cache, on a GPU what fits.
+
+    A token takes about 40 activations of the model's width, of which a quarter of the free memory
+    may be filled. More than 16,384 tokens gain nothing.
+    """
     if model.device.type != "cuda":
         return 1024
     free, _ = torch.cuda.mem_get_info(model.device)

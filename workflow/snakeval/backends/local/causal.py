@@ -1,12 +1,14 @@
-"""Causal models: the packed path where it is proven exact, else the padded one, and never silently."""
+"""Causal models: packed where that is shown to be exact, else padded; `description` says why."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import transformers
 
 from snakeval.backends.calls import GENERATE, LOGLIKELIHOOD, Call, Output
 from snakeval.backends.local.ending import Ending
+from snakeval.backends.local.family import Family, Loaded
 from snakeval.backends.local.packed.check import Check
 from snakeval.backends.local.packed.kv_cache import Room
 from snakeval.backends.local.packed.packed import HEADERS_ON_CPU, HEADERS_ON_GPU, Packed
@@ -16,18 +18,28 @@ from snakeval.backends.protocol import Counters
 from snakeval.errors import UserError
 
 
+def of(loaded: Loaded) -> "Causal":
+    """The strategy of a loaded model."""
+    ending = Ending.of_model(loaded.model, loaded.tokenizer)
+    budget, room = loaded.budget, loaded.room
+    return Causal(loaded.model, ending, loaded.counters, budget, room, loaded.strategy)
+
+
 class Causal:
-    """Each plan chooses its path; calls that the latest plan does not know are answered on that path."""
+    """Each plan chooses a strategy, which also answers calls that the latest plan does not know."""
 
     kinds = (LOGLIKELIHOOD, GENERATE)
 
     def __init__(
-        self, model: Any, ending: Ending, counters: Counters, budget: int, room: Room, path: str
+        self, model: Any, ending: Ending, counters: Counters, budget: int, room: Room, wanted: str
     ):
-        """`budget`: tokens of a forward pass; `path`: auto, packed (an error where it is not exact) or padded."""
+        """`budget`: tokens of a forward pass.
+
+        `wanted`: auto, padded, or packed, which is an error where packing is not exact.
+        """
         self.counters = counters
-        self.description = "padded (asked for)" if path == "padded" else "packed"
-        self._wanted = path
+        self.description = "padded (asked for)" if wanted == "padded" else "packed"
+        self._wanted = wanted
         self._modes = Modes(model)
         self._padded = Padded(model, ending, counters, budget)
         headers = HEADERS_ON_GPU if model.device.type == "cuda" else HEADERS_ON_CPU
@@ -35,20 +47,24 @@ class Causal:
         self._check = Check(model, self._modes, self._packed, self._padded)
 
     def plan(self, calls: list[Call]) -> list[np.ndarray]:
-        """The plan of the path that suits the calls: packed, unless a check on some of them shows that it would not be exact."""
-        reason = (
-            "asked for"
-            if self._wanted == "padded"
-            else self._check.why_not_packed(calls)
-            if calls
-            else None
-        )
+        """The plan of the strategy that suits the calls.
+
+        That is packed, unless a check on some of them shows that it would not be exact.
+        """
+        reason = None
+        if self._wanted == "padded":
+            reason = "asked for"
+        elif calls:
+            reason = self._check.why_not_packed(calls)
         if reason and self._wanted == "packed":
-            raise UserError(f"engine settings: path is packed, but {reason}; set path to auto")
+            raise UserError(
+                f"strategy: it is packed, but {reason}. Set strategy to auto, or remove it."
+            )
         self.description = f"padded ({reason}{self._rereads(calls)})" if reason else "packed"
         if self._packed.room.dtype != "auto" and self.description != "packed":
             raise UserError(
-                f"engine settings: kv_cache_dtype {self._packed.room.dtype} is for the packed path, but it is {self.description}"
+                f"kv_cache_dtype: {self._packed.room.dtype} is for the packed strategy, but the "
+                f"model is {self.description}. Remove kv_cache_dtype."
             )
         return self._chosen().plan(calls)
 
@@ -62,11 +78,9 @@ class Causal:
     def _rereads(self, calls: list[Call]) -> str:
         self._modes.plain()
         contexts = [call.context for call in calls if call.kind == GENERATE]
-        return (
-            ""
-            if not contexts or self._padded.steps(contexts)
-            else "; texts are read anew for every token"
-        )
+        if not contexts or self._padded.steps(contexts):
+            return ""
+        return "; texts are read again for every token"
 
     def _chosen(self) -> Packed | Padded:
         if self.description == "packed":
@@ -74,3 +88,6 @@ class Causal:
             return self._packed
         self._modes.plain()
         return self._padded
+
+
+FAMILY = Family("causal", transformers.AutoModelForCausalLM, of, rounds_kv_cache=True)

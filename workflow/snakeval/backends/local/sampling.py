@@ -1,8 +1,9 @@
 """The next token of each row: the most likely one, or a draw that depends on the row alone.
 
-Scores are shaped in the order and with the meaning of transformers' logits processors: repetition penalty (Keskar et al. 2019,
-arXiv:1909.05858, section 4.1), temperature, top-k, top-p (Holtzman et al. 2020, arXiv:1904.09751). The draw inverts the cumulative
-distribution at a uniform number that is a function of (seed, key, sample, step), so that neither order nor batch can change it.
+Scores are shaped as by the logits processors of transformers, in their order: repetition penalty
+(Keskar et al. 2019, arXiv:1909.05858, section 4.1), temperature, top-k, top-p (Holtzman et al.
+2020, arXiv:1904.09751). The draw inverts the cumulative distribution at a uniform number that is a
+function of (seed, key, sample, step). So neither order nor batch can change it.
 """
 
 import hashlib
@@ -17,17 +18,17 @@ from snakeval.backends.calls import Call
 
 @dataclass
 class Row:
-    """One text in the making."""
+    """A text that is being written."""
 
     call: Call
-    budget: int  # tokens it may still become: max_new_tokens
+    budget: int  # tokens that it may have: max_new_tokens
     greedy: bool
     temperature: float
     top_p: float
     top_k: int
     penalty: float
     uniforms: np.random.Generator
-    seen: list[int]  # what a repetition penalty counts: prompt and text
+    seen: list[int]  # tokens that a repetition penalty counts: prompt and text
     tokens: list[int] = field(default_factory=list)  # generated so far
     ended: bool = False
 
@@ -64,9 +65,8 @@ def choose(logits: torch.Tensor, rows: list[Row]) -> list[int]:
     tokens = logits.argmax(-1).tolist()
     drawn = [index for index, row in enumerate(rows) if not row.greedy]
     if drawn:
-        for index, token in zip(
-            drawn, _draw(logits[drawn], [rows[index] for index in drawn]), strict=True
-        ):
+        draws = _draw(logits[drawn], [rows[index] for index in drawn])
+        for index, token in zip(drawn, draws, strict=True):
             tokens[index] = token
     return tokens
 
@@ -76,13 +76,10 @@ def _penalise(logits: torch.Tensor, rows: list[Row]) -> None:
     seen = {index: np.unique(row.seen) for index, row in enumerate(rows) if row.penalty != 1}
     if seen:
         where = np.repeat([*seen], [len(tokens) for tokens in seen.values()])
-        penalty = torch.from_numpy(np.array([row.penalty for row in rows], np.float32)[where]).to(
-            logits.device
-        )
-        place = (
-            torch.from_numpy(where).to(logits.device),
-            torch.from_numpy(np.concatenate([*seen.values()])).to(logits.device),
-        )
+        penalties = np.array([row.penalty for row in rows], np.float32)[where]
+        tokens = np.concatenate([*seen.values()])
+        penalty = torch.from_numpy(penalties).to(logits.device)
+        place = tuple(torch.from_numpy(index).to(logits.device) for index in (where, tokens))
         scores = logits[place]
         logits[place] = torch.where(scores < 0, scores * penalty, scores / penalty)
 
@@ -95,11 +92,10 @@ def _draw(logits: torch.Tensor, rows: list[Row]) -> list[int]:
 
     vocabulary = logits.shape[-1]
     kept = [min(row.top_k, vocabulary) or vocabulary for row in rows]
-    scores, order = (
-        logits.topk(max(kept), dim=-1)
-        if max(kept) < vocabulary
-        else logits.sort(dim=-1, descending=True, stable=True)
-    )
+    if max(kept) < vocabulary:
+        scores, order = logits.topk(max(kept), dim=-1)
+    else:
+        scores, order = logits.sort(dim=-1, descending=True, stable=True)
     scores = scores.double() / column([row.temperature for row in rows])
     scores[torch.arange(scores.shape[-1], device=logits.device) >= column(kept)] = -torch.inf
     probabilities = scores.softmax(-1)

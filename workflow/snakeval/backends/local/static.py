@@ -17,17 +17,18 @@ def generate(
     step: Callable[[torch.Tensor], torch.Tensor],
     keep: Callable[[torch.Tensor], None],
 ) -> Iterator[list[Output]]:
-    """Answers as they end.
+    """Outputs as they end.
 
-    `logits` [rows, vocabulary] float32 are those of the first new token; `step` takes the newest tokens [rows, 1] and gives the next
-    logits; `keep` narrows the batch to the given rows, which is done when at least half have ended.
+    `logits` [rows, vocabulary] float32 are those of the first new token. `step` takes the newest
+    tokens [rows, 1] and gives the next logits. `keep` narrows the batch to the given rows, once at
+    least half of the rows have ended.
     """
     while rows:
         for row, token in zip(rows, sampling.choose(logits, rows), strict=True):
             if not row.ended:
                 row.take(token)
-        if answers := ending.of(rows):
-            yield answers
+        if outputs := ending.of(rows):
+            yield outputs
         going = [index for index, row in enumerate(rows) if not row.ended]
         if not going:
             return

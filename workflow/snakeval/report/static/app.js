@@ -1,12 +1,6 @@
-// The address says what is shown: #view/part/part?name=value. Every part is percent-encoded.
+// Show the view that the address names, and change between light and dark.
 
 const views = [...document.querySelectorAll(".view")];
-
-function place() {
-  const [path, query] = location.hash.slice(1).split("?");
-  const [view, ...parts] = path.split("/").map((part) => decodeURIComponent(part));
-  return { view, parts, query: new URLSearchParams(query ?? "") };
-}
 
 async function route() {
   const { view, parts, query } = place();
@@ -16,24 +10,21 @@ async function route() {
     if (link.hash === `#${current.id}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  const own = shows.get(current.id);
   try {
-    if (current.id === "compare") await showCompare(parts);
-    if (current.id === "samples") await showSamples(parts, query);
+    await own?.show(parts, query);
   } catch (error) {
-    const told = current.id === "samples" ? document.getElementById("sample") : document.getElementById("flips");
-    told.replaceChildren(el("p", { class: "problem", role: "alert" }, error.message));
+    own.problem.replaceChildren(el("p", { class: "problem", role: "alert" }, error.message));
   }
 }
 
 document.getElementById("theme").addEventListener("click", () => {
   const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const prefersDark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : prefersDark;
   root.dataset.theme = dark ? "light" : "dark";
 });
 
-startCompare();
-startSamples();
-show("score");
 addEventListener("hashchange", async () => {
   const before = document.querySelector(".view.current");
   await route();

@@ -1,6 +1,11 @@
-// Save a figure: its SVG with the colours of the light theme written in, or its data as CSV.
+// Save a figure: its SVG, with the colours of the light theme written into it, or its data as CSV.
 
-const PAINT = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-family", "font-size", "font-weight", "text-anchor", "opacity"];
+const PAINT = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity"].concat([
+  "font-family",
+  "font-size",
+  "font-weight",
+  "text-anchor",
+]);
 
 function download(name, type, content) {
   const url = URL.createObjectURL(new Blob([content], { type }));
@@ -16,7 +21,8 @@ function standalone(svg) {
   const painted = [svg, ...svg.querySelectorAll("*")];
   [copy, ...copy.querySelectorAll("*")].forEach((node, i) => {
     const style = getComputedStyle(painted[i]);
-    for (const key of PAINT) if (node.tagName !== "title") node.setAttribute(key, style.getPropertyValue(key));
+    if (node.tagName !== "title")
+      for (const key of PAINT) node.setAttribute(key, style.getPropertyValue(key));
     node.removeAttribute("class");
   });
   if (theme) document.documentElement.dataset.theme = theme;
@@ -29,10 +35,11 @@ function standalone(svg) {
 function joined(charts) {
   if (charts.length === 1) return standalone(charts[0]);
   const across = Math.min(4, charts.length);
-  const [width, height] = [charts[0].viewBox.baseVal.width, charts[0].viewBox.baseVal.height];
-  const parts = charts.map((svg, i) =>
-    standalone(svg).replace("<svg", `<svg x="${(i % across) * width}" y="${Math.floor(i / across) * height}"`),
-  );
+  const { width, height } = charts[0].viewBox.baseVal;
+  const parts = charts.map((svg, i) => {
+    const [x, y] = [(i % across) * width, Math.floor(i / across) * height];
+    return standalone(svg).replace("<svg", `<svg x="${x}" y="${y}"`);
+  });
   const size = `width="${across * width}" height="${Math.ceil(charts.length / across) * height}"`;
   return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>${parts.join("")}</svg>`;
 }
@@ -41,8 +48,9 @@ document.addEventListener("click", (event) => {
   const kind = event.target.dataset?.save;
   if (!kind) return;
   const figure = event.target.closest("figure");
-  if (kind === "csv") download(`${figure.dataset.name}.csv`, "text/csv", figure.querySelector(".csv").textContent);
-  else download(`${figure.dataset.name}.svg`, "image/svg+xml", joined([...figure.querySelectorAll("svg.chart")]));
+  const name = `${figure.dataset.name}.${kind}`;
+  if (kind === "csv") download(name, "text/csv", figure.querySelector(".csv").textContent);
+  else download(name, "image/svg+xml", joined([...figure.querySelectorAll("svg.chart")]));
 });
 for (const button of document.querySelectorAll("[data-save=svg]")) {
   const figure = button.closest("figure");

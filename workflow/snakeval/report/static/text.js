@@ -1,8 +1,11 @@
-// Text of data and models: always as text nodes, never as markup; what a browser would hide or obey is shown.
+// Text of data and models: always text nodes, never markup.
+// What a browser would hide or obey is shown.
 
 const HIDDEN =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e0fff}]/u;
-const SPECIAL = /<\|[^|<>\s]{1,60}\|>|<\/?(?:s|pad|unk|bos|eos|mask|start_of_turn|end_of_turn)>|\[(?:CLS|SEP|PAD|MASK|UNK|INST|\/INST)\]/;
+const NAMED = /<\/?(?:s|pad|unk|bos|eos|mask|start_of_turn|end_of_turn)>/;
+const BRACKETED = /\[(?:CLS|SEP|PAD|MASK|UNK|INST|\/INST)\]/;
+const SPECIAL = new RegExp(`<\\|[^|<>\\s]{1,60}\\|>|${NAMED.source}|${BRACKETED.source}`);
 const MARKS = new RegExp(`(${HIDDEN.source})|(${SPECIAL.source})`, "gu");
 const LONG = 6000; // characters shown at first
 
@@ -13,30 +16,38 @@ function el(name, attributes = {}, ...children) {
     : document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (typeof value === "function") node.addEventListener(key, value);
-    else if (value !== null && value !== undefined && value !== false) node.setAttribute(key, value === true ? "" : value);
+    else if (value !== null && value !== undefined && value !== false)
+      node.setAttribute(key, value === true ? "" : value);
   }
   node.append(...children.filter((child) => child !== null && child !== undefined));
   return node;
 }
 
-const code = (character) => `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
-const visible = (text) => String(text).replace(new RegExp(HIDDEN.source, "gu"), (character) => `⟨${code(character)}⟩`);
+function code(character) {
+  return `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+}
 
-// Text as nodes, with hidden characters named and what looks like a special token set apart.
+function visible(text) {
+  return String(text).replace(new RegExp(HIDDEN.source, "gu"), (each) => `⟨${code(each)}⟩`);
+}
+
+// Text as nodes, with hidden characters named and what looks like a special token marked.
 function nodes(text) {
   const found = [];
   let end = 0;
   for (const match of text.matchAll(MARKS)) {
     if (match.index > end) found.push(text.slice(end, match.index));
-    if (match[1]) found.push(el("span", { class: "hidden-character", title: "a character that would not show" }, code(match[1])));
-    else found.push(el("span", { class: "token", title: "written like a special token" }, match[2]));
+    const [, hidden, special] = match;
+    const title = hidden ? "a character that would not show" : "written like a special token";
+    const kind = hidden ? "hidden-character" : "token";
+    found.push(el("span", { class: kind, title }, hidden ? code(hidden) : special));
     end = match.index + match[0].length;
   }
   if (end < text.length) found.push(text.slice(end));
   return found;
 }
 
-// A block of text, its middle left out beyond LONG characters until asked for.
+// A block of text. Beyond LONG characters its middle is left out until the reader asks for it.
 function block(text, attributes = {}) {
   const pre = el("pre", { dir: "auto", ...attributes });
   if (text.length <= LONG) {
@@ -65,6 +76,9 @@ function number(value, digits = 3) {
   return whole(head) + (tail ? `.${tail}` : "");
 }
 const signed = (value, digits = 3) => (value > 0 ? "+" : "") + number(value, digits);
-// A difference of scores, or of their logarithms, which is told as a ratio.
-const gap = (pair, value) => (pair.scale === "log" ? `×\u202f${number(Math.exp(value))}` : signed(value));
-const probability = (p) => (p === null ? "–" : p < 0.001 ? "< 0.001" : p.toFixed(p < 0.1 ? 3 : 2));
+// A difference of scores; of their logarithms the ratio.
+const ratio = (value) => `×\u202f${number(Math.exp(value))}`;
+const gap = (pair, value) => (pair.scale === "log" ? ratio(value) : signed(value));
+function probability(p) {
+  return p === null ? "–" : p < 0.001 ? "< 0.001" : p.toFixed(p < 0.1 ? 3 : 2);
+}

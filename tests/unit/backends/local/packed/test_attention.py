@@ -90,7 +90,7 @@ def test_value_heads_of_another_width():
 
 
 def test_what_is_not_computed_is_said():
-    with pytest.raises(attention.Unsupported, match="does not hand arguments down"):
+    with pytest.raises(attention.Unsupported, match="does not pass arguments on"):
         attention.attend(None, states(1, 1, 1, 4), states(1, 1, 1, 4), states(1, 1, 1, 4), None)
     layout = attention.Layout(attention.Prefill([], torch.arange(1)), torch.arange(1), [])
     with pytest.raises(attention.Unsupported, match="by position"):

@@ -1,4 +1,5 @@
-"""The packed path on kernels with the demands of CUDA's: nothing they would refuse, and the same answers. No GPU is needed, nor used."""
+"""The packed strategy on kernels with the demands of CUDA's: they refuse nothing, and the outputs
+are the same. No GPU is used."""
 
 import copy
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from builders import engine_models as tiny
 
+from snakeval.backends.local.engine import TableEngine
 from snakeval.backends.local.packed.decode import FEWEST
 from snakeval.backends.local.packed.kv_cache import LEVELS, PRECISIONS, Rounded, States
-from snakeval.backends.protocol import TableEngine
 from snakeval.errors import UserError
 
 
@@ -50,7 +50,8 @@ def test_zeros_stay_zeros_in_8_bits():
     ("dtype", "error"), [(torch.float32, 0.004), (torch.bfloat16, 0.01), (torch.float16, 0.02)]
 )
 def test_8_bits_in_every_precision(dtype, error, size):
-    """In bfloat16 a unit that is rounded down makes more than 127 of the largest number; in float16 a unit may be subnormal."""
+    """In bfloat16 a unit that is rounded down gives the largest number more than 127 of it. In
+    float16 a unit may be subnormal."""
     states = (size * torch.randn(500, 2, 128, generator=torch.Generator().manual_seed(0))).to(dtype)
     kept = Rounded(states[:1, :, None], 500, 1)
     kept.write(torch.arange(500), torch.zeros(500, dtype=torch.long), states)
@@ -134,7 +135,7 @@ def test_8_bits_change_texts_little_and_are_really_used():
 
 
 def test_8_bits_need_the_packed_path():
-    with pytest.raises(UserError, match="kv_cache_dtype int8 is for the packed path"):
+    with pytest.raises(UserError, match="kv_cache_dtype: int8 is for the packed strategy"):
         tiny.answers(tiny.engine("bloom", dtype="int8"), prompts(count=2))
 
 

@@ -300,7 +300,7 @@ def test_a_model_that_packing_does_not_suit_falls_back_and_says_why(monkeypatch)
         "causal/padded (GPTNeoXForCausalLM is not exact in packed passes"
     )
     assert found == tiny.answers(tiny.engine("gpt_neox", "padded"), tiny.table(rows))
-    with pytest.raises(UserError, match="path is packed, but GPTNeoX"):
+    with pytest.raises(UserError, match="strategy: it is packed, but GPTNeoX"):
         tiny.engine("gpt_neox", "packed").plan(tiny.table(rows))
 
 
@@ -308,10 +308,8 @@ def test_a_model_that_fails_in_packed_passes_falls_back_and_says_why(monkeypatch
     monkeypatch.setattr("snakeval.backends.local.packed.passes.Passes.run", lambda *_, **__: 1 / 0)
     engine = tiny.engine("llama")
     tiny.answers(engine, tiny.table(tiny.mixture()[:3]))
-    assert (
-        engine.description
-        == "causal/padded (LlamaForCausalLM fails in packed passes: ZeroDivisionError: division by zero)"
-    )
+    reason = "LlamaForCausalLM fails in packed passes: ZeroDivisionError: division by zero"
+    assert engine.description == f"causal/padded ({reason})"
 
 
 @pytest.mark.parametrize(
@@ -345,7 +343,7 @@ def test_the_longest_ask_is_checked_where_distance_matters(name):
 
 
 def test_positions_that_depend_on_the_length_of_the_batch_are_noticed():
-    """Dynamic position scaling turns on beyond the trained length: only the longest ask shows it."""
+    """Positions are scaled beyond the trained length, so only the longest call shows it."""
     model = transformers.LlamaForCausalLM(
         transformers.LlamaConfig(
             **tiny.GROUPED | {"max_position_embeddings": 64},

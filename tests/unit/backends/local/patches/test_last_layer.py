@@ -9,7 +9,8 @@ from builders import engine_models as tiny
 from snakeval.backends.local.patches import last_layer
 
 WORK_BY_TOKEN = {  # architectures, and how many modules of the last layer need not see all tokens
-    "llama": 3, "qwen3": 3, "mistral": 3, "gemma2": 3, "gpt_neox": 2, "bloom": 1, "gpt2": 1, "opt": 4,
+    "llama": 3, "qwen3": 3, "mistral": 3, "gemma2": 3, "gpt_neox": 2, "bloom": 1, "gpt2": 1,
+    "opt": 4,
 }  # fmt: skip
 
 

@@ -1,10 +1,14 @@
-"""Attention in parts: what a token attends to is split, each part is computed by a fused kernel, the results are merged exactly.
+"""Attention in parts: what a token attends to is split, a fused kernel computes each part, and the
+results are merged exactly.
 
-A part gives its output and the logarithm of its softmax's denominator (log-sum-exp). Two parts merge as a weighted mean whose weights
-are those denominators' shares: exact, since softmax over a union is that mean (Juravsky et al. 2024, arXiv:2402.05099; Ye et al. 2025,
-arXiv:2501.01005). So a shared header's keys meet all queries below it in one dense call, and each unit meets its own keys.
+A part gives its output and the logarithm of its softmax's denominator (log-sum-exp). Two parts
+merge as a weighted mean, weighted by their shares of the denominators. That is exact, because
+softmax over a union is this mean (Juravsky et al. 2024, arXiv:2402.05099; Ye et al. 2025,
+arXiv:2501.01005). So the keys of a shared header meet all queries below it in one dense call, and
+each unit meets its own keys.
 
-`attend` is registered in transformers' AttentionInterface as "snakeval"; models hand it the forward pass's `layout`.
+`attend` is registered in transformers' AttentionInterface as "snakeval". Models pass the `layout`
+of the forward pass to it.
 """
 
 import math
@@ -15,27 +19,26 @@ from typing import Any, Protocol
 
 import torch
 
-Part = tuple[
-    torch.Tensor, torch.Tensor
-]  # output [tokens, heads, width], log-sum-exp [tokens, heads] float32
+# Output [tokens, heads, width] and log-sum-exp [tokens, heads] float32.
+Part = tuple[torch.Tensor, torch.Tensor]
 CPU = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 FLASH = torch.ops.aten._scaled_dot_product_flash_attention
 EFFICIENT = torch.ops.aten._scaled_dot_product_efficient_attention
 MANY_QUERIES = 128  # of each head
 
-Window = int | None  # a token sees the last `window` tokens, itself included; None: all before it
+Window = int | None  # a token sees the last `window` tokens, itself included; None: all
 
 
 @dataclass(frozen=True)
 class Score:
-    """How a query and a key give a score: their product times `scale`, then bent to within ± `softcap`."""
+    """How a query and a key give a score: their product times `scale`, then bent to ± `softcap`."""
 
     scale: float
     softcap: float | None = None
 
 
 class Unsupported(Exception):
-    """The model needs attention that is not computed here; its message says what."""
+    """The model needs attention that is not computed here. The message says which."""
 
 
 @dataclass
@@ -75,18 +78,20 @@ class Layout:
     def past_mask(
         self, number: int, window: Window, dtype: torch.dtype, device: torch.device
     ) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """For past `number`: an additive mask [1, 1, tokens, keys] and who sees no key at all [tokens]; None where all are seen."""
+        """The mask of past `number`; None where every key is seen.
+
+        An additive mask [1, 1, tokens, keys], and which tokens see no key at all [tokens].
+        """
         if window is None:
             return None
-        if (number, window, device) not in self.masks:
+        place = (number, window, device)
+        if place not in self.masks:
             rows, past = self.pasts[number]
             outside = (self.positions[rows, None] - past.positions[None, :] >= window).to(device)
-            self.masks[number, window, device] = (
-                (additive(~outside[None, None], dtype), outside.all(1))
-                if bool(outside.any())
-                else None
-            )
-        return self.masks[number, window, device]
+            self.masks[place] = None
+            if bool(outside.any()):
+                self.masks[place] = additive(~outside[None, None], dtype), outside.all(1)
+        return self.masks[place]
 
 
 @dataclass
@@ -96,10 +101,9 @@ class Group:
     rows: slice
     units: int
     length: int
-    gather: (
-        torch.Tensor | None
-    )  # [units × length] rows of the forward pass, padding repeats one; None: no padding
-    scatter: torch.Tensor | None  # where the group's rows lie among units × length
+    # [units × length] rows of the forward pass, where padding repeats one; None: no padding
+    gather: torch.Tensor | None
+    scatter: torch.Tensor | None  # places of the group's rows among units × length
     allowed: torch.Tensor | None  # [units, 1, length, length] bool; None: causal
     masks: dict = field(default_factory=dict)
 
@@ -113,19 +117,16 @@ class Group:
                 here = positions[self.rows] if self.gather is None else positions[self.gather]
                 here = here.view(self.units, 1, self.length)
                 near = here[..., :, None] - here[..., None, :] < window
-                causal = torch.ones(
-                    self.length, self.length, dtype=torch.bool, device=near.device
-                ).tril()
-                allowed = near & (causal if allowed is None else allowed)
-            self.masks[window, device] = (
-                None if allowed is None else additive(allowed.to(device), dtype)
-            )
+                square = torch.ones(self.length, self.length, dtype=torch.bool, device=near.device)
+                allowed = near & (square.tril() if allowed is None else allowed)
+            mask = None if allowed is None else additive(allowed.to(device), dtype)
+            self.masks[window, device] = mask
         return self.masks[window, device]
 
 
 @dataclass
 class Prefill:
-    """Prefill: units side by side, each attends to itself. Keeps keys and values where asked."""
+    """Prefill: units side by side, each attends to itself. Keeps keys and values in `kept`."""
 
     groups: list[Group]
     positions: torch.Tensor
@@ -153,11 +154,9 @@ class Prefill:
                 kept = group.scatter.to(output.device)
                 output, lse = output[kept], lse[kept]
             parts.append((output, lse))
-        return (
-            parts[0]
-            if len(parts) == 1
-            else (torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts]))
-        )
+        if len(parts) == 1:
+            return parts[0]
+        return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
 
 
 def attend(
@@ -176,11 +175,8 @@ def attend(
 ) -> tuple[torch.Tensor, None]:
     """One layer's attention. query [1, heads, tokens, width]; gives [1, tokens, heads, width]."""
     if layout is None or position_bias is not None:
-        raise Unsupported(
-            "the architecture biases attention by position"
-            if layout
-            else "the architecture does not hand arguments down"
-        )
+        biased = "the architecture biases attention by position"
+        raise Unsupported(biased if layout else "the architecture does not pass arguments on")
     score = Score(query.shape[-1] ** -0.5 if scaling is None else scaling, softcap)
     output, lse = layout.local.part(layout.layer, query, key, value, sliding_window, score)
     for number, (rows, past) in enumerate(layout.pasts):
@@ -188,13 +184,8 @@ def attend(
         mask = layout.past_mask(number, sliding_window, query.dtype, query.device)
         keys, values = past.keys[layout.layer], past.values[layout.layer]
         more, more_lse = partial(query[:, :, rows], keys, values, score, mask[0] if mask else None)
-        merge(
-            output,
-            lse,
-            rows,
-            more[0],
-            more_lse[0].masked_fill(mask[1][:, None], -math.inf) if mask else more_lse[0],
-        )
+        share = more_lse[0].masked_fill(mask[1][:, None], -math.inf) if mask else more_lse[0]
+        merge(output, lse, rows, more[0], share)
     if s_aux is not None:  # an attention sink: one more key per head, of value zero
         output = output * torch.sigmoid(lse - s_aux.float())[..., None].to(output.dtype)
     layout.layer += 1
@@ -208,7 +199,8 @@ def merge(
     more: torch.Tensor,
     more_lse: torch.Tensor,
 ) -> None:
-    """Merge another part into `output` [tokens, heads, width] and `lse` [tokens, heads], in place, for some of the tokens."""
+    """Merge another part, of some of the tokens, into `output` [tokens, heads, width] and `lse`
+    [tokens, heads], in place."""
     mine = lse[rows]
     weight = torch.sigmoid(more_lse - mine)[..., None].to(output.dtype)
     if isinstance(rows, slice):
@@ -226,16 +218,16 @@ def partial(
     mask: torch.Tensor | None = None,
     causal: bool = False,
 ) -> Part:
-    """Attention over some of the keys: output [batch, queries, heads, width] and log-sum-exp [batch, queries, heads].
+    """Attention over some of the keys: output [batch, queries, heads, width] and log-sum-exp
+    [batch, queries, heads].
 
-    query [batch, heads, queries, width]; key and value [batch, key-value heads, keys, width]; `mask` is added to the scores. A query that
-    sees no key at all gives an arbitrary result.
+    `query`: [batch, heads, queries, width]; `key` and `value`: [batch, key-value heads, keys,
+    width]. `mask` is added to the scores. The result of a query that sees no key is arbitrary.
     """
     kernel = _plain if score.softcap is not None else _kernel(query, value, mask)
     alike = not causal and (mask is None or mask.shape[-2] == 1)  # all queries see the same keys
-    takes_groups = (
-        kernel is _flash and query.shape[2] >= MANY_QUERIES
-    )  # it reads a group's keys once; many queries would be copied
+    # Flash attention reads the keys of a group once; many queries would be copied.
+    takes_groups = kernel is _flash and query.shape[2] >= MANY_QUERIES
     if query.shape[1] > key.shape[1] and alike and not takes_groups:
         return _grouped(query, key, value, score, mask)
     return kernel(query, key, value, score, mask, causal)
@@ -244,22 +236,19 @@ def partial(
 def _kernel(
     query: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None
 ) -> Callable[..., Part]:
-    """The fastest kernel that gives a log-sum-exp and takes these shapes and this precision; others end in an error, by the checks of
-    torch's flash_api.cpp and attention.cu. `scaled_dot_product_attention`, which chooses by itself, gives no log-sum-exp."""
+    """The fastest kernel that gives a log-sum-exp and takes these shapes and this precision.
+
+    The others raise errors, by the checks of torch's flash_api.cpp and attention.cu.
+    `scaled_dot_product_attention` chooses by itself, but gives no log-sum-exp.
+    """
     device, width, value_width = device_type(query), query.shape[-1], value.shape[-1]
     if device == "cpu":
         return _cpu if value_width == width else _plain
     if device != "cuda":
         return _plain
     half = query.dtype in (torch.float16, torch.bfloat16)
-    if (
-        mask is None
-        and half
-        and value_width == width
-        and width % 8 == 0
-        and width <= 256
-        and ampere(query.device)
-    ):
+    fits = value_width == width and width % 8 == 0 and width <= 256
+    if mask is None and half and fits and ampere(query.device):
         return _flash
     aligned = 8 if half else 4
     return _plain if width % aligned or value_width % aligned else _efficient
@@ -306,16 +295,18 @@ def _efficient(
     mask: torch.Tensor | None,
     causal: bool,
 ) -> Part:
-    """The memory-efficient kernel: as many heads of keys as of queries, and a mask of the scores' whole shape."""
+    """The memory-efficient kernel.
+
+    It needs as many heads of keys as of queries, and a mask of the scores' whole shape.
+    """
     bias = None if mask is None else mask.expand(*query.shape[:3], -1)
-    return _turned(
-        query,
-        EFFICIENT(query, *_repeated(query, key, value), bias, True, 0.0, causal, scale=score.scale),
-    )
+    states = (query, *_repeated(query, key, value))
+    return _turned(query, EFFICIENT(*states, bias, True, 0.0, causal, scale=score.scale))
 
 
 def _turned(query: torch.Tensor, found: Sequence[torch.Tensor]) -> Part:
-    """A kernel's output [batch, heads, queries, width] and log-sum-exp [batch, heads, at least queries] as a part."""
+    """A part from a kernel's output [batch, heads, queries, width] and log-sum-exp [batch, heads,
+    at least queries]."""
     output, lse = found[:2]
     return output.transpose(1, 2), lse[..., : query.shape[2]].transpose(1, 2)
 
@@ -325,11 +316,9 @@ def _repeated(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Keys and values with a head for every head of queries; copied only where there are fewer."""
     times = query.shape[1] // key.shape[1]
-    return (
-        (key, value)
-        if times == 1
-        else (key.repeat_interleave(times, 1), value.repeat_interleave(times, 1))
-    )
+    if times == 1:
+        return key, value
+    return key.repeat_interleave(times, 1), value.repeat_interleave(times, 1)
 
 
 def _grouped(
@@ -339,23 +328,27 @@ def _grouped(
     score: Score,
     mask: torch.Tensor | None,
 ) -> Part:
-    """Where all queries see the same keys, the heads that share a key-value head are to it but more queries: its keys are read once, and
-    copied for no kernel."""
+    """Attention where all queries see the same keys.
+
+    The heads that share a key-value head are then more queries of that head. So its keys are read
+    once, and not copied for any kernel.
+    """
     batch, heads, queries, width = query.shape
     shared = key.shape[1]
-    output, lse = partial(
-        query.reshape(batch, shared, heads // shared * queries, width), key, value, score, mask
-    )
+    many = query.reshape(batch, shared, heads // shared * queries, width)
+    output, lse = partial(many, key, value, score, mask)
     output = output.unflatten(1, (heads // shared, queries)).permute(0, 2, 3, 1, 4).flatten(2, 3)
     return output, lse.unflatten(1, (heads // shared, queries)).permute(0, 2, 3, 1).flatten(2, 3)
 
 
 def additive(allowed: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """A mask to add to scores. Rows lie 16 elements apart or a multiple of that, as the memory-efficient CUDA kernel wants them."""
-    width = -(-allowed.shape[-1] // 16) * 16
-    mask = torch.zeros(*allowed.shape[:-1], width, dtype=dtype, device=allowed.device)[
-        ..., : allowed.shape[-1]
-    ]
+    """A mask to add to scores.
+
+    Its rows are a multiple of 16 elements apart, as the memory-efficient CUDA kernel needs them.
+    """
+    keys = allowed.shape[-1]
+    shape = (*allowed.shape[:-1], -(-keys // 16) * 16)
+    mask = torch.zeros(shape, dtype=dtype, device=allowed.device)[..., :keys]
     return mask.masked_fill_(~allowed, -math.inf)
 
 
@@ -367,17 +360,15 @@ def _plain(
     mask: torch.Tensor | None,
     causal: bool,
 ) -> Part:
-    """The definition, its softmax in float32, for what the kernels do not cover."""
+    """The definition, with its softmax in float32, for what the kernels do not cover."""
     key, value = _repeated(query, key, value)
-    scores = torch.matmul(
-        query * score.scale, key.transpose(-1, -2)
-    ).float()  # scaled before, lest float16 overflows
+    # Scaled before the product, so that float16 does not overflow.
+    scores = torch.matmul(query * score.scale, key.transpose(-1, -2)).float()
     if score.softcap is not None:
         scores = torch.tanh(scores / score.softcap) * score.softcap
     if causal:
-        scores = scores.masked_fill(
-            torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1), -math.inf
-        )
+        later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+        scores = scores.masked_fill(later, -math.inf)
     if mask is not None:
         scores = scores + mask
     lse = scores.logsumexp(-1)

@@ -1,9 +1,11 @@
-"""Whether the packed path is exact for a model, shown on some of a plan's own calls against the padded path.
+"""Whether packing is exact for a model: some of a plan's own calls, packed and padded.
 
-Architectures differ in what attention may see (windows, sinks, position biases, recurrent layers), and not all say so through the
-interface that the packed path uses. So it is proven, on two kinds of calls: short ones that share starts, with a budget so small that
-headers, trees and pieces all occur; and, where distance matters to the architecture, the longest one in two pieces, since windows and
-scaled positions show only there.
+Architectures differ in what attention may see: windows, sinks, position biases, recurrent layers.
+Not all say so through the interface that packing uses. So it is checked on two kinds of calls:
+
+- short ones that share starts, with a budget so small that headers, trees and pieces all occur;
+- where distance matters to the architecture, the longest one in two pieces, because windows and
+  scaled positions show only there.
 """
 
 from collections.abc import Iterator
@@ -32,13 +34,13 @@ DECODED = 6  # tokens generated to compare
 
 @dataclass
 class Check:
-    """What has been shown for a model so far, so that it is not shown again for every plan."""
+    """What has been shown for a model so far. It is not shown again for every plan."""
 
     model: Any
     modes: Modes
     packed: Packed
     padded: Padded
-    exact_to: int = 0  # longest call for which both paths agreed
+    exact_to: int = 0  # longest call for which both strategies agreed
     decodes: bool = False  # texts agreed
     distance_matters: bool = field(init=False)
 
@@ -46,7 +48,7 @@ class Check:
         self.distance_matters = _distance_matters(self.model)
 
     def why_not_packed(self, calls: list[Call]) -> str | None:
-        """None if the packed path agrees with the padded one, else the reason, for people."""
+        """None if packed and padded agree, else the reason, for the engine's description."""
         name = type(self.model).__name__
         if not self.model._can_set_attn_implementation():
             return f"{name} does not use the attention interface"
@@ -56,10 +58,12 @@ class Check:
             raise
         except Unsupported as reason:
             return f"{name}: {reason}"
-        except Exception as error:  # remote code may fail in any way; the reason stands in the description of the engine
-            return f"{name} fails in packed passes: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        except Exception as error:  # remote code may fail in any way
+            words = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            return f"{name} fails in packed passes: {words}"
 
     def _difference(self, calls: list[Call]) -> str | None:
+        name = type(self.model).__name__
         unseen = Counters()  # what the check computes is no part of the run
         small = Packed(self.model, self.packed.ending, unseen, BUDGET, Room(2))
         length = max(call.length for call in calls)
@@ -68,51 +72,45 @@ class Check:
         plain = Padded(self.model, self.padded.ending, unseen, BUDGET)
         short = _short(calls)
         far = length > self.exact_to and self.distance_matters
-        for engine, some, needed in (
-            (small, short, not self.exact_to),
-            (halves, _longest(calls), far),
-        ):
+        trials = ((small, short, not self.exact_to), (halves, _longest(calls), far))
+        for packed, some, needed in trials:
             if needed:
-                difference = self._loglikelihood_difference(engine, plain, some)
-                if not difference <= tolerance(self.model):
-                    return f"{type(self.model).__name__} is not exact in packed passes: {difference:.2g} per token off"
+                off = self._loglikelihood_difference(packed, plain, some)
+                if not off <= tolerance(self.model):
+                    return f"{name} is not exact in packed passes: {off:.2g} per token off"
         self.exact_to = max(length, self.exact_to)
         if generates and not self.decodes:
             loss = self._decoding_loss(small, plain, short)
             if not loss <= tolerance(self.model):
-                return f"{type(self.model).__name__} does not decode exactly in packed passes: {loss:.2g} per token off"
+                return f"{name} does not decode exactly in packed passes: {loss:.2g} per token off"
             self.decodes = True
         return None
 
     def _loglikelihood_difference(self, packed: Packed, padded: Padded, calls: list[Call]) -> float:
-        """Largest difference of the mean log-likelihood of a token; the padded path takes each call alone."""
+        """Largest difference of a token's mean log-likelihood; padded takes each call alone."""
         self.modes.packed()
-        found = {
-            answer.key: _per_token(answer) for answers in packed.answer(calls) for answer in answers
-        }
+        found = {each.key: _per_token(each) for some in packed.answer(calls) for each in some}
         self.modes.plain()
-        expected = {
-            answer.key: _per_token(answer) for call in calls for answer in padded.scores([call])
-        }
+        expected = {each.key: _per_token(each) for call in calls for each in padded.scores([call])}
         return _largest([abs(found[key] - expected[key]) for key in expected])
 
     def _decoding_loss(self, packed: Packed, padded: Padded, calls: list[Call]) -> float:
-        """By how much less likely a text of the packed path is than that of the padded path, at most, over DECODED tokens; both greedy.
+        """How much less likely a packed text is than a padded one, at most, per token of DECODED.
 
-        Texts may part where two tokens are about equally likely, and in lower precision they do. What follows depends on which was taken,
-        so they are compared up to there.
+        Both are greedy. Texts may part where two tokens are about equally likely, and in lower
+        precision they do. What follows depends on the token taken, so only what comes before it is
+        compared.
         """
-        settings: dict[str, Any] = dict.fromkeys(
-            ("temperature", "top_p", "top_k", "repetition_penalty", "seed")
-        )
+        names = ("temperature", "top_p", "top_k", "repetition_penalty", "seed")
+        settings: dict[str, Any] = dict.fromkeys(names)
         settings |= {"max_new_tokens": DECODED, "do_sample": False, "until": []}
         prompts = [replace(call, kind=GENERATE, generation=settings) for call in calls]
         packed.plan(prompts)
         written = []
-        for engine, mode in ((packed, self.modes.packed), (padded, self.modes.plain)):
+        for strategy, mode in ((packed, self.modes.packed), (padded, self.modes.plain)):
             mode()
             rows = [sampling.start(call, call.context) for call in prompts]
-            for _ in engine.continued(rows):
+            for _ in strategy.continued(rows):
                 pass
             written.append([np.array(row.tokens, np.int32) for row in rows])
         self.modes.plain()
@@ -129,18 +127,20 @@ class Check:
 
 
 def _distance_matters(model: Any) -> bool:
-    """Whether tokens far apart may meet by other rules than near ones, so that short calls prove nothing about long ones.
+    """Whether other rules may hold for distant tokens, so that short calls prove nothing about long
+    ones.
 
-    The architectures of transformers say so in their configuration; code that came with the weights may not.
+    The architectures of transformers say so in their configuration. Code that comes with the
+    weights may not.
     """
     config = model.config.get_text_config()
     rope = getattr(config, "rope_parameters", None) or {}
     kinds = {str(value) for name, value in _leaves(rope) if name == "rope_type"}
+    words = ("window", "chunk", "alibi", "sparse")
     limits = any(
-        value
+        value and name != "max_window_layers"  # of Qwen: which layers, if any
         for name, value in _leaves(config.to_dict())
-        if any(word in name for word in ("window", "chunk", "alibi", "sparse"))
-        and name != "max_window_layers"  # Qwen: which layers, if any
+        if any(word in name for word in words)
     )
     layers = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
     foreign = not type(model).__module__.startswith("transformers.")
@@ -156,26 +156,23 @@ def _leaves(tree: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _largest(differences: list[float]) -> float:
-    """NaN if one of them is: what cannot be compared has not been shown to be exact. Python's `max` may pass over it."""
+    """The largest; NaN if one is NaN, as then nothing is shown. Python's `max` may skip NaN."""
     return float(np.max(differences))
 
 
-def _per_token(answer: Output) -> float:
-    assert answer.loglikelihood is not None
-    return answer.loglikelihood / answer.n_tokens
+def _per_token(output: Output) -> float:
+    assert output.loglikelihood is not None
+    return output.loglikelihood / output.n_tokens
 
 
 def _short(calls: list[Call]) -> list[Call]:
-    """From two calls, variants that part at their middle and near their end."""
+    """Variants of two calls that part at their middle and near their end."""
     made: dict[bytes, Call] = {}
     for number, call in enumerate(sorted(calls, key=lambda call: call.key)[:2]):
         tokens = np.concatenate([call.context, call.continuation])[:TOKENS]
         half, late = len(tokens) // 2, max(len(tokens) - 4, len(tokens) // 2)
-        variants = (
-            tokens,
-            np.concatenate([tokens[:late], tokens[late:][::-1]]),
-            np.concatenate([tokens[:half], tokens[half:][::-1]]),
-        )
+        turned = [np.concatenate([tokens[:at], tokens[at:][::-1]]) for at in (late, half)]
+        variants = [tokens, *turned]
         for variant in variants:
             made.setdefault(variant.tobytes(), _scored(variant, f"check {number} {len(made)}"))
     return list(made.values())
@@ -191,4 +188,4 @@ def _scored(tokens: np.ndarray, key: str) -> Call:
     if len(tokens) == 1:
         tokens = np.repeat(tokens, 2)
     cut = max(1, len(tokens) - SCORED)
-    return Call(key, LOGLIKELIHOOD, tokens[:cut], tokens[cut:], None, None, None, None, 0)
+    return Call(key, LOGLIKELIHOOD, tokens[:cut], tokens[cut:])

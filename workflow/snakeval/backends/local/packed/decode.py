@@ -1,8 +1,9 @@
-"""Texts generated in one wide batch: whenever rows end, others take their place.
+"""Texts generated in one wide batch: when rows end, others take their place.
 
-A row's own keys and values lie in a slot; those of headers above it are met once for all rows below (`attention.Layout.pasts`). A step of
-256 rows takes less than twice as long as one of 64, so the batch is as wide as memory allows and is kept full: rows wait in line, and
-enter together when a quarter of the slots is free.
+A row's own keys and values are in a slot. Those of headers above it are met once for all rows below
+(`attention.Layout.pasts`). A step of 256 rows takes less than twice as long as one of 64. So the
+batch is as wide as memory allows, and is kept full: rows wait, and enter together when a quarter of
+the slots is free.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -37,14 +38,13 @@ FEWEST = 32  # slots, whatever memory they take
 
 @dataclass
 class Slots:
-    """The rows being written, and per layer their keys and values. Row i lies in slot i."""
+    """The rows being written, and per layer their keys and values. Row i is in slot i."""
 
     room: Room
     most: int  # rows
-    longest: int  # tokens that a slot may come to hold
-    width: int = field(
-        init=False
-    )  # slots; once the first row shows what a token takes, as many as memory is meant for
+    longest: int  # tokens that a slot may have to hold
+    # Slots. The first row shows how many bytes a token takes; then there are as many as fit.
+    width: int = field(init=False)
     rows: list[Row] = field(default_factory=list)
     pasts: list[tuple[Past, ...]] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)  # position of a slot's first token
@@ -56,19 +56,19 @@ class Slots:
         self.width = min(self.most, FEWEST)
 
     def admit(self, rows: list[Row], segments: list[Segment], past: Past) -> None:
-        """Put rows into the next slots; `past` holds the keys and values of their own prompts, one after the other."""
+        """Put rows into the next slots.
+
+        `past` holds the keys and values of their own prompts, one after the other.
+        """
         lengths = [len(part.tokens) for part in segments]
         self._reserve(past, max(lengths) + 1)
-        slots = torch.arange(len(self.rows), len(self.rows) + len(rows)).repeat_interleave(
-            torch.tensor(lengths)
-        )
+        slots = torch.arange(len(self.rows), len(self.rows) + len(rows))
+        slots = slots.repeat_interleave(torch.tensor(lengths))
         tokens = torch.cat([torch.arange(length) for length in lengths])
-        for states, of_layer in zip(
-            (*self.keys, *self.values), (*past.keys, *past.values), strict=True
-        ):
-            states.write(
-                slots.to(states.device), tokens.to(states.device), of_layer[0].transpose(0, 1)
-            )
+        layers = zip((*self.keys, *self.values), (*past.keys, *past.values), strict=True)
+        for states, of_layer in layers:
+            device = states.device
+            states.write(slots.to(device), tokens.to(device), of_layer[0].transpose(0, 1))
         self.rows += rows
         self.pasts += [part.pasts for part in segments]
         self.starts += [int(part.positions[0]) for part in segments]
@@ -82,11 +82,8 @@ class Slots:
         if holes:
             longest = max(self.lengths[slot] for slot in sources)
             for states in (*self.keys, *self.values):
-                states.move(
-                    torch.tensor(sources, device=states.device),
-                    torch.tensor(holes, device=states.device),
-                    longest,
-                )
+                here = torch.tensor(sources, device=states.device)
+                states.move(here, torch.tensor(holes, device=states.device), longest)
         columns: tuple[list, ...] = (self.rows, self.pasts, self.starts, self.lengths)
         for column in columns:
             for source, hole in zip(sources, holes, strict=True):
@@ -94,17 +91,16 @@ class Slots:
             del column[left:]
 
     def halve(self) -> list[Row]:
-        """Half the slots. Gives the rows that lose theirs; those without a token were entering and are not among them."""
+        """Halve the slots. Gives the rows that lose theirs, without those that were just entering,
+        which have no token yet."""
         self.most = max(1, min(self.most, len(self.rows) or self.most) // 2)
         self.width = min(self.most, max(1, self.width // 2))
-        dropped = {
-            slot for slot, row in enumerate(self.rows) if slot >= self.width or not row.tokens
-        }
-        lost = [self.rows[slot] for slot in sorted(dropped, reverse=True) if self.rows[slot].tokens]
+        rows = list(enumerate(self.rows))
+        dropped = {slot for slot, row in rows if slot >= self.width or not row.tokens}
+        lost = [row for slot, row in reversed(rows) if slot in dropped and row.tokens]
         self.drop(dropped)
-        with suppress(
-            torch.OutOfMemoryError
-        ):  # the wider ones serve as well, and take what memory there is until none is left for a row
+        # Without memory to narrow them, the wide slots stay, until there is none for a single row.
+        with suppress(torch.OutOfMemoryError):
             for states in (*self.keys, *self.values):
                 states.narrow(self.width)
         return lost
@@ -117,9 +113,8 @@ class Slots:
     def _reserve(self, past: Past, capacity: int) -> None:
         if not self.keys:
             states = PRECISIONS[self.room.dtype]
-            per_row = self.longest * sum(
-                states.token_bytes(state) for state in (*past.keys, *past.values)
-            )
+            per_token = sum(states.token_bytes(state) for state in (*past.keys, *past.values))
+            per_row = self.longest * per_token
             fitting = self.most if self.room.memory is None else self.room.memory // per_row
             self.width = min(self.most, max(self.width, fitting))
             capacity = max(capacity, self.longest if self.room.static else 0)
@@ -131,17 +126,14 @@ class Slots:
 
     def _grow(self, capacity: int) -> None:
         room = max(capacity, min(-(-capacity // GROWTH) * GROWTH, self.longest))
-        for states in (
-            *self.keys,
-            *self.values,
-        ):  # each by itself: memory may have run out between two
+        for states in (*self.keys, *self.values):  # memory may have run out between two of them
             if capacity > states.capacity:
                 states.grow(room)
 
 
 @dataclass
 class Step:
-    """One token of every slot attends to the tokens in its slot."""
+    """One token per slot, which attends to the tokens in its slot."""
 
     slots: Slots
     lengths: torch.Tensor  # [rows] tokens before this one
@@ -166,17 +158,12 @@ class Step:
             before = lengths[:, None] - torch.arange(longest, device=query.device)[None]
             allowed = (before >= 0) if window is None else (before >= 0) & (before < window)
             full = min(self.slots.lengths) + 1 == longest and (window is None or longest <= window)
-            self.masks[window, key.device] = (
-                None if full else additive(allowed[:, None, None], query.dtype)
-            )
+            mask = None if full else additive(allowed[:, None, None], query.dtype)
+            self.masks[window, key.device] = mask
+        mask = self.masks[window, key.device]
         one = query[0].transpose(0, 1)[:, :, None]
-        output, lse = partial(
-            one,
-            keys.read(rows, longest),
-            values.read(rows, longest),
-            score,
-            self.masks[window, key.device],
-        )
+        states = (keys.read(rows, longest), values.read(rows, longest))
+        output, lse = partial(one, *states, score, mask)
         return output[:, 0], lse[:, 0]
 
 
@@ -189,8 +176,11 @@ def generate(
     longest: int,
     below_headers: Callable[[list[Call]], list[Segment]],
 ) -> Iterator[list[Output]]:
-    """Answers as they end. Rows enter in their order; `below_headers` gives what their contexts add to what is shared, and `longest` is
-    how many tokens that and the text may become."""
+    """Outputs as they end. Rows enter in their order.
+
+    `below_headers` gives what contexts add to shared headers. `longest`: tokens that this and the
+    text of a row may have together.
+    """
     if empty := ending.of(rows):  # no token was asked for
         yield empty
     waiting = [row for row in reversed(rows) if not row.ended]
@@ -202,31 +192,27 @@ def generate(
         try:
             if waiting and (free >= max(1, slots.width // 4) or not slots.rows):
                 entering = [waiting.pop() for _ in range(min(free, len(waiting)))]
-                present = [row.call for row in slots.rows]
-                segments = below_headers([*present, *(row.call for row in entering)])[
-                    len(present) :
-                ]
+                calls = [row.call for row in (*slots.rows, *entering)]
+                segments = below_headers(calls)[len(slots.rows) :]
                 for batch in trie.runs([len(part.tokens) for part in segments], passes.budget):
-                    _enter(
-                        slots,
-                        [entering[index] for index in batch],
-                        [segments[index] for index in batch],
-                        passes,
-                    )
+                    some = [entering[index] for index in batch]
+                    _enter(slots, some, [segments[index] for index in batch], passes)
             else:
                 _advance(slots, passes)
         except torch.OutOfMemoryError as error:
             if slots.most == 1:
-                remedies = "lower tokens_per_batch, set kv_cache_dtype to int8, or use more GPUs (tensor_parallel)"
-                raise UserError(f"engine: out of memory for a single text; {remedies}") from error
+                raise UserError(
+                    "engine: out of memory for a single text. Lower tokens_per_batch, set "
+                    "kv_cache_dtype to int8, or use more GPUs (tensor_parallel)."
+                ) from error
             before_retry(error)
             lacking = True
-        if lacking:  # here the error no longer holds what the failed pass had made
+        if lacking:  # here the error no longer holds the memory of the failed pass
             back = [row for row in entering if not row.tokens] + slots.halve()
             waiting += [sampling.start(row.call, row.call.context) for row in reversed(back)]
-        elif answers := ending.of(slots.rows):
+        elif outputs := ending.of(slots.rows):
             slots.drop({slot for slot, row in enumerate(slots.rows) if row.ended})
-            yield answers
+            yield outputs
 
 
 def _enter(slots: Slots, rows: list[Row], segments: list[Segment], passes: Passes) -> None:
@@ -248,13 +234,10 @@ def _advance(slots: Slots, passes: Passes) -> None:
     positions = lengths + torch.tensor(slots.starts, device=passes.device)
     step = Step(slots, lengths, torch.arange(len(slots.rows), device=passes.device))
     tokens = np.array([row.tokens[-1] for row in slots.rows])
-    hidden = passes.forward(
-        tokens, positions, Layout(step, positions, _pasts(slots.pasts, passes.device))
-    )
+    layout = Layout(step, positions, _pasts(slots.pasts, passes.device))
+    logits = passes.logits(passes.forward(tokens, positions, layout))
     slots.lengths = [length + 1 for length in slots.lengths]
-    for row, token in zip(
-        slots.rows, sampling.choose(passes.logits(hidden), slots.rows), strict=True
-    ):
+    for row, token in zip(slots.rows, sampling.choose(logits, slots.rows), strict=True):
         row.take(token)
 
 
@@ -266,12 +249,9 @@ def _pasts(
     for slot, its in enumerate(pasts):
         for past in its:
             seen.setdefault(id(past), (past, []))[1].append(slot)
-    return [
-        (
-            slice(0, len(pasts))
-            if len(slots) == len(pasts)
-            else torch.tensor(slots, device=device),
-            past,
-        )
-        for past, slots in seen.values()
-    ]
+    found: list[tuple[slice | torch.Tensor, Past]] = []
+    for past, slots in seen.values():
+        everyone = len(slots) == len(pasts)
+        rows = slice(0, len(pasts)) if everyone else torch.tensor(slots, device=device)
+        found.append((rows, past))
+    return found

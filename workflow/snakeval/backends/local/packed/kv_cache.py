@@ -1,4 +1,4 @@
-"""Keys and values of texts that are being written: slots of tokens, used again when a text ends."""
+"""Keys and values of texts that are being written: slots of tokens, reused when a text ends."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ LEVELS = 127  # on either side of zero, of 8 bits
 
 
 class States:
-    """One layer's keys, or its values, [slots, key-value heads, capacity, width], as they come."""
+    """One layer's keys, or its values, unrounded: [slots, key-value heads, capacity, width]."""
 
     def __init__(self, like: torch.Tensor, slots: int, capacity: int):
         """`like`: states [1, key-value heads, tokens, width]."""
@@ -16,7 +16,7 @@ class States:
 
     @staticmethod
     def token_bytes(like: torch.Tensor) -> int:
-        """What a token in one slot takes."""
+        """Bytes of a token in one slot."""
         return like.shape[1] * like.shape[3] * like.element_size()
 
     @property
@@ -28,7 +28,7 @@ class States:
         return self._data.device
 
     def write(self, slots: torch.Tensor, tokens: torch.Tensor, states: torch.Tensor) -> None:
-        """`states` [n, heads, width]: of token `tokens[i]` of slot `slots[i]`."""
+        """`states` [n, heads, width]: those of token `tokens[i]` in slot `slots[i]`."""
         self._data[slots, :, tokens] = states
 
     def read(self, slots: int, tokens: int) -> torch.Tensor:
@@ -48,9 +48,10 @@ class States:
 
 
 class Rounded(States):
-    """The same in 8 bits: of each token and head, numbers between -127 and 127 and what they are multiples of.
+    """The same in 8 bits: per token and head, numbers from -127 to 127 and the unit they multiply.
 
-    Numbers are kept to 1/254 of the largest of their token's head, in lower precision than float32 to that and a rounding of the unit.
+    Numbers are exact to 1/254 of the largest one of their token and head. In lower precision than
+    float32 the rounding of the unit is added.
     """
 
     def __init__(self, like: torch.Tensor, slots: int, capacity: int):
@@ -65,9 +66,8 @@ class Rounded(States):
 
     def write(self, slots: torch.Tensor, tokens: torch.Tensor, states: torch.Tensor) -> None:
         unit = (states.float().abs().amax(-1, keepdim=True) / LEVELS).to(states.dtype)
-        levels = (
-            states.float() / torch.where(unit > 0, unit, 1).float()
-        ).round()  # a unit rounded down makes too many of them
+        # A unit that is rounded down gives levels beyond LEVELS.
+        levels = (states.float() / torch.where(unit > 0, unit, 1).float()).round()
         self._data[slots, :, tokens] = levels.clamp(-LEVELS, LEVELS).to(torch.int8)
         self._unit[slots, :, tokens] = unit
 
@@ -79,7 +79,7 @@ class Rounded(States):
         self._unit[targets, :, :tokens] = self._unit[sources, :, :tokens]
 
     def grow(self, capacity: int) -> None:
-        # Both or none: memory may run out in between.
+        # Both or none, because memory may run out in between.
         self._data, self._unit = _grown(self._data, capacity), _grown(self._unit, capacity)
 
     def narrow(self, slots: int) -> None:
@@ -95,13 +95,11 @@ class Room:
     """What texts get while they are written."""
 
     rows: int  # texts at a time, at most
-    memory: int | None = (
-        None  # bytes for their keys and values; None: until memory runs out, which only a GPU survives
-    )
+    # Bytes for their keys and values; None: until memory runs out, which only a GPU survives.
+    memory: int | None = None
     dtype: str = "auto"  # one of PRECISIONS
-    static: bool = (
-        False  # room for the longest text from the start, so that memory runs out then or never
-    )
+    # Memory for the longest text is allocated at the start, so that it runs out then or never.
+    static: bool = False
 
 
 def _grown(data: torch.Tensor, capacity: int) -> torch.Tensor:

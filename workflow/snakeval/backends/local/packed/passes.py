@@ -1,7 +1,8 @@
 """Forward passes over packed rows: real tokens side by side in one row, no padding.
 
-A pass computes segments. A segment is a sequence, or a small tree of sequences, that follows kept keys and values (`pasts`). Tokens carry
-their true positions; what they may see is in the `Layout` handed to `attention.attend` through the model.
+A pass computes segments. A segment is a sequence, or a small tree of sequences, that follows kept
+keys and values (`pasts`). Tokens have their true positions. What they may see is in the `Layout`,
+which the model passes to `attention.attend`.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,10 +19,10 @@ from snakeval.backends.local.packed.trie import common_length
 from snakeval.backends.local.patches import last_layer
 from snakeval.backends.protocol import Counters
 
-SMALLEST_PIECE = (
-    32  # tokens; a sequence that does not fit the device's memory even so has met its limit
-)
-PADDING = 1.25  # units are padded to one length for attention while that makes at most this many times their tokens
+# Tokens. A sequence of which not even this many fit the device's memory is too long.
+SMALLEST_PIECE = 32
+# Units are padded to one length for attention up to this many times their tokens.
+PADDING = 1.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,21 +31,16 @@ class Segment:
 
     tokens: np.ndarray
     positions: np.ndarray
-    allowed: (
-        np.ndarray | None
-    )  # [tokens, tokens] bool: who sees whom; None: one sequence, each token sees those before it
+    # [tokens, tokens] bool: who sees whom; None: one sequence, each token sees those before it
+    allowed: np.ndarray | None
     paths: list[np.ndarray]  # per sequence the rows of its tokens
     pasts: tuple[Past, ...]  # seen by all
 
 
 def segment(sequences: list[np.ndarray], start: int, pasts: tuple[Past, ...]) -> Segment:
-    """A segment of sequences in lexicographic order, each without the `start` tokens that lie in `pasts`."""
-    tokens, positions, paths = (
-        [sequences[0]],
-        [np.arange(len(sequences[0]))],
-        [np.arange(len(sequences[0]))],
-    )
+    """A segment of sequences in lexicographic order, each without the `start` tokens of `pasts`."""
     count = len(sequences[0])
+    tokens, positions, paths = [sequences[0]], [np.arange(count)], [np.arange(count)]
     for before, sequence in pairwise(sequences):
         common = common_length(before, sequence)
         fresh = len(sequence) - common
@@ -79,27 +75,22 @@ class Passes:
     def run(
         self, segments: list[Segment], read: np.ndarray, keep: bool = False
     ) -> tuple[torch.Tensor, Past | None]:
-        """Hidden states [tokens, width] of all segments, one after the other, and if asked their keys and values.
+        """Hidden states [tokens, width] of all segments, one after the other; with `keep` also
+        their keys and values.
 
-        Only the rows `read` are right; there may be none, where just keys and values are wanted.
+        Only the rows `read` are right. There are none where only keys and values are wanted.
         """
-        if (
-            len(segments) == 1
-            and len(segments[0].tokens) > self.budget
-            and segments[0].allowed is None
-        ):
-            return self._in_pieces(segments[0], self.budget, read, keep)
+        whole = segments[0] if len(segments) == 1 and segments[0].allowed is None else None
+        if whole and len(whole.tokens) > self.budget:
+            return self._in_pieces(whole, self.budget, read, keep)
         try:
             return self._run(segments, read, keep)
         except torch.OutOfMemoryError as error:
-            if (
-                len(segments) > 1
-                or segments[0].allowed is not None
-                or len(segments[0].tokens) < 2 * SMALLEST_PIECE
-            ):
+            if whole is None or len(whole.tokens) < 2 * SMALLEST_PIECE:
                 raise
             before_retry(error)
-        return self._in_pieces(segments[0], len(segments[0].tokens) // 2, read, keep)
+        # Here the error no longer holds the memory of the failed pass.
+        return self._in_pieces(whole, len(whole.tokens) // 2, read, keep)
 
     def _run(
         self, segments: list[Segment], read: np.ndarray, keep: bool
@@ -107,18 +98,14 @@ class Passes:
         positions = np.concatenate([part.positions for part in segments])
         positions_ = torch.from_numpy(positions).to(self.device)
         kept = Past(positions_) if keep else None
-        layout = Layout(
-            Prefill(_groups(segments, self.device), positions_, kept), positions_, _pasts(segments)
-        )
-        rows = (
-            np.unique(read) if len(read) else np.zeros(1, np.int64)
-        )  # a layer of no tokens at all is more than some models can do
-        with last_layer.read(
-            torch.from_numpy(rows).to(self.device) if len(rows) < len(positions) else None
-        ):
-            hidden = self.forward(
-                np.concatenate([part.tokens for part in segments]), positions_, layout
-            )
+        local = Prefill(_groups(segments, self.device), positions_, kept)
+        layout = Layout(local, positions_, _pasts(segments))
+        # Some models cannot compute a layer of no tokens at all.
+        rows = np.unique(read) if len(read) else np.zeros(1, np.int64)
+        some = torch.from_numpy(rows).to(self.device) if len(rows) < len(positions) else None
+        tokens = np.concatenate([part.tokens for part in segments])
+        with last_layer.read(some):
+            hidden = self.forward(tokens, positions_, layout)
         self.counters.computed_tokens += len(positions)
         return hidden, kept
 
@@ -137,9 +124,10 @@ class Passes:
     def targets(
         self, hidden: torch.Tensor, rows: np.ndarray, tokens: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Log-probabilities float64 of `tokens[i]` after row `rows[i]` of `hidden`, and whether each is the most likely token there.
+        """Log-probabilities float64 of `tokens[i]` after row `rows[i]` of `hidden`, and whether
+        each is the most likely token there.
 
-        The head runs once per distinct row, in chunks that stay small beside the model.
+        The head runs once per distinct row, in chunks that are small compared with the model.
         """
         needed, place = np.unique(rows, return_inverse=True)
         order = np.argsort(place, kind="stable")
@@ -148,9 +136,8 @@ class Passes:
         chunk = max(64, (1 << (21 if self.device.type == "cpu" else 26)) // vocabulary)
         for low in range(0, len(needed), chunk):
             part = order[slice(*np.searchsorted(place[order], [low, low + chunk]))]
-            logits = self.logits(
-                hidden[torch.from_numpy(needed[low : low + chunk]).to(hidden.device)]
-            )
+            some = torch.from_numpy(needed[low : low + chunk]).to(hidden.device)
+            logits = self.logits(hidden[some])
             local = torch.from_numpy(place[part] - low).to(logits.device)
             wanted = torch.from_numpy(tokens[part].astype(np.int64)).to(logits.device)
             found, best = logits[local, wanted], logits.amax(-1)
@@ -169,15 +156,10 @@ class Passes:
         hidden, pasts = [], list(whole.pasts)
         for low in range(0, len(whole.tokens), length):
             piece = slice(low, low + length)
-            part = replace(
-                whole,
-                tokens=whole.tokens[piece],
-                positions=whole.positions[piece],
-                pasts=tuple(pasts),
-            )
-            states, past = self.run(
-                [part], read[(read >= low) & (read < low + length)] - low, keep=True
-            )
+            tokens, positions = whole.tokens[piece], whole.positions[piece]
+            part = replace(whole, tokens=tokens, positions=positions, pasts=tuple(pasts))
+            inside = read[(read >= low) & (read < low + length)] - low
+            states, past = self.run([part], inside, keep=True)
             hidden.append(states)
             assert past is not None
             pasts.append(past)
@@ -196,7 +178,7 @@ def join(pasts: Iterable[Past]) -> Past:
 
 
 def part_of(past: Past, rows: slice) -> Past:
-    """A copy of some rows of a past, contiguous, so that the whole can be freed."""
+    """A contiguous copy of some rows of a past, so that the whole can be freed."""
 
     def copies(states: list[torch.Tensor]) -> list[torch.Tensor]:
         return [state[:, :, rows].clone(memory_format=torch.contiguous_format) for state in states]
@@ -205,7 +187,7 @@ def part_of(past: Past, rows: slice) -> Past:
 
 
 def _pasts(segments: list[Segment]) -> list[tuple[slice | torch.Tensor, Past]]:
-    """Each past with the rows that see it; neighbours that see the same past meet it in one call."""
+    """Each past with the rows that see it. Neighbours that see the same past share one call."""
     runs: list[tuple[slice | torch.Tensor, Past]] = []
     open_runs: dict[int, int] = {}  # id of a past seen by the segment before: its place in `runs`
     row = 0
@@ -254,11 +236,11 @@ def _group(members: list[Segment], row: int, device: torch.device) -> Group:
         starts = row + np.concatenate([[0], np.cumsum(lengths)[:-1]])
         within = np.minimum(np.arange(longest)[None], lengths[:, None] - 1)
         gather = torch.from_numpy((starts[:, None] + within).ravel()).to(device)
-        scatter = torch.from_numpy(
-            np.flatnonzero((np.arange(longest)[None] < lengths[:, None]).ravel())
-        ).to(device)
+        real = np.arange(longest)[None] < lengths[:, None]
+        scatter = torch.from_numpy(np.flatnonzero(real.ravel())).to(device)
     if any(part.allowed is not None for part in members):
-        # Padding lies after a unit's rows: under the causal triangle no real row sees it, and it sees something, so that nothing is nan.
+        # Padding is after a unit's rows. Under the causal triangle no real row sees it, and it sees
+        # something itself, so that nothing is nan.
         triangle = np.tril(np.ones((longest, longest), bool))
         stacked = np.repeat(triangle[None, None], len(members), 0)
         for mask, part in zip(stacked, members, strict=True):
@@ -269,10 +251,12 @@ def _group(members: list[Segment], row: int, device: torch.device) -> Group:
 
 
 def _logit_shaping(config: Any) -> Callable[[torch.Tensor], torch.Tensor]:
-    """What some architectures do to logits after the head: Cohere and Granite scale them, Gemma caps them."""
-    scale = (getattr(config, "logit_scale", None) or 1.0) / (
-        getattr(config, "logits_scaling", None) or 1.0
-    )
+    """What some architectures do to logits after the head.
+
+    Cohere and Granite scale them, Gemma caps them.
+    """
+    times = getattr(config, "logit_scale", None) or 1.0
+    scale = times / (getattr(config, "logits_scaling", None) or 1.0)
     cap = getattr(config, "final_logit_softcapping", None)
 
     def shape(logits: torch.Tensor) -> torch.Tensor:

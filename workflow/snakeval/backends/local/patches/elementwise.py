@@ -1,8 +1,9 @@
 """Norms and rotary embeddings in fewer passes over memory.
 
-Between its matrix products a layer of transformers writes a dozen intermediate tensors; on a CPU that takes a sixth of the time. Here the
-two worst are replaced in a model's modules, by what computes the same with fewer: RMS norms, and `apply_rotary_pos_emb` as attention
-modules call it. A replacement is used only if it gives what the module's own code gives, on random input.
+Between its matrix products a layer of transformers writes a dozen intermediate tensors. On a CPU
+that takes a sixth of the time. The two slowest are replaced here in a model's modules: RMS norms,
+and `apply_rotary_pos_emb` as attention modules call it. A replacement is used only if it gives the
+same as the module's own code on random input.
 """
 
 import inspect
@@ -19,16 +20,18 @@ ROTARY = "apply_rotary_pos_emb"
 
 @torch.inference_mode()
 def replacements(model: Any) -> Replacements:
-    """What can be replaced in a model. Modules whose forward is already wrapped (by accelerate, for one) are left alone."""
+    """What can be replaced in a model.
+
+    Modules whose forward is already wrapped, for example by accelerate, are left alone.
+    """
     found: Replacements = []
     equal: dict[Callable, bool] = {}
     for module in model.modules():
         if "forward" in vars(module):
             continue
         forward = inspect.unwrap(type(module).forward)
-        takes_one = (
-            len(inspect.signature(module.forward).parameters) == 1
-        )  # a gated norm takes its gate, too
+        # A gated norm takes its gate, too.
+        takes_one = len(inspect.signature(module.forward).parameters) == 1
         if "RMSNorm" in type(module).__name__ and takes_one and (norm := _norm(module)):
             found.append((module, norm))
         elif ROTARY in forward.__code__.co_names and not forward.__closure__:
@@ -37,12 +40,9 @@ def replacements(model: Any) -> Replacements:
                 equal[own] = _rotates_alike(own)
             if equal[own]:
                 # The same code, in which one name means another function.
-                other = types.FunctionType(
-                    forward.__code__,
-                    forward.__globals__ | {ROTARY: rotate},
-                    None,
-                    forward.__defaults__,
-                )
+                names = forward.__globals__ | {ROTARY: rotate}
+                defaults = forward.__defaults__
+                other = types.FunctionType(forward.__code__, names, None, defaults)
                 other.__kwdefaults__ = forward.__kwdefaults__
                 found.append((module, types.MethodType(other, module)))
     return found
@@ -61,8 +61,11 @@ def remove(chosen: Replacements) -> None:
 def rotate(
     q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, unsqueeze_dim: int = 1
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rotary position embedding (Su et al. 2021, arXiv:2104.09864) of the first `cos.shape[-1]` elements of each head, whose halves are the
-    two coordinates of a turned point."""
+    """Rotary position embedding (Su et al. 2021, arXiv:2104.09864).
+
+    It turns the first `cos.shape[-1]` elements of each head. Their halves are the two coordinates
+    of a turned point.
+    """
     cos, sin = cos.unsqueeze(unsqueeze_dim), sin.unsqueeze(unsqueeze_dim)
     width = cos.shape[-1]
     half = width // 2
@@ -77,15 +80,15 @@ def rotate(
 
 
 def _norm(module: Any) -> Callable | None:
-    """RMS norm (Zhang and Sennrich 2019, arXiv:1910.07467) in one call, if the module computes it with its weight or with one plus it."""
+    """RMS norm (Zhang and Sennrich 2019, arXiv:1910.07467) in one call.
+
+    None unless the module computes it with its weight, or with one plus its weight.
+    """
     weight = getattr(module, "weight", None)
     epsilon = getattr(module, "variance_epsilon", getattr(module, "eps", None))
-    if (
-        weight is None
-        or weight.ndim != 1
-        or weight.device.type == "meta"
-        or not isinstance(epsilon, float)
-    ):
+    if weight is None or weight.ndim != 1 or not isinstance(epsilon, float):
+        return None
+    if weight.device.type == "meta":
         return None
     sample = torch.randn(4, len(weight), generator=torch.Generator().manual_seed(0)).to(weight)
     for scale in (weight, (1 + weight.float()).to(weight.dtype)):
@@ -108,7 +111,7 @@ def _rotates_alike(own: Callable) -> bool:
         cos, sin = (torch.randn(1, 3, width, generator=random) for _ in range(2))
         try:
             expected = own(q, k, cos, sin)
-        except RuntimeError:  # another layout of cos and sin, or heads are always turned whole
+        except RuntimeError:  # another layout of cos and sin, or whole heads are always turned
             continue
         if not all(_close(a, b) for a, b in zip(rotate(q, k, cos, sin), expected, strict=True)):
             return False
@@ -118,6 +121,6 @@ def _rotates_alike(own: Callable) -> bool:
 
 def _close(found: torch.Tensor, expected: torch.Tensor) -> bool:
     precision = 4 * torch.finfo(expected.dtype).eps
-    return found.dtype == expected.dtype and torch.allclose(
-        found, expected, rtol=precision, atol=precision
-    )
+    if found.dtype != expected.dtype:
+        return False
+    return torch.allclose(found, expected, rtol=precision, atol=precision)

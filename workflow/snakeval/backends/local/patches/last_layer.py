@@ -1,8 +1,9 @@
 """The last layer only where it is read.
 
-A token's hidden state after the last layer serves one purpose: to predict what follows. Few tokens are scored; of the others only keys and
-values count, which the last layer has to give for all. So its feed-forward block, its queries and its output projection, which are most of
-its work, run on the tokens that are read alone; what stands in the other rows is never looked at. Headers, of which nothing is read, run it
+A token's hidden state after the last layer only predicts the next token, and few tokens are scored.
+Of the others only keys and values count, which the last layer has to give for all tokens. So its
+feed-forward block, its queries and its output projection, which are most of its work, run only on
+the tokens that are read. The other rows are never read. Headers, of which nothing is read, run it
 on a single token.
 """
 
@@ -14,24 +15,20 @@ from typing import Any
 
 import torch
 
-BY_TOKEN = {
-    "mlp",
-    "feed_forward",
-    "block_sparse_moe",
-    "fc1",
-    "fc2",
-    "q_proj",
-    "o_proj",
-    "out_proj",
-    "dense",
-}  # what transformers calls them
+BY_TOKEN = {  # names in transformers of modules that work token by token
+    *("mlp", "feed_forward", "block_sparse_moe", "fc1", "fc2"),
+    *("q_proj", "o_proj", "out_proj", "dense"),
+}
 
 _rows: ContextVar[torch.Tensor | None] = ContextVar("rows", default=None)
 
 
 @contextmanager
 def read(rows: torch.Tensor | None) -> Iterator[None]:
-    """Forward passes inside compute the last layer's output for these rows only, or for all where `rows` is None."""
+    """Inside, forward passes compute the last layer's output for these rows only.
+
+    `rows` None: for all rows.
+    """
     token = _rows.set(rows)
     try:
         yield
@@ -40,7 +37,10 @@ def read(rows: torch.Tensor | None) -> Iterator[None]:
 
 
 def replacements(model: Any) -> list[tuple[torch.nn.Module, Callable]]:
-    """The modules of a model's last layer that work token by token, with their other forward; none where the layers are not found."""
+    """The modules of a model's last layer that work token by token, with their other forward.
+
+    None where the layers are not found.
+    """
     depth = model.config.get_text_config().num_hidden_layers
     stacks = [
         module
@@ -78,6 +78,9 @@ def _where_read(module: torch.nn.Module) -> Callable:
 
 
 def _spread(result: torch.Tensor, rows: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """`result` at its rows, zeros elsewhere; a mixture of experts may have laid all rows of the batch side by side."""
+    """`result` at its rows, zeros elsewhere.
+
+    A mixture of experts may put all rows of the batch into one dimension.
+    """
     result = result.reshape(*like.shape[:-2], len(rows), -1)
     return result.new_zeros(*like.shape[:-1], result.shape[-1]).index_copy_(-2, rows, result)

@@ -15,7 +15,7 @@ AttentionInterface.register(PACKED, attend)
 
 @dataclass
 class Modes:
-    """Switches a model; made while it is plain."""
+    """Switches a model between its modes. Make it while the model is plain."""
 
     model: Any
     own_attention: str = field(init=False)
@@ -23,7 +23,7 @@ class Modes:
 
     def __post_init__(self) -> None:
         self.own_attention = self.model.config._attn_implementation
-        # Where two replace the same module, the later one stands.
+        # Where two replace the same module, the later one counts.
         self.replacements = [
             *elementwise.replacements(self.model),
             *linear.replacements(self.model),
@@ -31,7 +31,7 @@ class Modes:
         ]
 
     def packed(self) -> None:
-        """Attention in parts, fewer passes over memory, faster products, and of the last layer what is read."""
+        """Attention in parts, fewer passes over memory, faster products, a shorter last layer."""
         if self.model.config._attn_implementation != PACKED:
             self.model.set_attn_implementation(PACKED)
             elementwise.install(self.replacements)

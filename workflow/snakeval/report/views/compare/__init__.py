@@ -1,0 +1,1 @@
+"""The comparison of two models, document by document. The page's script draws it."""

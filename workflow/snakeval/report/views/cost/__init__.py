@@ -1,0 +1,1 @@
+"""The view of costs: tokens, time, memory and energy of each model."""

@@ -1,0 +1,1 @@
+"""The view of earlier runs: how scores changed."""

@@ -1,0 +1,1 @@
+"""The view of origins: code, versions, machine, rules, digests, configuration."""

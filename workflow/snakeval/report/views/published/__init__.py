@@ -1,0 +1,1 @@
+"""The view of published figures, next to those of this run."""

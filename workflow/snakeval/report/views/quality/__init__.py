@@ -1,0 +1,1 @@
+"""The view of trust: calibration, lengths, clusters, answers that hardly vary."""
