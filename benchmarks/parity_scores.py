@@ -25,20 +25,22 @@ from builders.lm_eval_schemas import SCHEMAS
 from builders.real_data import DATA, REAL
 
 from snakeval.analysis import leaderboard
+from snakeval.analysis.stage import RunSettings
 from snakeval.config.model import settings
 from snakeval.files import parquet
 from snakeval.generators.generate import generate
 from snakeval.inference.ask import ask
 from snakeval.inference.assemble import assemble
 from snakeval.inference.store import Store
-from snakeval.metrics import registry
 from snakeval.models import identity
 from snakeval.requests.build import build_requests
 from snakeval.schemas.model import SCORES
 from snakeval.schemas.task import REQUESTS
 from snakeval.scoring.score import score_task
+from snakeval.scoring.task_metrics import resolve
 from snakeval.sources import download
 from snakeval.tasks import loader, resolution
+from snakeval.tasks.scoring_settings import ScoringSettings
 from snakeval.tokens import encode
 
 LIMIT = 12
@@ -200,7 +202,7 @@ def compare(case: Case, theirs: dict, folder: Path) -> Row:
     aggregates = _table(task.name, asked, scores, scoring, folder)
     values, whole, errors, resampled = [], [], [], []
     for (name, metric), row in aggregates.items():
-        aggregation = registry.aggregation_of(metric, scoring)
+        aggregation = resolve(scoring).aggregation_of(metric)
         if aggregation.name == "bypass" or f"{metric},{name}" not in reported:
             known = sorted(reported)
             raise AssertionError(f"{case.name}: {metric} after {name} is not among {known}")
@@ -218,7 +220,7 @@ def compare(case: Case, theirs: dict, folder: Path) -> Row:
             errors.append(_gap(row["stderr"], error))
     return Row(
         case.name,
-        scoring["output_type"],
+        scoring.output_type,
         asked.num_rows,
         list(dict.fromkeys(metric for _, metric in aggregates)),
         list(dict.fromkeys(name for name, _ in aggregates)),
@@ -231,25 +233,26 @@ def compare(case: Case, theirs: dict, folder: Path) -> Row:
 
 
 def _table(
-    task: str, asked: pa.Table, scores: pa.Table, settings: dict, folder: Path
+    task: str, asked: pa.Table, scores: pa.Table, settings: ScoringSettings, folder: Path
 ) -> dict[tuple[str, str], dict]:
     """Rows of the leaderboard by filter and metric."""
     paths = folder / "requests.parquet", folder / "scores.parquet"
     parquet.write(asked, paths[0], REQUESTS)
     parquet.write(scores, paths[1], SCORES)
-    how = {"seed": SEED, "models": ["tiny"], "groups": {}}
-    how["benchmarks"] = {"benchmark": {task: settings}}
+    how = RunSettings(SEED, ["tiny"], {"benchmark": {task: settings}}, {})
     table, _ = leaderboard.build({("tiny", "benchmark"): paths[1]}, {"benchmark": paths[0]}, how)
     return {(row["filter"], row["metric"]): row for row in table.to_pylist()}
 
 
-def _answers(answered: pa.Table, samples: list[dict], settings: dict) -> tuple[float | None, int]:
+def _answers(
+    answered: pa.Table, samples: list[dict], settings: ScoringSettings
+) -> tuple[float | None, int]:
     """The largest difference of log-likelihoods, and how many generated texts differ.
 
     Differences of log-likelihoods beyond 1 are relative to them.
     """
     first = {sample["doc_id"]: sample for sample in reversed(samples)}
-    if settings["output_type"] == "generate_until":
+    if settings.output_type == "generate_until":
         ours = answered["texts"].to_pylist()
         return None, sum(
             own != theirs
@@ -259,7 +262,7 @@ def _answers(answered: pa.Table, samples: list[dict], settings: dict) -> tuple[f
     gaps = []
     for row, doc in zip(answered["loglikelihoods"].to_pylist(), sorted(first), strict=True):
         theirs = [request[0] for request in first[doc]["resps"]]
-        if settings["output_type"] == "loglikelihood_rolling":
+        if settings.output_type == "loglikelihood_rolling":
             row = [sum(row)]
         else:
             theirs = [float(pair[0]) for pair in theirs]

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from builders.report_documents import METRICS, OUTPUT_TYPES, Leaf
 from snakeval.schemas.run import HEALTH
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 RULES = [
     *(["datasets", "requests"], ["requests", "tokens"], ["models", "tokens"]),
@@ -20,24 +21,25 @@ Values = dict[tuple[str, str, str, str], dict[str, list[float]]]
 """(benchmark, task, filter, metric) -> model -> the documents' values."""
 
 
-def scoring(leaves: list[Leaf]) -> dict[str, dict]:
+def scoring(leaves: list[Leaf]) -> dict[str, ScoringSettings]:
     """Task -> its settings as far as the tables need them."""
-    shared = {"process_results": None, "num_fewshot": 2, "version": "1"}
     return {
-        task: shared
-        | {
-            "output_type": OUTPUT_TYPES.get(kind, "generate_until"),
-            "metric_list": [
+        task: ScoringSettings(
+            task=task,
+            num_fewshot=2,
+            version="1",
+            output_type=OUTPUT_TYPES.get(kind, "generate_until"),
+            metric_list=[
                 {"metric": metric}
                 | ({} if metric.endswith("perplexity") else {"aggregation": "mean"})
                 for metric in dict.fromkeys(metric for _, metric, *_ in METRICS[kind])
             ],
-            "filter_list": [
+            filter_list=[
                 {"name": name, "filter": []}
                 for name in dict.fromkeys(name for name, *_ in METRICS[kind])
             ],
-            "primary_metric": next(metric for _, metric, _, _, primary in METRICS[kind] if primary),
-        }
+            primary_metric=next(metric for _, metric, _, _, primary in METRICS[kind] if primary),
+        )
         for task, kind, _ in leaves
     }
 

@@ -4,7 +4,7 @@ import json
 
 import pyarrow as pa
 
-from builders.scoring_tables import EMPTY_REQUEST
+from builders.scoring_tables import EMPTY_REQUEST, settings
 from snakeval.analysis import leaderboard
 from snakeval.analysis.stage import GateSettings, RunSettings
 from snakeval.files import benchmark_files, parquet
@@ -24,17 +24,9 @@ SCORE = {
 
 
 def settings_of(metrics, output_type="multiple_choice", **more):
-    """Scoring settings of a task, as `Task.scoring_settings` gives them."""
-    return {
-        "output_type": output_type,
-        "metric_list": [{"metric": metric} for metric in metrics],
-        "filter_list": [{"name": "none", "filter": []}],
-        "process_results": None,
-        "num_fewshot": 0,
-        "version": "1.0",
-        "primary_metric": None,
-        "chance": None,
-    } | more
+    """Scoring settings of a task; `more` are fields of them."""
+    shared = {"filter_list": [{"name": "none", "filter": []}], "version": "1.0"}
+    return settings(output_type, metrics, **shared | more)
 
 
 def group(name, members, metric="acc", **more):

@@ -1,12 +1,17 @@
 """Small tables for the tests of scoring."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from snakeval.metrics import aggregation
 from snakeval.schemas.model import RESPONSES
 from snakeval.schemas.task import REQUESTS
+from snakeval.scoring.score import score_task
+from snakeval.scoring.task_metrics import resolve
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 EMPTY_REQUEST = {
     "task": "t",
@@ -52,14 +57,20 @@ def tables(kind, documents):
 
 
 def settings(kind, names, **more):
-    benchmarks = [{"metric": name} if isinstance(name, str) else name for name in names]
-    return {
-        "task": "t",
-        "output_type": kind,
-        "metric_list": benchmarks,
-        "filter_list": None,
-        "process_results": None,
-    } | more
+    """Scoring settings of task t; a name stands for an item of `metric_list`."""
+    items = [{"metric": name} if isinstance(name, str) else name for name in names]
+    return replace(ScoringSettings("t", kind, items), **more)
+
+
+def scored(kind, documents, names, runner=None, **more):
+    """The scores of documents given as (request columns, response columns)."""
+    return score_task(*tables(kind, documents), settings(kind, names, **more), runner=runner)
+
+
+def total(scores, scoring, metric, filter_name="none"):
+    """The score of task t: what a metric's aggregation makes of its rows."""
+    found = rows(scores, metric, filter_name)
+    return aggregation.score(resolve(scoring).aggregation_of(metric), found)
 
 
 def choice_document(choices, loglikelihoods, gold, greedy=None, n_tokens=None, unconditional=()):
@@ -74,6 +85,14 @@ def choice_document(choices, loglikelihoods, gold, greedy=None, n_tokens=None, u
         "gold": gold,
         "references": [choices[g] for g in gold if 0 <= g < len(choices)],
     }, response
+
+
+def target_document(loglikelihood, greedy):
+    return {"continuations": [{"question": 0, "text": "x"}], "references": ["x"]}, {
+        "loglikelihoods": [loglikelihood],
+        "greedy": [greedy],
+        "n_tokens": [1],
+    }
 
 
 def generated(texts, references, **request):

@@ -1,7 +1,8 @@
-"""Harm done to jobs of a workflow under test: Python imports this at start where the folder is in PYTHONPATH.
+"""Harm done to jobs of a workflow under test. PYTHONPATH makes Python import this at start.
 
-The folder SNAKEVAL_HARM holds files `{script}.{kind}.{milliseconds}`, as `calls.hang.1`. The first process that runs that script takes the
-first of them and does what it says after that time; every process of a script also notes which GPUs it was given, and when.
+The folder SNAKEVAL_HARM holds files `{script}.{kind}.{milliseconds}`, such as `calls.hang.1`. The
+first process of that script takes the first of them and does what it says after that time. Every
+process of a script also notes which GPUs it got, and when.
 """
 
 import atexit
@@ -15,7 +16,7 @@ from pathlib import Path
 
 
 def _do(kind: str, seconds: float) -> None:
-    """At once, or, where the process is to be struck in the middle of its work, from a thread of its own."""
+    """At once, or from a thread of its own to strike the process in the middle of its work."""
     match kind:
         case "kill" | "terminate":
             number = signal.SIGKILL if kind == "kill" else signal.SIGTERM

@@ -109,7 +109,7 @@ def build(task: definition.Task, rows: dict[str, list[dict]], limit: int | None 
 def test_every_task_builds_requests_without_python_of_its_own(leaves, benchmark):
     assert len(leaves[benchmark]) == SIZES.get(benchmark, 1)
     for task in leaves[benchmark]:
-        assert task.scoring_settings()["version"] is not None
+        assert task.scoring_settings().version is not None
         rows = build(task, documents(task), limit=2)
         assert len(rows) == 2
         for row in rows:

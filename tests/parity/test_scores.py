@@ -7,7 +7,7 @@ import math
 import parity_scores
 import pytest
 
-from snakeval.scoring import filters
+from snakeval.scoring.filters.registry import FILTERS
 
 METRICS = {
     "acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "brier_score", "f1", "mcc",
@@ -35,13 +35,14 @@ def test_what_is_compared(rows):
     assert {metric for row in rows for metric in row.metrics} >= METRICS
     used = set()
     for case in parity_scores.cases():
-        (task,) = parity_scores.tasks.resolve({"name": case.file, "overrides": case.keys}, []).tasks
+        named = {"name": case.file, "overrides": case.keys}
+        (task,) = parity_scores.resolution.resolve(named, []).tasks
         used |= {
             str(step["function"])
             for item in task.settings.get("filter_list") or []
             for step in item["filter"]
         }
-    assert filters.FILTERS.keys() - used == {"boxed", "prepend"}  # which the package has not
+    assert FILTERS.keys() - used == {"boxed", "prepend"}  # which the package has not
     assert any("own.Last" in name for name in used)
 
 

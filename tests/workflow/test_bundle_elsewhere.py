@@ -34,7 +34,7 @@ def close(prediction, references, tolerance=1):
     return float(abs(len(prediction) - len(references[0])) <= tolerance)
 
 
-METRIC = Metric("close", "generate_until", close)
+METRICS = (Metric("close", "generate_until", close),)
 """
 
 

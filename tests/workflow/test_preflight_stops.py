@@ -74,7 +74,7 @@ def test_programs_need_consent(unstarted):
     done = unstarted.snakemake(check=False)
     assert done.returncode != 0
     message = (
-        "arithmetic: scoring runs programs that models write; "
-        "allow_code: sandbox permits it (docs/explanation/security.md)"
+        "arithmetic: scoring runs programs that models write. "
+        "`allow_code: sandbox` permits it (docs/explanation/security.md)."
     )
     assert message in done.stderr

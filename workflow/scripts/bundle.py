@@ -1,6 +1,5 @@
 """Copy all that the configuration needs into one folder."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from snakeval.files import parquet
@@ -15,6 +14,6 @@ listed = zip(params.models, snakemake.input.models, strict=True)
 models = {name: parquet.read(file, MODEL_FILES) for name, file in listed}
 places = {"datasets": Path(params.results, "datasets"), "repository": Path(params.repository)}
 folder = output.parents[1]
-config = bundle.build(asdict(started.settings), folder, models=models, **places, terminal=terminal)
+config = bundle.build(started.settings, folder, models=models, **places, terminal=terminal)
 output.write_text(bundle.text(config, models), encoding="utf-8")
 print(f"Copy {folder} to the other machine and run `snakemake --cores 1` in it.", file=terminal)

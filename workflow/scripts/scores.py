@@ -1,5 +1,7 @@
 """Score one model's responses to every benchmark; files that are still right are kept."""
 
+from dataclasses import asdict
+
 import pyarrow.compute as pc
 
 from snakeval.files import benchmark_files, parquet
@@ -8,7 +10,8 @@ from snakeval.jobs import job
 from snakeval.sandbox import execution
 from snakeval.schemas.model import RESPONSES, SCORES
 from snakeval.schemas.task import REQUESTS
-from snakeval.scoring.score import REQUEST_COLUMNS, answered, score_task
+from snakeval.scoring.inputs import REQUEST_COLUMNS, answered
+from snakeval.scoring.score import score_task
 from snakeval.scoring.stage import ScoresSettings
 
 started = job.start(snakemake.log[0], snakemake.input.settings, ScoresSettings)
@@ -27,11 +30,9 @@ def score(benchmark):
         yield score_task(rows.filter(of_task), responses.filter(of_task), scoring, **how)
 
 
-digests = benchmark_files.digests(index)
+digests, plain = benchmark_files.digests(index), asdict(settings)["benchmarks"]
 fingerprints = {
-    benchmark: parquet.fingerprint_of(
-        started.code, settings.benchmarks[benchmark], digest, digests[benchmark]
-    )
+    benchmark: parquet.fingerprint_of(started.code, plain[benchmark], digest, digests[benchmark])
     for benchmark, digest in benchmark_files.digests(requests).items()
 }
 folder = Layout(snakemake.params.results).of_model("scores", snakemake.wildcards.model)

@@ -1,6 +1,6 @@
-"""Evaluate language models: the library behind the workflow. It never imports Snakemake and can be used without it.
+"""Evaluate language models: the library behind the workflow. It can be used without Snakemake.
 
-A room is a step of the pipeline or a thing that users add to. A room imports only from rooms above it:
+A room is a step of the pipeline, or a thing that users add to. It imports only from rooms above it:
 
 errors      the one exception a user meets
 schemas     the columns of every table

@@ -1,4 +1,7 @@
-"""AlpacaEval's win rate, from a preference: 1 for the baseline, 2 for the model, between them how sure the annotator is."""
+"""AlpacaEval's win rate, from a preference: 1 for the baseline, 2 for the model.
+
+A value between them says how sure the annotator is.
+"""
 
 import math
 

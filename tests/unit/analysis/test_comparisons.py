@@ -63,7 +63,7 @@ def test_the_family_of_adjusted_p_values_is_the_run(tmp_path):
 @pytest.mark.parametrize("higher_is_better", [True, False])
 def test_models_that_cannot_be_told_apart_share_ranks(tmp_path, higher_is_better):
     metric = {"metric": "acc", "aggregation": "mean", "higher_is_better": higher_is_better}
-    run = Run(tmp_path, {"t": settings_of([]) | {"metric_list": [metric]}}, models=["a", "b", "c"])
+    run = Run(tmp_path, {"t": settings_of([], metric_list=[metric])}, models=["a", "b", "c"])
     run.add("a", "t", "acc", answers(90, 100))
     run.add("b", "t", "acc", answers(88, 100))
     run.add("c", "t", "acc", answers(40, 100))

@@ -19,7 +19,8 @@ from snakeval.inference import recorded
 from snakeval.inference.stage import RecordedSettings
 from snakeval.schemas.model import RECORDED, RESPONSES
 from snakeval.schemas.task import REQUESTS
-from snakeval.scoring.score import answered, score_task
+from snakeval.scoring.inputs import answered
+from snakeval.scoring.score import score_task
 
 QUESTIONS = ["one?", "two?", "three?"]
 DOCUMENTS = [{"key": f"k{i}", "question": question} for i, question in enumerate(QUESTIONS)]

@@ -53,17 +53,12 @@ def _calls(**columns):
     empty = {"context": [[]] * count, "continuation": [[]] * count}
     found = empty | columns
     return pa.table(
-        {
-            field.name: pa.array(found.get(field.name, [None] * count), field.type)
-            for field in CALLS
-        }
+        {field.name: pa.array(found.get(field.name, [None] * count), field.type) for field in CALLS}
     )
 
 
 def test_shards_are_balanced_by_tokens_and_take_neighbours():
-    calls = _calls(
-        context=[[1] * (1 + row % 90) for row in range(900)], continuation=[[1]] * 900
-    )
+    calls = _calls(context=[[1] * (1 + row % 90) for row in range(900)], continuation=[[1]] * 900)
     batches = [np.arange(start, min(start + 7, 900)) for start in range(0, 900, 7)]
     parts = [share(batches, calls, (number, 4), "e") for number in (1, 2, 3, 4)]
     rows = sorted(np.concatenate([row for part in parts for row in part]).tolist())

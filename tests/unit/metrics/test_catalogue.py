@@ -1,4 +1,4 @@
-"""Metrics and filters that the catalogue's tasks bring: mathematics, right against wrong answers, words of another column."""
+"""Metrics and filters of the catalogue's tasks: mathematics, right against wrong answers."""
 
 import json
 from functools import partial
@@ -10,7 +10,8 @@ from snakeval.errors import UserError
 from snakeval.metrics import mathematics
 from snakeval.metrics.likelihood import Texts
 from snakeval.metrics.registry import METRICS
-from snakeval.scoring import filters
+from snakeval.scoring.filters.answers import FALLBACK, Answers, answers_of
+from snakeval.scoring.filters.mathematics import boxed
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ from snakeval.scoring import filters
         (r"\boxed{\{1,2\}}", r"\boxed{\{2,1\}}", True),
         (r"first \boxed{3}, then \boxed{4}", r"\boxed{4}", True),
         ("", r"\boxed{3}", False),
-        (filters.FALLBACK, r"\boxed{3}", False),
+        (FALLBACK, r"\boxed{3}", False),
     ],
 )
 def test_mathematical_equality(answer, reference, equal):
@@ -88,9 +89,7 @@ def test_an_expression_that_takes_for_ever_is_wrong_and_the_next_one_is_compared
     ],
 )
 def test_boxed(text, expected, found):
-    assert filters.boxed(filters.answers_of([[text]]), [{}]) == filters.Answers(
-        [[expected]], [[found]]
-    )
+    assert boxed(answers_of([[text]]), [{}]) == Answers([[expected]], [[found]])
 
 
 def test_right_against_wrong_answers_as_in_the_harness():

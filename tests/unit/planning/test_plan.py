@@ -178,3 +178,16 @@ def test_a_folder_that_no_metric_can_read_is_not_looked_at(settings):
     before = settings({"metric": "bertscore", "encoder": ""})
     Path("any").write_text("one")
     assert settings({"metric": "bertscore", "encoder": ""}) == before
+
+
+def test_a_change_of_declarations_alone_makes_nothing_again(settings, monkeypatch):
+    """A new key of the configuration must not make anything again by its mere code."""
+    digested = []
+    real = plan.code_digest
+    monkeypatch.setattr(
+        plan, "code_digest", lambda names, without: digested.append(without) or real(names, without)
+    )
+    settings()
+    assert digested
+    for without in digested:
+        assert {"snakeval.config.model", "snakeval.analysis.stage"} <= set(without)

@@ -1,11 +1,12 @@
 """Each planted fault is found, and nothing is found in clean requests."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from builders.scoring_tables import EMPTY_REQUEST
+from builders.scoring_tables import EMPTY_REQUEST, settings
 
 from snakeval.errors import UserError
 from snakeval.files import parquet
@@ -20,14 +21,7 @@ GENERATION = {
     "until": ["\n\n"], "max_new_tokens": 8, "do_sample": False, "temperature": 0.0, "top_p": 1.0,
     "top_k": 0, "repetition_penalty": 1.0, "samples": 1, "seed": 0,
 }  # fmt: skip
-SCORING = {
-    "t": {
-        "task": "t",
-        "output_type": "multiple_choice",
-        "metric_list": [{"metric": "acc"}],
-        "filter_list": None,
-    }
-}
+SCORING = {"t": settings("multiple_choice", ["acc"])}
 
 
 def choice(question, **changes):
@@ -138,13 +132,12 @@ def test_clean_documents():
     "own", [{"unsafe_code": True}, {"process_results": {"!function": "utils.score"}}]
 )
 def test_references_that_are_not_answers_may_contain_stop_strings(own):
-    assert (
-        documents.check(table(written("Write.", ["a\n\nb"])), "e", {"t": SCORING["t"] | own}) == []
-    )
+    scoring = {"t": replace(SCORING["t"], **own)}
+    assert documents.check(table(written("Write.", ["a\n\nb"])), "e", scoring) == []
 
 
 def test_a_task_that_scores_itself_needs_no_right_choice():
-    own = {"t": SCORING["t"] | {"process_results": {"!function": "utils.score"}}}
+    own = {"t": replace(SCORING["t"], process_results={"!function": "utils.score"})}
     assert documents.check(table(choice("Is it?", gold=[])), "e", own) == []
 
 
@@ -163,15 +156,9 @@ def test_each_task_has_its_own_findings():
 
 
 def rehearse(rows, runner=None, allow_functions=True, **how):
-    settings = {
-        "task": "t",
-        "output_type": rows[0]["kind"],
-        "metric_list": [{"metric": "acc"}],
-        "filter_list": None,
-        "process_results": None,
-    }
+    scoring = {"t": replace(settings(rows[0]["kind"], ["acc"]), **how)}
     return rehearsal.check(
-        table(*rows), "e", {"t": settings | how}, allow_functions=allow_functions, runner=runner
+        table(*rows), "e", scoring, allow_functions=allow_functions, runner=runner
     )
 
 
@@ -211,11 +198,11 @@ def rehearse(rows, runner=None, allow_functions=True, **how):
             {"metric_list": [{"metric": "no_such/metric", "hf_evaluate": True}]},
             "scoring downloads nothing",
         ),
-        ([written("What?")], {"metric_list": [{"metric": "pass@2"}]}, "raise `repeats`"),
+        ([written("What?")], {"metric_list": [{"metric": "pass@2"}]}, "Raise `repeats`"),
         (
             [written("What?")],
             {"metric_list": [{"metric": "tests_passed"}], "unsafe_code": True},
-            "allow_code: sandbox permits it",
+            "Set allow_code: sandbox to permit it",
         ),
     ],
 )

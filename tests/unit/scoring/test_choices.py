@@ -10,14 +10,15 @@ from builders.scoring_tables import (
     of_lm_eval,
     replaced,
     rows,
+    scored,
     settings,
     tables,
+    total,
     values,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snakeval.metrics import aggregation, registry
 from snakeval.scoring.score import score_task
 
 CHOICE_METRICS = [
@@ -39,23 +40,16 @@ def random_choices(rng, n, k, several=False):
         loglikelihoods = [round(-rng.random() * 9, rng.choice([0, 3])) for _ in range(k)]
         gold = sorted(rng.sample(range(k), 2)) if several else [rng.randrange(k)]
         greedy = [rng.random() < 0.3 for _ in range(k)]
+        alone = [-rng.random() * 9 for _ in range(k)]
         documents.append(
-            choice_document(
-                choices,
-                loglikelihoods,
-                gold,
-                greedy,
-                unconditional=[-rng.random() * 9 for _ in range(k)],
-            )
+            choice_document(choices, loglikelihoods, gold, greedy, unconditional=alone)
         )
     return documents
 
 
 def test_choices_score_as_in_lm_eval():
     documents = random_choices(random.Random(0), 200, 4)
-    scores = score_task(
-        *tables("multiple_choice", documents), settings("multiple_choice", CHOICE_METRICS)
-    )
+    scores = scored("multiple_choice", documents, CHOICE_METRICS)
     for d, (request, response) in enumerate(documents):
         results = list(zip(response["loglikelihoods"], response["greedy"], strict=True))
         wanted = of_lm_eval(
@@ -74,10 +68,8 @@ def test_choices_score_as_in_lm_eval():
 def test_several_right_choices_score_as_in_lm_eval():
     documents = random_choices(random.Random(1), 100, 5, several=True)
     names = ["acc", "acc_norm", "acc_bytes", "exact_match"]
-    scores = score_task(
-        *tables("multiple_choice", [(q, {k: v[:5] for k, v in r.items()}) for q, r in documents]),
-        settings("multiple_choice", names),
-    )
+    without = [(q, {k: v[:5] for k, v in r.items()}) for q, r in documents]
+    scores = scored("multiple_choice", without, names)
     for d, (request, response) in enumerate(documents):
         results = list(zip(response["loglikelihoods"], response["greedy"], strict=True))[:5]
         wanted = of_lm_eval(
@@ -106,10 +98,8 @@ def test_the_first_of_equal_choices_is_chosen(documents):
         )
         for choices in documents
     ]
-    scores = score_task(
-        *tables("multiple_choice", given_),
-        settings("multiple_choice", ["acc", "acc_norm", "acc_bytes", "acc_tokens"]),
-    )
+    names = ["acc", "acc_norm", "acc_bytes", "acc_tokens"]
+    scores = scored("multiple_choice", given_, names)
     lengths = {
         "acc": lambda c: 1,
         "acc_norm": len,
@@ -125,7 +115,7 @@ def test_the_first_of_equal_choices_is_chosen(documents):
 
 
 def test_an_impossible_choice_is_not_chosen_by_mutual_information():
-    """Where the difference is defined the choice is lm-eval's; -inf after nothing as well leaves nothing to choose it for."""
+    """Where the difference is defined, the choice is lm-eval's."""
     none = -math.inf
     documents = [
         choice_document(list("ab"), [none, -1.0], [1], unconditional=[none, -2.0]),
@@ -133,20 +123,12 @@ def test_an_impossible_choice_is_not_chosen_by_mutual_information():
         choice_document(list("ab"), [-3.0, -1.0], [0], unconditional=[none, -2.0]),
         choice_document(list("ab"), [none, none], [0], unconditional=[none, -2.0]),
     ]
-    scores = score_task(
-        *tables("multiple_choice", documents), settings("multiple_choice", ["acc_mutual_info"])
-    )
+    scores = scored("multiple_choice", documents, ["acc_mutual_info"])
     assert values(scores, "acc_mutual_info") == [1.0] * 4
     for request, response in documents[1:3]:
         results = list(zip(response["loglikelihoods"], response["greedy"], strict=True))
-        wanted = of_lm_eval(
-            "multiple_choice",
-            {},
-            results,
-            ["acc_mutual_info"],
-            request["choices"],
-            request["gold"][0],
-        )
+        names, gold = ["acc_mutual_info"], request["gold"][0]
+        wanted = of_lm_eval("multiple_choice", {}, results, names, request["choices"], gold)
         assert wanted["acc_mutual_info"] == 1.0
 
 
@@ -160,24 +142,20 @@ def test_choices_that_are_all_impossible_share_the_probability():
     assert values(scores, "brier_score") == pytest.approx([3 / 4, 0.0])
     assert values(scores, "likelihood") == pytest.approx([1 / 4, 1.0])
     assert values(scores, "nll") == pytest.approx([math.log(4), 0.0])
-    found = aggregation.score(registry.aggregation_of("ece", scoring), rows(scores, "ece"))
-    assert found == pytest.approx(
-        (3 / 4 + 0) / 2
-    )  # a quarter sure and right, wholly sure and right
+    # confidence a quarter and right, confidence one and right
+    assert total(scores, scoring, "ece") == pytest.approx((3 / 4 + 0) / 2)
 
 
 def test_normalisation_by_tokens():
     document = choice_document(["a", "b"], [-2.0, -3.0], [1], n_tokens=[1, 2])
-    scores = score_task(
-        *tables("multiple_choice", [document]), settings("multiple_choice", ["acc", "acc_tokens"])
-    )
+    scores = scored("multiple_choice", [document], ["acc", "acc_tokens"])
     assert values(scores, "acc") == [0.0] and values(scores, "acc_tokens") == [1.0]
 
 
 def test_a_choice_of_no_length_has_no_normalised_score():
     document = choice_document(["", "a"], [0.0, -1.0], [1], n_tokens=[0, 1])
     names = ["acc", "acc_norm", "acc_bytes", "acc_tokens"]
-    scores = score_task(*tables("multiple_choice", [document]), settings("multiple_choice", names))
+    scores = scored("multiple_choice", [document], names)
     assert [values(scores, name) for name in names] == [[0.0], [1.0], [1.0], [1.0]]
 
 
@@ -186,22 +164,16 @@ def test_a_right_choice_that_is_not_there_is_never_chosen():
         choice_document(["a", "b"], [-1.0, -2.0], [-100]),
         choice_document(["a", "b"], [-1.0, -2.0], [5]),
     ]
-    scores = score_task(
-        *tables("multiple_choice", documents),
-        settings("multiple_choice", ["acc", "exact_match", "brier_score"]),
-    )
+    scores = scored("multiple_choice", documents, ["acc", "exact_match", "brier_score"])
     assert values(scores, "acc") == values(scores, "exact_match") == [0.0, 0.0]
-    assert values(scores, "brier_score") == pytest.approx(
-        [np.sum(np.square(np.exp([-1, -2]) / np.exp([-1, -2]).sum()))] * 2
-    )
+    brier = np.sum(np.square(np.exp([-1, -2]) / np.exp([-1, -2]).sum()))
+    assert values(scores, "brier_score") == pytest.approx([brier] * 2)
 
 
 def test_references_name_the_right_choice_where_gold_does_not():
     request, response = choice_document(["a", "b"], [-2.0, -1.0], [])
-    scores = score_task(
-        *tables("multiple_choice", [(request | {"references": ["b"]}, response)]),
-        settings("multiple_choice", ["acc"]),
-    )
+    documents = [(request | {"references": ["b"]}, response)]
+    scores = scored("multiple_choice", documents, ["acc"])
     assert values(scores, "acc") == [1.0]
 
 
@@ -210,11 +182,7 @@ def test_documents_with_different_numbers_of_choices():
         choice_document(["a"], [-5.0], [0]),
         choice_document(list("abc"), [-3.0, -1.0, -2.0], [1]),
     ]
-    requests, responses = tables("multiple_choice", documents)
-    assert values(score_task(requests, responses, settings("multiple_choice", ["acc"])), "acc") == [
-        1.0,
-        1.0,
-    ]
+    assert values(scored("multiple_choice", documents, ["acc"]), "acc") == [1.0, 1.0]
 
 
 def test_classification_of_choices_against_scikit_learn():
@@ -226,14 +194,6 @@ def test_classification_of_choices_against_scikit_learn():
         choice_document(["no", "yes"], ll.tolist(), [int(g)])
         for ll, g in zip(loglikelihoods, gold, strict=True)
     ]
-    benchmarks = [
-        "f1",
-        "mcc",
-        "balanced_accuracy",
-        "precision",
-        "recall",
-        {"metric": "f1", "average": "macro"},
-    ]
     predicted = loglikelihoods.argmax(1)
     wanted = {
         "f1": sklearn.f1_score(gold, predicted),
@@ -242,16 +202,14 @@ def test_classification_of_choices_against_scikit_learn():
         "precision": sklearn.precision_score(gold, predicted),
         "recall": sklearn.recall_score(gold, predicted),
     }
-    scoring = settings("multiple_choice", benchmarks[:-1])
+    scoring = settings("multiple_choice", list(wanted))
     scores = score_task(*tables("multiple_choice", documents), scoring)
     for name, value in wanted.items():
-        assert aggregation.score(
-            registry.aggregation_of(name, scoring), rows(scores, name)
-        ) == pytest.approx(value, abs=1e-12)
+        assert total(scores, scoring, name) == pytest.approx(value, abs=1e-12)
         assert values(scores, name) == [None] * 300
-    scoring = settings("multiple_choice", benchmarks[-1:])
+    scoring = settings("multiple_choice", [{"metric": "f1", "average": "macro"}])
     scores = score_task(*tables("multiple_choice", documents), scoring)
-    macro = aggregation.score(registry.aggregation_of("f1", scoring), rows(scores, "f1"))
+    macro = total(scores, scoring, "f1")
     assert macro == pytest.approx(sklearn.f1_score(gold, predicted, average="macro"), abs=1e-12)
 
 
@@ -259,16 +217,9 @@ def test_a_hundred_thousand_documents_in_about_a_second():
     n, loglikelihoods = 100_000, np.random.default_rng(0).normal(size=400_000)
     requests, responses = tables("multiple_choice", [choice_document(list("abcd"), [0.0] * 4, [1])])
     requests, responses = (table.take(np.zeros(n, dtype=int)) for table in (requests, responses))
-    requests, responses = (
-        replaced(requests, doc_id=np.arange(n)),
-        replaced(responses, doc_id=np.arange(n)),
-    )
-    responses = replaced(
-        responses,
-        loglikelihoods=pa.ListArray.from_arrays(
-            np.arange(n + 1, dtype=np.int32) * 4, loglikelihoods
-        ),
-    )
+    column = pa.ListArray.from_arrays(np.arange(n + 1, dtype=np.int32) * 4, loglikelihoods)
+    requests = replaced(requests, doc_id=np.arange(n))
+    responses = replaced(responses, doc_id=np.arange(n), loglikelihoods=column)
     start = time.process_time()
     scores = score_task(requests, responses, settings("multiple_choice", ["acc", "acc_norm"]))
     seconds = time.process_time() - start

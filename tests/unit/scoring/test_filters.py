@@ -1,3 +1,5 @@
+"""Filters, compared with lm-eval, and what they do with odd answers."""
+
 import json
 import threading
 import time
@@ -7,11 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snakeval.errors import UserError
-from snakeval.scoring import filters
+from snakeval.scoring.filters import answers
+from snakeval.scoring.filters.answers import answers_of
+from snakeval.scoring.filters.choice_letters import _punctuation
+from snakeval.scoring.filters.pipeline import apply
+from snakeval.scoring.filters.registry import FILTERS
 
 
 def applied(steps, texts, documents=None):
-    return filters.apply(steps, filters.answers_of(texts), documents or [{}] * len(texts))
+    return apply(steps, answers_of(texts), documents or [{}] * len(texts), FILTERS)
 
 
 def of_lm_eval(function, texts, documents, options):
@@ -88,13 +94,12 @@ def test_regex_is_lm_evals_on_any_text(texts):
 
 
 def test_a_match_beyond_the_last_is_a_failed_extraction():
-    answers = applied(
-        [{"function": "regex", "regex_pattern": "[0-9]", "group_select": 1}], [["1"], ["1 2"]]
-    )
+    step = {"function": "regex", "regex_pattern": "[0-9]", "group_select": 1}
+    answers = applied([step], [["1"], ["1 2"]])
     assert answers.values == [["[invalid]"], ["2"]] and answers.found == [[False], [True]]
 
 
-def test_a_failed_extraction_is_told_from_an_answer_and_stays_so():
+def test_a_failed_extraction_differs_from_an_answer_and_stays_so():
     steps = [
         {"function": "regex"},
         {"function": "uppercase"},
@@ -104,33 +109,25 @@ def test_a_failed_extraction_is_told_from_an_answer_and_stays_so():
     answers = applied(steps, [["#### 7"], ["seven"], ["[invalid]"]])
     assert answers.values == [["7"], ["[INVALID]"], ["[INVALID]"]]
     assert answers.found == [[True], [False], [False]]
-    assert applied([], [["[invalid]"], [""]]).found == [
-        [True],
-        [True],
-    ]  # nothing was to be extracted
-    assert applied([{"function": "regex", "regex_pattern": "x(.*)"}], [["x"]]).found == [
-        [False]
-    ]  # an empty match is no answer
-    assert applied([{"function": "map", "mapping_dict": {"A": 0}}], [["A"], ["C"]]).found == [
-        [True],
-        [False],
-    ]
+    # without a filter there is nothing to extract
+    assert applied([], [["[invalid]"], [""]]).found == [[True], [True]]
+    # an empty match is not an answer
+    assert applied([{"function": "regex", "regex_pattern": "x(.*)"}], [["x"]]).found == [[False]]
+    step = {"function": "map", "mapping_dict": {"A": 0}}
+    assert applied([step], [["A"], ["C"]]).found == [[True], [False]]
 
 
 def test_filters_after_take_first_see_the_answer_not_its_characters():
-    answers = applied(
-        [{"function": "take_first"}, {"function": "regex"}, {"function": "take_first"}],
-        [["#### 12", "#### 3"]],
-    )
+    steps = [{"function": "take_first"}, {"function": "regex"}, {"function": "take_first"}]
+    answers = applied(steps, [["#### 12", "#### 3"]])
     assert answers.values == [["12"]] and answers.single
 
 
 def test_majority_vote_takes_the_first_of_equals_and_votes_on_any_value():
     steps = [{"function": "majority_vote"}, {"function": "take_first"}]
     assert applied(steps, [["b", "a", "a", "b"], ["c", "a", "a"]]).values == [["b"], ["a"]]
-    assert applied(
-        [{"function": "regex_pos"}, *steps], [["('a', 'X')", "('b', 'Y')", "('c', 'Y')"]]
-    ).values == [[["Y"]]]
+    texts = [["('a', 'X')", "('b', 'Y')", "('c', 'Y')"]]
+    assert applied([{"function": "regex_pos"}, *steps], texts).values == [[["Y"]]]
 
 
 def test_self_consistency_pipeline():
@@ -140,18 +137,20 @@ def test_self_consistency_pipeline():
         {"function": "majority_vote"},
         {"function": "take_first"},
     ]
-    answers = applied(
-        steps, [["#### 1", "#### 2", "no", "#### 1"], ["no", "no", "#### 1", "#### 1"]]
-    )
+    texts = [["#### 1", "#### 2", "no", "#### 1"], ["no", "no", "#### 1", "#### 1"]]
+    answers = applied(steps, texts)
     assert answers.values == [["1"], ["[invalid]"]] and answers.found == [[True], [False]]
 
 
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        ({"function": "regx"}, r"filter regx: no such filter; known: boxed, custom, "),
+        ({"function": "regx"}, r"filter regx: there is no such filter. Use one of boxed, custom, "),
         ({"function": "regex", "patern": "x"}, r"filter regex: .*'patern'"),
-        ({"function": "regex", "regex_pattern": "("}, r"filter regex: not a regular expression \("),
+        (
+            {"function": "regex", "regex_pattern": "("},
+            r"regex: this is not a regular expression \(",
+        ),
         ({"function": "take_first_k", "k": 2}, r"k is 2 and a document has 1 answers"),
         ({"function": "take_first_k"}, r"filter take_first_k: missing .*'k'"),
         ({"function": "multi_choice_regex"}, r"no column `choices`"),
@@ -170,26 +169,25 @@ def test_a_filter_for_text_refuses_other_answers():
 def test_an_own_filter_must_keep_the_documents(tmp_path):
     (tmp_path / "own.py").write_text("def drop(resps, docs): return resps[1:]\n")
     reference = {"!function": "own.drop", "file": str(tmp_path / "t.yaml"), "digest": None}
-    with pytest.raises(UserError, match=r"own.drop: gave 1 answers for 2 documents"):
+    with pytest.raises(UserError, match=r"own.drop: it gave 1 answers for 2 documents"):
         applied([{"function": "custom", "filter_fn": reference}], [["a"], ["b"]])
 
 
 def test_own_filters_see_what_lm_eval_shows_them(tmp_path):
     (tmp_path / "own.py").write_text(
-        "import json\ndef show(resps, docs): return [json.dumps([r, d]) for r, d in zip(resps, docs)]\n"
+        "import json\n"
+        "def show(resps, docs): return [json.dumps([r, d]) for r, d in zip(resps, docs)]\n"
     )
     reference = {"!function": "own.show", "file": str(tmp_path / "t.yaml"), "digest": None}
     custom = {"function": "custom", "filter_fn": reference}
-    assert json.loads(applied([custom], [["a", "b"]], [{"x": 1}]).values[0][0]) == [
-        ["a", "b"],
-        {"x": 1},
-    ]
+    both = applied([custom], [["a", "b"]], [{"x": 1}])
+    assert json.loads(both.values[0][0]) == [["a", "b"], {"x": 1}]
     first = applied([{"function": "take_first"}, custom], [["a", "b"]], [{"x": 1}])
     assert json.loads(first.values[0][0]) == ["a", {"x": 1}] and first.single
 
 
 def test_a_runaway_regular_expression_is_stopped(monkeypatch):
-    monkeypatch.setattr(filters, "REGEX_SECONDS", 0.2)
+    monkeypatch.setattr(answers, "REGEX_SECONDS", 0.2)
     start = time.monotonic()
     with pytest.raises(UserError, match=r"document 1 .*filter_list took over 0.2 s"):
         applied([{"function": "regex", "regex_pattern": "(a+)+$"}], [["aaa"], ["a" * 40 + "b"]])
@@ -199,9 +197,11 @@ def test_a_runaway_regular_expression_is_stopped(monkeypatch):
 
 def test_filters_work_outside_the_main_thread():
     results = []
-    thread = threading.Thread(
-        target=lambda: results.append(applied([{"function": "regex"}], [["#### 3"]]).values)
-    )
+
+    def work():
+        results.append(applied([{"function": "regex"}], [["#### 3"]]).values)
+
+    thread = threading.Thread(target=work)
     thread.start()
     thread.join()
     assert results == [[["3"]]]
@@ -209,16 +209,11 @@ def test_filters_work_outside_the_main_thread():
 
 def test_a_megabyte_without_a_match():
     start = time.process_time()
-    answers = applied(
-        [
-            {"function": "regex", "regex_pattern": r"(-?[$0-9.,]{2,})|(-?[0-9]+)"},
-            {"function": "lowercase"},
-        ],
-        [["x" * 1_000_000]],
-    )
+    regex = {"function": "regex", "regex_pattern": r"(-?[$0-9.,]{2,})|(-?[0-9]+)"}
+    answers = applied([regex, {"function": "lowercase"}], [["x" * 1_000_000]])
     assert answers.found == [[False]] and time.process_time() - start < 5
 
 
 def test_punctuation_is_unicodes():
-    letters = filters._punctuation()
+    letters = _punctuation()
     assert "«a»—b。$".translate(letters) == "ab$"  # $ is a symbol

@@ -4,7 +4,7 @@ import gzip
 import json
 
 import pytest
-from builders.scoring_tables import generated, rows, settings, tables, values
+from builders.scoring_tables import generated, rows, scored, tables, values
 
 from snakeval.errors import UserError
 from snakeval.metrics import code_eval
@@ -36,11 +36,7 @@ def test_pass_at_k_counts_the_programs_that_pass(runner):
         {"metric": "pass@1", "of": "tests_passed"},
         {"metric": "pass@2", "of": "tests_passed", "seconds": 2},
     ]
-    scores = score_task(
-        *tables("generate_until", documents),
-        settings("generate_until", metrics, unsafe_code=True),
-        runner=runner,
-    )
+    scores = scored("generate_until", documents, metrics, runner, unsafe_code=True)
     assert values(scores, "pass@1") == [0.5, 0.0, 1.0]
     assert values(scores, "pass@2") == [1 - (2 * 1) / (4 * 3), 0.0, 1.0]
 
@@ -50,57 +46,37 @@ def test_a_program_must_pass_every_reference(runner):
         generated([RIGHT], [ADD, "assert add(0, 0) == 0"]),
         generated([RIGHT], [ADD, "assert add(0, 0) == 1"]),
     ]
-    scores = score_task(
-        *tables("generate_until", documents),
-        settings("generate_until", ["tests_passed"], unsafe_code=True),
-        runner=runner,
-    )
+    scores = scored("generate_until", documents, ["tests_passed"], runner, unsafe_code=True)
     assert values(scores, "tests_passed") == [1.0, 0.0]
 
 
 @pytest.mark.parametrize(
     ("unsafe", "given", "message"),
     [
-        (
-            True,
-            None,
-            "unsafe_code: scoring runs programs that the model wrote; allow_code: sandbox permits it",
-        ),
-        (
-            False,
-            Runner(),
-            "tests_passed runs programs that the model wrote; set unsafe_code: true in the task",
-        ),
+        (True, None, "unsafe_code: scoring runs programs .* Set allow_code: sandbox to permit it"),
+        (False, Runner(), "tests_passed: it runs programs .* Set unsafe_code: true in the task"),
     ],
 )
 def test_nothing_is_run_without_consent(unsafe, given, message):
-    documents = tables("generate_until", [generated([RIGHT], [ADD])])
+    documents = [generated([RIGHT], [ADD])]
     with pytest.raises(UserError, match=message):
-        score_task(
-            *documents,
-            settings("generate_until", ["tests_passed"], unsafe_code=unsafe),
-            runner=given,
-        )
+        scored("generate_until", documents, ["tests_passed"], given, unsafe_code=unsafe)
 
 
 def test_the_prompt_goes_before_the_answer(runner):
-    documents = [
-        generated(
-            ["    return a + b\n"], [ADD], document=json.dumps({"prompt": "def add(a, b):\n"})
-        )
-    ]
+    document = json.dumps({"prompt": "def add(a, b):\n"})
+    documents = [generated(["    return a + b\n"], [ADD], document=document)]
     pipeline = [{"name": "program", "filter": [{"function": "prepend", "column": "prompt"}]}]
-    how = settings("generate_until", ["tests_passed"], unsafe_code=True, filter_list=pipeline)
-    scores = score_task(*tables("generate_until", documents), how, runner=runner)
+    names, how = ["tests_passed"], {"unsafe_code": True, "filter_list": pipeline}
+    scores = scored("generate_until", documents, names, runner, **how)
     assert rows(scores, "tests_passed", "program")["prediction"].to_pylist() == [
         "def add(a, b):\n    return a + b\n"
     ]
     assert values(scores, "tests_passed", "program") == [1.0]
-    with pytest.raises(
-        UserError, match=r"filter prepend: document 0 .* has no column 'head'; it has prompt"
-    ):
-        pipeline[0]["filter"][0]["column"] = "head"
-        score_task(*tables("generate_until", documents), how, runner=runner)
+    pipeline[0]["filter"][0]["column"] = "head"
+    message = r"filter prepend: document 0 .* has no column 'head'. Name one of prompt"
+    with pytest.raises(UserError, match=message):
+        scored("generate_until", documents, names, runner, **how)
 
 
 def test_code_eval_gives_what_evaluate_documents(runner):
@@ -128,25 +104,15 @@ def problems(real_data):
 @pytest.mark.parametrize("own", [True, False], ids=["ours", "lm_eval"])
 def test_humaneval(runner, problems, repository, own, answer):
     folders = [repository / "config" / "tasks"] if own else ["lm_eval"]
-    (task,) = resolution.resolve(
-        {
-            "name": "humaneval",
-            "id": "humaneval",
-            "num_fewshot": None,
-            "limit": None,
-            "overrides": {},
-        },
-        folders,
-    ).tasks
-    documents = [
-        generated(
-            [p["canonical_solution"] if answer == "right" else "    return None\n"],
-            [f"{p['test']}\ncheck({p['entry_point']})"],
-            document=json.dumps(p),
-            task="humaneval",
-        )
-        for p in problems
-    ]
+    item = {"name": "humaneval", "id": "humaneval", "num_fewshot": None, "limit": None}
+    (task,) = resolution.resolve(item | {"overrides": {}}, folders).tasks
+
+    def answered(p):
+        text = p["canonical_solution"] if answer == "right" else "    return None\n"
+        tests = f"{p['test']}\ncheck({p['entry_point']})"
+        return generated([text], [tests], document=json.dumps(p), task="humaneval")
+
+    documents = [answered(problem) for problem in problems]
     requests, responses = tables("generate_until", documents)
     names = responses.schema.get_field_index("task")
     responses = responses.set_column(names, "task", requests["task"])

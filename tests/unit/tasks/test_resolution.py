@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 from pydantic import TypeAdapter
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter
 from snakeval.errors import UserError
 from snakeval.tasks import functions, index, loader, resolution
 from snakeval.tasks.request_settings import RequestSettings
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 CHOICE = """\
 task: {name}
@@ -55,10 +57,10 @@ def test_a_task_with_its_defaults(folder):
     assert request.target_delimiter == " "
     assert request.fewshot is None and request.num_fewshot == 0
     scoring = task.scoring_settings()
-    assert [m["metric"] for m in scoring["metric_list"]] == ["acc", "acc_norm"]
+    assert [m["metric"] for m in scoring.metric_list] == ["acc", "acc_norm"]
     # Without filters, scoring takes the answer, or the mean over samples.
-    assert scoring["filter_list"] is None
-    assert json.loads(json.dumps(scoring)) == scoring
+    assert scoring.filter_list is None
+    assert ScoringSettings(**json.loads(json.dumps(asdict(scoring)))) == scoring
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_default_metrics(folder, kind, metrics):
             .replace("doc_to_choice: choices\n", "")
         )
     ).tasks
-    assert [m["metric"] for m in task.scoring_settings()["metric_list"]] == metrics
+    assert [m["metric"] for m in task.scoring_settings().metric_list] == metrics
 
 
 def generation(folder, kwargs, more=""):
@@ -173,7 +175,7 @@ def test_includes_merge_shallowly_and_later_ones_win(folder):
     assert task.settings["gen_prefix"] == "p"
     assert task.settings["metadata"] == {"version": 3}
     assert task.origins["description"].endswith("sub/second_yaml:1")
-    assert task.scoring_settings()["version"] == "3"
+    assert task.scoring_settings().version == "3"
 
 
 def test_an_include_cycle_is_named(folder):

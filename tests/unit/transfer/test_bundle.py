@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
 from snakeval.errors import UserError
 from snakeval.generators.generate import generate
@@ -13,6 +14,7 @@ from snakeval.metrics.external import callback_of, evaluate_module
 from snakeval.planning import plan
 from snakeval.schemas.model import MODEL_FILES
 from snakeval.transfer import bundle
+from snakeval.transfer.stage import BundleSettings
 
 ROOT = Path(__file__).parents[3]
 MODULE = """
@@ -40,7 +42,7 @@ def test_a_metric_of_evaluate_is_brought_along_and_found(tmp_path, monkeypatch):
     assert "class Halves" in module.read_text()
     (tmp_path / "metrics" / "halves").mkdir(parents=True)
     (tmp_path / "metrics" / "halves" / "halves.py").write_text(module.read_text())
-    assert callback_of("halves", {"metric": "halves"}, {})("a", ["b"]) == {"halves": 0.5}
+    assert callback_of("halves", "halves", {})("a", ["b"]) == {"halves": 0.5}
 
 
 def settings(**changes):
@@ -69,7 +71,8 @@ def build(tmp_path, given):
         "repository": tmp_path,
         "terminal": io.StringIO(),
     }
-    return bundle.build(given, tmp_path / "bundle", **how)
+    settings = TypeAdapter(BundleSettings).validate_python(given)
+    return bundle.build(settings, tmp_path / "bundle", **how)
 
 
 def test_the_configuration_leads_to_what_is_there(tmp_path):
@@ -120,6 +123,15 @@ def test_files_of_one_name_stay_apart(tmp_path):
     assert (
         tmp_path / "bundle" / "config" / "config.yaml" not in copied
     )  # where the bundle's own will be
+
+
+def test_a_folder_of_extensions_is_copied(tmp_path):
+    (tmp_path / "kinds").mkdir()
+    (tmp_path / "kinds" / "mine.py").write_text("METRICS = ()")
+    own = settings()
+    own["config"] |= {"extensions": [str(tmp_path / "kinds")]}
+    (copied,) = build(tmp_path, own)["extensions"]
+    assert (tmp_path / "bundle" / copied / "mine.py").read_text() == "METRICS = ()"
 
 
 TASK = """\

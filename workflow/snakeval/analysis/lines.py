@@ -16,11 +16,12 @@ from snakeval.analysis.series import Series, from_scores
 from snakeval.analysis.stage import RunSettings
 from snakeval.errors import UserError
 from snakeval.files import parquet
-from snakeval.metrics import registry
 from snakeval.schemas.model import SCORES
 from snakeval.schemas.task import REQUESTS
+from snakeval.scoring.task_metrics import resolve
 from snakeval.statistics import bootstrap
 from snakeval.tasks import metric_names
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 # By these metrics, guessing is right in a share of gold / choices of the documents.
 GUESSED = ("acc", "acc_norm", "acc_bytes", "acc_tokens", "acc_mutual_info")
@@ -73,7 +74,7 @@ class _Benchmark:
     """What the lines of a benchmark are made from; all mappings but `groups` are by leaf task."""
 
     groups: Mapping[str, Settings]
-    tasks: Mapping[str, Settings]  # scoring settings
+    tasks: Mapping[str, ScoringSettings]
     series: Mapping[str, SeriesOfKeys]
     keys: Mapping[str, list[Key]]  # in the order of the table
     leads: Mapping[str, Key | None]  # the primary metric
@@ -114,11 +115,12 @@ def of_benchmark(
 
 
 def _read(
-    files: Mapping[str, Path], tasks: Mapping[str, Settings], seed: int, of_this_run: bool
+    files: Mapping[str, Path], tasks: Mapping[str, ScoringSettings], seed: int, of_this_run: bool
 ) -> dict[str, SeriesOfKeys]:
     """Task -> (filter, metric) -> model -> series, from the score files of a benchmark."""
     found: dict[str, SeriesOfKeys] = {task: {} for task in tasks}
     columns = ["task", "doc_id", "filter", "metric", "value", "statistics", "item", "cluster"]
+    metrics = {task: resolve(settings) for task, settings in tasks.items()}
     for model, path in files.items():
         parts = list(_split(parquet.read(path, SCORES, columns), ["task", "filter", "metric"]))
         for (task, name, metric), rows in parts:
@@ -129,8 +131,8 @@ def _read(
                     f"{path}: scores of {task}, which is not in the configuration. "
                     "Delete the file and run again."
                 )
-            metrics = {other for (of, _, other), _ in parts if of == task}
-            aggregation = registry.aggregation_of(metric, tasks[task], metrics)
+            names = {other for (of, _, other), _ in parts if of == task}
+            aggregation = metrics[task].aggregation_of(metric, names)
             column = OF_KIND.get(aggregation.kind)
             if not of_this_run and column and rows[column].null_count == rows.num_rows:
                 continue
@@ -178,7 +180,7 @@ def _as_shares(by_model: dict[str, Series]) -> dict[str, Series]:
     }
 
 
-def _guessing(path: Path, tasks: Mapping[str, Settings]) -> dict[str, float | None]:
+def _guessing(path: Path, tasks: Mapping[str, ScoringSettings]) -> dict[str, float | None]:
     """The share of right answers of guessing, of each task: the mean of right choices / choices.
 
     None for tasks without choices. `path`: the REQUESTS file.
@@ -271,19 +273,19 @@ def _chance(whole: _Benchmark, task: str, key: Key) -> float | None:
     for accuracies of multiple choice.
     """
     settings = whole.tasks[task]
-    if key == whole.leads[task] and settings.get("chance") is not None:
-        return float(settings["chance"])
-    guessed = _is_of_choices(settings) and not settings.get("process_results")
+    if key == whole.leads[task] and settings.chance is not None:
+        return float(settings.chance)
+    guessed = _is_of_choices(settings) and not settings.process_results
     return whole.guessing[task] if guessed and key[1] in GUESSED else None
 
 
 # What the scoring settings of a task decide
 
 
-def _ordered(by_key: Mapping[Key, Any], settings: Settings) -> list[Key]:
+def _ordered(by_key: Mapping[Key, Any], settings: ScoringSettings) -> list[Key]:
     """The (filter, metric) of a task in the order of its settings; unknown names come last."""
-    filters = [item["name"] for item in settings["filter_list"] or []]
-    metrics = [metric_names.name_of(item) for item in settings["metric_list"]]
+    filters = [item["name"] for item in settings.filter_list or []]
+    metrics = [metric_names.name_of(item) for item in settings.metric_list]
 
     def place(names: list[str], name: str) -> int:
         return names.index(name) if name in names else len(names)
@@ -291,15 +293,15 @@ def _ordered(by_key: Mapping[Key, Any], settings: Settings) -> list[Key]:
     return sorted(by_key, key=lambda key: (place(filters, key[0]), place(metrics, key[1]), key))
 
 
-def _leading(keys: Sequence[Key], settings: Settings) -> Key | None:
+def _leading(keys: Sequence[Key], settings: ScoringSettings) -> Key | None:
     """The primary metric: `primary_metric` in the first filter that has it, else the first key."""
-    wanted = settings.get("primary_metric")
+    wanted = settings.primary_metric
     return next((key for key in keys if key[1] == wanted), next(iter(keys), None))
 
 
-def _is_of_choices(settings: Settings) -> bool:
-    return settings["output_type"] == "multiple_choice"
+def _is_of_choices(settings: ScoringSettings) -> bool:
+    return settings.output_type == "multiple_choice"
 
 
-def _version(settings: Settings) -> dict[str, Any]:
-    return {"num_fewshot": settings["num_fewshot"], "version": settings["version"]}
+def _version(settings: ScoringSettings) -> dict[str, Any]:
+    return {"num_fewshot": settings.num_fewshot, "version": settings.version}

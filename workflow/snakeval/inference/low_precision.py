@@ -126,9 +126,7 @@ def compare(
     return [{name: row[name] for name in NUMERICS.names}]
 
 
-def _sample(
-    rows: pa.Table, store: Store, count: int, source: Input
-) -> tuple[pa.Table, pa.Table]:
+def _sample(rows: pa.Table, store: Store, count: int, source: Input) -> tuple[pa.Table, pa.Table]:
     calls, documents = source.explode(rows)
     deciding = pa.array(["multiple_choice", "loglikelihood"])
     decides = np.asarray(pc.is_in(rows["kind"], value_set=deciding))[documents]

@@ -210,9 +210,7 @@ def _has_answer(record: Record, answers: Answers) -> bool:
     return any(_at(record, column, None) not in (None, [], [[]]) for column in _columns(answers))
 
 
-def _response(
-    document: Record, records: list[Record], answers: Answers, where: str
-) -> Record:
+def _response(document: Record, records: list[Record], answers: Answers, where: str) -> Record:
     """The columns of RESPONSES that were recorded; the others are empty."""
     texts, values, greedy = [], [], []
     if document["kind"] == "generate_until":
@@ -250,9 +248,7 @@ def _texts(record: Record, answers: Answers, where: str) -> Iterator[Any]:
         yield from _listed(_at(record, column, where))
 
 
-def _pairs(
-    records: list[Record], answers: Answers, where: str
-) -> list[tuple[float, bool | None]]:
+def _pairs(records: list[Record], answers: Answers, where: str) -> list[tuple[float, bool | None]]:
     """(log-likelihood, greedy) of each continuation; greedy is None where it was not recorded."""
     if len(records) > 1:
         raise UserError(

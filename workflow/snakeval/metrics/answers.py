@@ -1,6 +1,7 @@
 """Metrics of generated answers against reference texts: is it the answer, and how much of it.
 
-With several references the best counts. A prediction that is not a text (a filter may map answers to numbers) is compared as its text.
+With several references the best counts. A prediction that is not a text is compared as its text: a
+filter may map answers to numbers.
 """
 
 import math
@@ -33,8 +34,9 @@ def exact_match(
 ) -> float:
     """1 if the answer equals a reference, else 0.
 
-    From both are removed, in this order: matches of the regular expressions, case, ASCII punctuation, ASCII digits (the options of
-    `exact_match` in `evaluate` and lm-eval). White space counts. The expressions get REGEX_SECONDS per text.
+    These are removed from both, in this order: matches of the regular expressions, case, ASCII
+    punctuation, ASCII digits. The options are those of `exact_match` in `evaluate` and lm-eval.
+    White space counts. The expressions get REGEX_SECONDS per text.
     """
 
     def reduced(text: str) -> str:
@@ -51,16 +53,21 @@ def exact_match(
 
 
 def squad_normalised(text: str) -> str:
-    """Lower case, no ASCII punctuation, no English articles, white space collapsed (Rajpurkar et al. 2016, aclanthology.org/D16-1264)."""
+    """Lower case, no ASCII punctuation, no English articles, white space collapsed.
+
+    (Rajpurkar et al. 2016, aclanthology.org/D16-1264)
+    """
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_ASCII_PUNCTUATION)).split())
 
 
 def triviaqa_normalised(text: str) -> str:
-    """Lower case, underscores and punctuation (typographic quotes too) as spaces, no articles, white space collapsed
-    (Joshi et al. 2017, aclanthology.org/P17-1147, the official evaluation)."""
-    return " ".join(
-        _ARTICLES.sub(" ", text.replace("_", " ").lower().translate(_TRIVIAQA_PUNCTUATION)).split()
-    )
+    """Lower case, underscores and punctuation as spaces, no articles, white space collapsed.
+
+    Typographic quotes are punctuation too. This is the official evaluation (Joshi et al. 2017,
+    aclanthology.org/P17-1147).
+    """
+    words = text.replace("_", " ").lower().translate(_TRIVIAQA_PUNCTUATION)
+    return " ".join(_ARTICLES.sub(" ", words).split())
 
 
 def squad_match(prediction: str, references: Sequence[str]) -> float:
@@ -74,27 +81,31 @@ def triviaqa_match(prediction: str, references: Sequence[str]) -> float:
 
 
 def token_f1(prediction: str, references: Sequence[str]) -> float:
-    """SQuAD's F1, in [0, 1]: harmonic mean of precision and recall of the words, as multisets, after SQuAD's normalisation.
+    """SQuAD's F1 of the words as multisets, in [0, 1], after SQuAD's normalisation.
 
-    Where the answer or the reference has no word (an unanswerable question), 1 if neither has, else 0 (SQuAD 2.0).
+    Where the answer or the reference has no word, it is 1 if neither has one, else 0 (SQuAD 2.0:
+    the question cannot be answered).
     """
     answer = squad_normalised(prediction).split()
-    return max(
-        (_overlap(answer, squad_normalised(reference).split()) for reference in references),
-        default=0.0,
-    )
+    words = (squad_normalised(reference).split() for reference in references)
+    return max((_overlap(answer, reference) for reference in words), default=0.0)
 
 
 def contains(prediction: str, references: Sequence[str]) -> float:
-    """1 if a reference that is not empty occurs in the answer after SQuAD's normalisation, as whole words, else 0."""
+    """1 if a reference occurs in the answer as whole words after SQuAD's normalisation, else 0.
+
+    An empty reference does not count.
+    """
     answer = f" {squad_normalised(prediction)} "
-    return float(
-        any(words and f" {words} " in answer for words in map(squad_normalised, references))
-    )
+    normalised = map(squad_normalised, references)
+    return float(any(words and f" {words} " in answer for words in normalised))
 
 
 def label(prediction: str, references: Sequence[str], **_: object) -> tuple[str, str]:
-    """(right, predicted) for the metrics of classification; of several references the one that was hit, else the first."""
+    """(right, predicted) for the metrics of classification.
+
+    Of several references the one that the answer equals counts, else the first.
+    """
     return (prediction if prediction in references else references[0], prediction)
 
 
@@ -104,7 +115,7 @@ def for_corpus(prediction: str, references: Sequence[str], **_: object) -> tuple
 
 
 def rating(prediction: str, references: Sequence[str]) -> float:
-    """The number that the answer is, as a judge's verdict after a filter; an answer that is no number is left out of the mean."""
+    """The number that the answer is, such as a judge's verdict after a filter; else NaN."""
     try:
         return float(prediction)
     except ValueError:
@@ -112,7 +123,7 @@ def rating(prediction: str, references: Sequence[str]) -> float:
 
 
 def nothing(prediction: str, references: Sequence[str]) -> None:
-    """bypass: no score, the answers are only kept."""
+    """bypass: no score, the outputs are only kept."""
 
 
 def _normalised_match(
@@ -135,7 +146,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         return re.compile(pattern)
     except re.error as error:
         raise UserError(
-            f"regexes_to_ignore: {pattern!r} is not a regular expression ({error}); mend metric_list"
+            f"regexes_to_ignore: {pattern!r} is not a regular expression ({error}). "
+            "Correct metric_list."
         ) from None
 
 

@@ -1,15 +1,19 @@
 """F1, precision, recall, accuracy and Matthews correlation as functions of per-class counts.
 
-Items are (right label, predicted label); a label is a whole number, a truth value or a text, and a prediction of None is none of the labels
-(an answer that names no class): a miss, but no class of its own. The classes are the labels that are right somewhere, and predicted
-numbers, which are choices although never right; a text that is no document's right answer is no class. For each class three counts are
-summed: right and predicted, predicted, right. From these, with scikit-learn's definitions:
+Items are (right label, predicted label). A label is a whole number, a truth value or a text. A
+prediction of None is an answer that names no class: a miss, but not a class of its own. The classes
+are the labels that are right somewhere, and predicted numbers, which are choices although never
+right. A text that is not a right answer of any document is not a class. For each class three counts
+are summed: right and predicted, predicted, right. They give, with scikit-learn's definitions:
 
-- f1, precision, recall: `average` is binary (class `pos_label`, 1 by default), macro, weighted or micro;
+- f1, precision, recall: `average` is binary (class `pos_label`, 1 by default), macro, weighted or
+  micro;
 - balanced_accuracy: mean recall of the classes that occur;
-- accuracy; matthews_corrcoef, for several classes Gorodkin's R_K (2004, doi:10.1016/j.compbiolchem.2004.09.006).
+- accuracy; matthews_corrcoef, for several classes Gorodkin's R_K (2004,
+  doi:10.1016/j.compbiolchem.2004.09.006).
 
-As in scikit-learn, a quotient with nothing below the bar is 0, and classes neither right nor predicted are left out of the averages.
+As in scikit-learn, a quotient whose denominator is 0 is 0, and the averages leave out classes that
+are neither right nor predicted.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,9 +24,8 @@ import numpy as np
 from snakeval.errors import UserError
 from snakeval.metrics.aggregation import Aggregation, Item
 
-Counts = Callable[
-    [np.ndarray, np.ndarray, np.ndarray], np.ndarray
-]  # both, predicted, right: (..., classes) -> (...)
+# both, predicted, right: (..., classes) -> (...)
+Counts = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 LABEL_METRICS = {  # metrics whose items are (right, predicted), and their aggregations
     "f1": "f1",
@@ -35,12 +38,11 @@ LABEL_METRICS = {  # metrics whose items are (right, predicted), and their aggre
 
 def f1(average: str = "binary", pos_label: Any = 1, **_: Any) -> Aggregation:
     """Harmonic mean of precision and recall, 2 both / (predicted + right)."""
-    return _averaged(
-        "f1",
-        lambda both, predicted, right: _quotient(2 * both, predicted + right),
-        average,
-        pos_label,
-    )
+
+    def per_class(both: np.ndarray, predicted: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return _quotient(2 * both, predicted + right)
+
+    return _averaged("f1", per_class, average, pos_label)
 
 
 def precision(average: str = "binary", pos_label: Any = 1, **_: Any) -> Aggregation:
@@ -84,43 +86,34 @@ def matthews_corrcoef(**_: Any) -> Aggregation:
 def _averaged(name: str, per_class: Counts, average: str, pos_label: Any) -> Aggregation:
     match average:
         case "binary":
-            return _over_classes(
-                name, lambda *counts: per_class(*counts)[..., 0], pos_label=pos_label
-            )
+            return _over_classes(name, lambda *counts: per_class(*counts)[..., 0], pos_label)
         case "micro":
-            return _over_classes(
-                name, lambda *counts: per_class(*(count.sum(-1) for count in counts))
-            )
+            return _over_classes(name, lambda *counts: per_class(*(c.sum(-1) for c in counts)))
         case "macro":
             weights: Counts = lambda both, predicted, right: (predicted + right > 0).astype(float)  # noqa: E731
         case "weighted":
             weights = lambda both, predicted, right: right  # noqa: E731
         case _:
             raise UserError(
-                f"metric {name}: average: {average!r} is not binary, macro, weighted or micro"
+                f"metric {name}: average: {average!r}. Use binary, macro, weighted or micro."
             )
-    return _over_classes(
-        name,
-        lambda *counts: _quotient(
-            (per_class(*counts) * weights(*counts)).sum(-1), weights(*counts).sum(-1)
-        ),
-    )
+
+    def weighted(*counts: np.ndarray) -> np.ndarray:
+        weight = weights(*counts)
+        return _quotient((per_class(*counts) * weight).sum(-1), weight.sum(-1))
+
+    return _over_classes(name, weighted)
 
 
 def _over_classes(name: str, of_counts: Counts, pos_label: Any = None) -> Aggregation:
     def statistics(items: Sequence[Item]) -> np.ndarray:
         golds, predictions = (
             [_label(gold) for gold, _ in items],
-            [_label(prediction) for _, prediction in items],
+            [_label(made) for _, made in items],
         )
         classes = _classes(golds, predictions)
         if pos_label is not None:
-            if len(classes) > 2:
-                raise UserError(
-                    f"metric {name}: average: binary, but there are {len(classes)} classes; set average: macro, weighted or micro"
-                )
-            if classes and isinstance(classes[0], str) and pos_label not in classes:
-                raise UserError(f"metric {name}: pos_label: {pos_label!r} is not one of {classes}")
+            _check_binary(name, classes, pos_label)
             classes = [pos_label]
         index = {label: i for i, label in enumerate(classes)}
         gold = _one_hot([index.get(label) for label in golds], len(classes))
@@ -133,17 +126,25 @@ def _over_classes(name: str, of_counts: Counts, pos_label: Any = None) -> Aggreg
     return Aggregation(name, "sums", statistics=statistics, of_sums=of_sums)
 
 
+def _check_binary(name: str, classes: list, pos_label: Any) -> None:
+    if len(classes) > 2:
+        raise UserError(
+            f"metric {name}: average: binary, but there are {len(classes)} classes. "
+            "Set average: macro, weighted or micro."
+        )
+    if classes and isinstance(classes[0], str) and pos_label not in classes:
+        raise UserError(f"metric {name}: pos_label: {pos_label!r}. Use one of {classes}.")
+
+
 def _label(label: Any) -> Any:
-    """Truth values and numpy's numbers as plain numbers, so that True, 1 and np.int64(1) are one class."""
+    """Truth values and numpy's numbers as plain ones: True, 1 and np.int64(1) are one class."""
     label = label.item() if isinstance(label, np.generic) else label
     return int(label) if isinstance(label, bool) else label
 
 
 def _classes(golds: list, predictions: list) -> list:
-    classes = set(golds) | {
-        label for label in predictions if label is not None and not isinstance(label, str)
-    }
-    return sorted(classes, key=lambda label: (isinstance(label, str), label))
+    numbers = {label for label in predictions if label is not None and not isinstance(label, str)}
+    return sorted(set(golds) | numbers, key=lambda label: (isinstance(label, str), label))
 
 
 def _one_hot(indices: list[int | None], classes: int) -> np.ndarray:
@@ -153,7 +154,16 @@ def _one_hot(indices: list[int | None], classes: int) -> np.ndarray:
 
 def _quotient(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Elementwise quotient, 0 where the denominator is 0."""
-    numerator, denominator = np.broadcast_arrays(
-        np.asarray(numerator, float), np.asarray(denominator, float)
-    )
-    return np.divide(numerator, denominator, out=np.zeros(numerator.shape), where=denominator > 0)
+    above, below = np.asarray(numerator, float), np.asarray(denominator, float)
+    shape = np.broadcast_shapes(above.shape, below.shape)
+    return np.divide(above, below, out=np.zeros(shape), where=below > 0)
+
+
+AGGREGATIONS = {
+    "f1": f1,
+    "precision": precision,
+    "recall": recall,
+    "accuracy": accuracy,
+    "balanced_accuracy": balanced_accuracy,
+    "matthews_corrcoef": matthews_corrcoef,
+}

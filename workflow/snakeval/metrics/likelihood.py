@@ -1,14 +1,20 @@
 """Metrics of log-likelihood requests: of a target after a prompt, and of a whole text (rolling).
 
-Perplexities are exp(-sum of natural log-likelihoods / sum of units) over all documents of a task (Jelinek et al. 1977), not means of the
-documents' perplexities; only `perplexity` counts documents: exp(-mean log-likelihood of the targets), as LAMBADA is reported. Words are the
-parts between runs of white space, empty parts at the ends included, as lm-eval counts them: `len(re.split(r"\\s+", text))`; bytes are
-those of UTF-8; both are counted in the scored text, or in the column of the document that the option `counted` names (WikiText's words
-are those before detokenisation); tokens are the model's own, so token_perplexity does not compare models with different tokenizers.
+Perplexities are exp(-sum of natural log-likelihoods / sum of units) over all documents of a task
+(Jelinek et al. 1977), not means of the documents' perplexities. Only `perplexity` counts documents:
+exp(-mean log-likelihood of the targets), as LAMBADA is reported.
+
+- Words are the parts between runs of white space, with empty parts at the ends, as lm-eval counts
+  them: `len(re.split(r"\\s+", text))`.
+- Bytes are those of UTF-8.
+- Tokens are the model's own: token_perplexity does not compare models with different tokenizers.
+
+Words and bytes are counted in the scored text. The option `counted` names a column of the document
+to count them in instead: WikiText's words are those before detokenisation.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +22,7 @@ import numpy as np
 
 from snakeval.errors import UserError
 from snakeval.metrics.aggregation import Item
-from snakeval.metrics.metric import Metric, told
+from snakeval.metrics.metric import Metric, require_recorded
 
 
 @dataclass(frozen=True)
@@ -24,9 +30,8 @@ class Targets:
     """One target per document, after its prompt."""
 
     loglikelihoods: np.ndarray
-    greedy: (
-        np.ndarray | None
-    )  # greedy decoding would have written the target; None: recorded answers, which do not tell
+    greedy: np.ndarray | None
+    """Whether greedy decoding would have written the target; None: not recorded."""
 
 
 @dataclass(frozen=True)
@@ -42,49 +47,58 @@ class Texts:
         """The texts, or a column of the documents."""
         if column is None:
             return self.texts
-        if odd := [
-            number
-            for number, document in enumerate(self.documents)
-            if not isinstance(document.get(column), str)
-        ]:
-            raise UserError(
-                f"counted: document {odd[0]} (from 0) has no text in column {column!r}; mend metric_list"
-            )
+        for number, document in enumerate(self.documents):
+            if not isinstance(document.get(column), str):
+                raise UserError(
+                    f"counted: document {number} (from 0) has no text in column {column!r}. "
+                    "Correct metric_list."
+                )
         return [document[column] for document in self.documents]
 
 
 def loglikelihood(targets: Targets, **_: object) -> list[Item]:
+    """The natural log-likelihood of each target."""
     return targets.loglikelihoods.tolist()
 
 
 def is_greedy(targets: Targets, **_: object) -> list[Item]:
     """Whether greedy decoding would have written the target, 0 or 1."""
-    return (
-        told(targets.greedy, "which texts greedy decoding would have written")
-        .astype(float)
-        .tolist()
-    )
+    what = "which texts greedy decoding would have written"
+    return require_recorded(targets.greedy, what).astype(float).tolist()
 
 
 def nothing(targets: Targets, **_: object) -> list[Item]:
-    """bypass: no score, the answers are only kept."""
+    """bypass: no score, the outputs are only kept."""
     return [None] * len(targets.loglikelihoods)
 
 
 def per_word(texts: Texts, counted: str | None = None, **_: object) -> list[Item]:
+    """(log-likelihood, words) of each text."""
     return _with(texts, [len(re.split(r"\s+", text)) for text in texts.counted(counted)])
 
 
 def per_byte(texts: Texts, counted: str | None = None, **_: object) -> list[Item]:
+    """(log-likelihood, bytes) of each text."""
     return _with(texts, [len(text.encode()) for text in texts.counted(counted)])
 
 
 def per_token(texts: Texts, **_: object) -> list[Item]:
-    return _with(texts, told(texts.n_tokens, "numbers of tokens").tolist())
+    """(log-likelihood, tokens) of each text."""
+    return _with(texts, require_recorded(texts.n_tokens, "numbers of tokens").tolist())
 
 
 def _with(texts: Texts, weights: list[int]) -> list[Item]:
     return list(zip(texts.loglikelihoods.tolist(), weights, strict=True))
+
+
+def _perplexity(name: str, function: Callable[..., list[Item]], aggregation: str) -> Metric:
+    return Metric(
+        name,
+        "loglikelihood_rolling",
+        function,
+        aggregation=aggregation,
+        higher_is_better=False,
+    )
 
 
 METRICS = (
@@ -97,32 +111,8 @@ METRICS = (
         aggregation="perplexity",
         higher_is_better=False,
     ),
-    Metric(
-        "word_perplexity",
-        "loglikelihood_rolling",
-        per_word,
-        aggregation="weighted_perplexity",
-        higher_is_better=False,
-    ),
-    Metric(
-        "byte_perplexity",
-        "loglikelihood_rolling",
-        per_byte,
-        aggregation="weighted_perplexity",
-        higher_is_better=False,
-    ),
-    Metric(
-        "token_perplexity",
-        "loglikelihood_rolling",
-        per_token,
-        aggregation="weighted_perplexity",
-        higher_is_better=False,
-    ),
-    Metric(
-        "bits_per_byte",
-        "loglikelihood_rolling",
-        per_byte,
-        aggregation="bits_per_byte",
-        higher_is_better=False,
-    ),
+    _perplexity("word_perplexity", per_word, "weighted_perplexity"),
+    _perplexity("byte_perplexity", per_byte, "weighted_perplexity"),
+    _perplexity("token_perplexity", per_token, "weighted_perplexity"),
+    _perplexity("bits_per_byte", per_byte, "bits_per_byte"),
 )

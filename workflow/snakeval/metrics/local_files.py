@@ -1,17 +1,20 @@
-"""Local files that a task's metrics read, by the keys of `metric_list` that lead to them.
+"""Local files that a task's metrics read, by the keys of `metric_list` that name them.
 
-Imported by the Snakefile: standard library only.
+The Snakefile imports this: it needs the standard library only.
 """
 
 from pathlib import Path
 
 
 def module(name: str) -> Path | None:
-    """The file or folder of the `evaluate` metric `name`: at that path, or in `metrics/` as in a bundle; None: neither."""
-    places = (Path(name), Path("metrics", name))
-    return next(
-        (path for path in places if path.is_file() or (path / f"{path.name}.py").is_file()), None
-    )
+    """The file or folder of the `evaluate` metric `name`; None where there is none.
+
+    It is at that path, or in `metrics/` as in a bundle.
+    """
+    for path in (Path(name), Path("metrics", name)):
+        if path.is_file() or (path / f"{path.name}.py").is_file():
+            return path
+    return None
 
 
 def encoder(folder: str) -> Path | None:
@@ -20,11 +23,9 @@ def encoder(folder: str) -> Path | None:
 
 
 def wordnet(nltk_data: str) -> Path | None:
-    """METEOR's WordNet in a folder of nltk's data, unpacked or not; None: neither."""
-    corpora = Path(nltk_data, "corpora")
-    return next(
-        (path for path in (corpora / "wordnet", corpora / "wordnet.zip") if path.exists()), None
-    )
+    """METEOR's WordNet in a folder of nltk's data, unpacked or not; None where there is none."""
+    places = (Path(nltk_data, "corpora", name) for name in ("wordnet", "wordnet.zip"))
+    return next((path for path in places if path.exists()), None)
 
 
 KEYS = {"metric": module, "encoder": encoder, "nltk_data": wordnet}

@@ -1,4 +1,7 @@
-"""The program that `mathematics` runs: pairs of JSON texts in, `true` or `false` out, a line each, until it breaks a limit and is ended."""
+"""The program that `mathematics` runs, until it breaks a limit and the kernel ends it.
+
+It reads pairs of texts as JSON and writes `true` or `false`, one line each.
+"""
 
 import json
 import logging
@@ -7,9 +10,11 @@ import sys
 
 
 def main(seconds: int, memory: int) -> None:
+    """Compare pairs; `seconds` of CPU time per pair, `memory` bytes of address space."""
     from math_verify import parse, verify
 
-    logging.disable()  # of warnings that its own time limits, which cannot stop a long multiplication, are off
+    # it warns that its own time limits are off; they cannot stop a long multiplication
+    logging.disable()
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     print("ready", flush=True)

@@ -1,8 +1,9 @@
 """Equality of mathematical answers, by math-verify and sympy, in a process that can be ended.
 
-An answer may hold an expression that takes sympy, or one multiplication in it, hours and all memory (9^(9^(9^9))). So a second process
-(`math_worker.py`) compares, under limits that the kernel keeps: SECONDS of CPU time per pair, whatever the machine's load, and MEMORY
-bytes. A pair that breaks a limit counts as not equal; the next one gets a new process.
+An answer may hold an expression such as 9^(9^(9^9)), for which sympy needs hours and all memory,
+even in a single multiplication. So a second process (`math_worker.py`) compares, under limits that
+the kernel enforces: SECONDS of CPU time per pair, whatever the machine's load, and MEMORY bytes. A
+pair that breaks a limit counts as not equal; the next pair gets a new process.
 """
 
 import json
@@ -19,21 +20,18 @@ MEMORY = 4 << 30
 
 
 def math_equal(prediction: str, references: Sequence[str]) -> float:
-    """1 if the answer is, as mathematics, what one of the references says, else 0.
+    """1 if the answer equals one of the references as mathematics, else 0.
 
-    Of both the answer is what stands in the last \\boxed{…}, else after "the final answer is", else the last formula or number; equal are
-    1/2, \\frac12 and 0.5, sets in any order, equations with sides exchanged (math-verify, github.com/huggingface/Math-Verify).
+    Of both texts this compares the last \\boxed{…}, else what follows "the final answer is", else
+    the last formula or number. Equal are 1/2, \\frac12 and 0.5, sets in any order, and equations
+    with sides exchanged (math-verify, github.com/huggingface/Math-Verify).
     """
-    return float(
-        any(
-            _worker.equal(last_boxed(reference) or reference, last_boxed(prediction) or prediction)
-            for reference in references
-        )
-    )
+    answer = last_boxed(prediction) or prediction
+    return float(any(_worker.equal(last_boxed(text) or text, answer) for text in references))
 
 
 def last_boxed(text: str) -> str | None:
-    """The last \\boxed{…} or \\fbox{…} of a text, braces matched; None where there is none or it stays open."""
+    """The last \\boxed{…} or \\fbox{…} of a text, braces matched; None where none is closed."""
     start = max(text.rfind("\\boxed{"), text.rfind("\\fbox{"))
     depth = 0
     for end in range(start, len(text) if start >= 0 else start):
@@ -44,7 +42,7 @@ def last_boxed(text: str) -> str | None:
 
 
 class _Worker:
-    """The comparing process; started when it is first needed, ends with this one."""
+    """The process that compares: starts when it is first needed, ends with this one."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
@@ -58,8 +56,9 @@ class _Worker:
         if not line:  # ended by a limit
             process.wait()
             self._process = None
+            limits = f"{SECONDS} s and {MEMORY >> 30} GiB"
             print(
-                f"math_equal: no decision within {SECONDS} s and {MEMORY >> 30} GiB, counts as wrong: {answer[-100:]!r}",
+                f"math_equal: no decision within {limits}, counts as wrong: {answer[-100:]!r}",
                 file=sys.stderr,
             )
         return line == "true\n"
@@ -75,7 +74,8 @@ class _Worker:
             if self._process.stdout.readline() != "ready\n":
                 self._process = None
                 raise UserError(
-                    "metric math_equal: needs the package math-verify; run: pip install math-verify"
+                    "metric math_equal: the package math-verify is not installed. "
+                    "Run: pip install math-verify"
                 )
         return self._process
 

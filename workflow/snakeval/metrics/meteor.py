@@ -1,6 +1,7 @@
-"""METEOR: unigrams matched by form, stem and synonym, with a penalty for disorder (Banerjee and Lavie 2005, aclanthology.org/W05-0909).
+"""METEOR: unigrams matched by form, stem and synonym, with a penalty for disorder.
 
-Computed by nltk. Synonyms come from a WordNet on this machine: nothing is downloaded while scoring.
+(Banerjee and Lavie 2005, aclanthology.org/W05-0909.) nltk computes it. Synonyms come from a WordNet
+on this machine: scoring downloads nothing.
 """
 
 import io
@@ -26,24 +27,17 @@ def meteor(
 ) -> float:
     """METEOR in [0, 1] of the best reference: (1 - γ (chunks / matches)^β) · PR / (αP + (1 - α)R).
 
-    Words are those of nltk's Treebank tokeniser, in lower case. `nltk_data`: the folder that holds corpora/wordnet; without it WordNet is
-    looked for where nltk keeps its data (NLTK_DATA), then in the folder that WNSEARCHDIR names, as for WordNet's own programs, by default
-    that of Debian's package wordnet-base. Without a match: 0.
+    Without a match it is 0. Words are those of nltk's Treebank tokeniser, in lower case.
+    `nltk_data` is the folder that holds corpora/wordnet. Without it, WordNet is searched where nltk
+    keeps its data (NLTK_DATA), then in the folder that WNSEARCHDIR names, as WordNet's own programs
+    do. The default of WNSEARCHDIR is the folder of Debian's package wordnet-base.
     """
     from nltk.translate.meteor_score import meteor_score
 
     words = _tokenizer().tokenize
     tokens = [words(reference) for reference in references]
-    return float(
-        meteor_score(
-            tokens,
-            words(prediction),
-            wordnet=_wordnet(nltk_data),
-            alpha=alpha,
-            beta=beta,
-            gamma=gamma,
-        )
-    )
+    how = {"wordnet": _wordnet(nltk_data), "alpha": alpha, "beta": beta, "gamma": gamma}
+    return float(meteor_score(tokens, words(prediction), **how))
 
 
 @cache
@@ -51,7 +45,7 @@ def _tokenizer() -> Any:
     try:
         from nltk.tokenize.destructive import NLTKWordTokenizer
     except ImportError:
-        raise UserError("metric meteor: nltk is not installed; run: pip install nltk") from None
+        raise UserError("metric meteor: nltk is not installed. Run: pip install nltk") from None
     return NLTKWordTokenizer()
 
 
@@ -63,9 +57,8 @@ def _wordnet(folder: str | None) -> Any:
 
     if folder is not None:
         nltk.data.path.insert(0, str(Path(folder).absolute()))
-    other_languages: Any = LazyCorpusLoader(
-        "omw-1.4", CorpusReader, ".*"
-    )  # never opened for English synonyms
+    # English synonyms never open it
+    other_languages: Any = LazyCorpusLoader("omw-1.4", CorpusReader, ".*")
     wordnet: Any = LazyCorpusLoader("wordnet", WordNetCorpusReader, other_languages)
     try:
         wordnet.ensure_loaded()
@@ -75,27 +68,30 @@ def _wordnet(folder: str | None) -> Any:
             return _dictionary(dictionary, other_languages)
         places = folder or f"the folders of nltk (NLTK_DATA), no data.noun in {dictionary}"
         raise UserError(
-            f"metric meteor: no corpora/wordnet in {places}, and scoring downloads nothing; install Debian's wordnet-base, or run "
-            "`python -m nltk.downloader wordnet` once with a network and name its folder as `nltk_data` in metric_list"
+            f"metric meteor: no corpora/wordnet in {places}, and scoring downloads nothing. "
+            "Install Debian's wordnet-base, or run `python -m nltk.downloader wordnet` once with a "
+            "network and name its folder as `nltk_data` in metric_list."
         ) from None
     return wordnet
 
 
 def _dictionary(folder: Path, other_languages: Any) -> Any:
-    """The WordNet of a `dict` folder as Princeton and Debian ship it: nltk's, without what nltk adds to it and METEOR does not read."""
+    """The WordNet of a `dict` folder as Princeton and Debian ship it.
+
+    It lacks what nltk adds to WordNet, which METEOR does not read.
+    """
     import nltk
     from nltk.corpus.reader import WordNetCorpusReader
 
     class Dictionary(WordNetCorpusReader):
         def open(self, file: str) -> Any:
             if file == "lexnames":  # the names of the 45 files that lexicographers wrote
-                return io.StringIO(
-                    "".join(f"{number:02d}\tlexicographers.{number}\t0\n" for number in range(45))
-                )
+                lines = (f"{number:02d}\tlexicographers.{number}\t0\n" for number in range(45))
+                return io.StringIO("".join(lines))
             return super().open(file)
 
         def map_wn(self, version: str = "wordnet") -> None:
-            """No mapping to other versions of WordNet, which serves other languages."""
+            """No mapping to other versions of WordNet: only other languages need it."""
 
     nltk.data.path.append(str(folder))  # nltk opens no folder elsewhere
     return Dictionary(str(folder), other_languages)

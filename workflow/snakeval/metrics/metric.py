@@ -1,5 +1,6 @@
-"""What a metric is."""
+"""What a metric is, and a family of metrics whose names hold a number."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,34 +13,28 @@ from snakeval.metrics.aggregation import Item
 Kind = Literal["multiple_choice", "loglikelihood", "loglikelihood_rolling", "generate_until"]
 
 
-def told(values: np.ndarray | None, what: str) -> np.ndarray:
-    """`values`, which recorded answers may lack. Raises UserError where they do."""
-    if values is None:
-        raise UserError(
-            f"the recorded answers do not tell {what}, which the metric needs; remove it from metric_list"
-        )
-    return values
-
-
 @dataclass(frozen=True)
 class Metric:
-    """A name and a function from answers to items; `aggregation` names how the items become a task's score (see `aggregation`).
+    """A name and a function from outputs to items; `aggregation` names how items become a score.
 
-    The function's arguments depend on the kind of request; options come from the task's `metric_list`:
+    The function's arguments depend on the kind of request. Options come from `metric_list`:
 
-    - generate_until: `(prediction: str, references: list[str], **options) -> item`, one answer at a time; with `all_samples` the first
-      argument is the list of a document's answers, with `with_document` the option `document` is the document;
-    - multiple_choice: `(choices: Choices, **options) -> (chosen, items)`: index of the chosen choice, and item, for each document;
-    - loglikelihood: `(targets: Targets, **options) -> items`; loglikelihood_rolling: `(texts: Texts, **options) -> items`.
+    - generate_until: `(prediction: str, references: list[str], **options) -> item`, for one output.
+      With `all_samples` the first argument is the list of a document's outputs. With
+      `with_document` the option `document` is the document.
+    - multiple_choice: `(choices: Choices, **options) -> (chosen, items)`: for each document the
+      index of the chosen choice, and an item.
+    - loglikelihood: `(targets: Targets, **options) -> items`.
+    - loglikelihood_rolling: `(texts: Texts, **options) -> items`.
 
-    To add one, put a function and a `Metric` of it into a Python file and name the file in the configuration:
+    To add one, write a file like this and name it under `extensions:` in the configuration:
 
-        from snakeval.metrics import Metric
+        from snakeval.metrics.metric import Metric
 
         def same_start(prediction, references, letters=1):
-            return float(any(prediction[:letters] == reference[:letters] for reference in references))
+            return float(any(prediction[:letters] == text[:letters] for text in references))
 
-        METRIC = Metric("same_start", "generate_until", same_start, proportion=True)
+        METRICS = (Metric("same_start", "generate_until", same_start, proportion=True),)
     """
 
     name: str
@@ -47,8 +42,37 @@ class Metric:
     function: Callable[..., Any]
     aggregation: str = "mean"
     higher_is_better: bool = True
-    proportion: bool = False  # an answer scores 0 or 1
-    value: Callable[[Item], float] | None = None  # the number in an item that is not itself one
+    proportion: bool = False  # an output scores 0 or 1
+    value: Callable[[Item], float] | None = None  # the number in an item that is not a number
     all_samples: bool = False
     runs_code: bool = False  # takes `run`, a snakeval.sandbox.execution.Runner
     with_document: bool = False
+
+
+@dataclass(frozen=True)
+class MetricFamily:
+    """Metrics whose names end in a whole number from 1, such as pass@1, pass@2 …: `name` is pass@K.
+
+    `build(number)` gives a metric. Where `of` is a name, `build(number, metric)` makes it from a
+    metric of one output: the one that the option `of` of `metric_list` names, else this one.
+    """
+
+    name: str
+    kind: Kind
+    build: Callable[..., Metric]
+    of: str | None = None
+
+    def number(self, name: str) -> int | None:
+        """The number in a metric's name; None where the name does not belong to the family."""
+        found = re.fullmatch(re.escape(self.name.removesuffix("K")) + r"([1-9]\d*)", name)
+        return int(found[1]) if found else None
+
+
+def require_recorded(values: np.ndarray | None, what: str) -> np.ndarray:
+    """`values`, which recorded responses may lack. Raises UserError where they do."""
+    if values is None:
+        raise UserError(
+            f"the recorded responses do not hold {what}, which the metric needs. "
+            "Remove the metric from metric_list."
+        )
+    return values

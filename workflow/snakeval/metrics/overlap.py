@@ -1,4 +1,4 @@
-"""Metrics of generated text: how much it shares with a reference, how long it is, how often it repeats itself.
+"""Metrics of generated text: overlap with a reference, length, repetition.
 
 With several references the best counts.
 """
@@ -15,10 +15,13 @@ from snakeval.metrics.metric import Metric
 
 
 def rouge(name: str) -> Callable[..., float]:
-    """F1 of ROUGE-1, -2, -L or -Lsum, in [0, 1], by the rouge-score package (Lin 2004, aclanthology.org/W04-1013).
+    """F1 of ROUGE-1, -2, -L or -Lsum, in [0, 1], by the rouge-score package.
 
-    Options: `use_stemmer` (false); `tokenizer`: null is the package's own, which keeps only a-z and 0-9, so that text in other scripts
-    scores 0; `whitespace` and `characters` keep all. ROUGE-Lsum takes the lines of a text for its sentences. Without any token: 0.
+    (Lin 2004, aclanthology.org/W04-1013.)
+
+    Options: `use_stemmer` (false) and `tokenizer`. The tokenizer null is the package's own, which
+    keeps only a-z and 0-9: text in other scripts scores 0. `whitespace` and `characters` keep all.
+    ROUGE-Lsum treats the lines of a text as its sentences. Without any token it is 0.
     """
 
     def function(
@@ -27,19 +30,17 @@ def rouge(name: str) -> Callable[..., float]:
         use_stemmer: bool = False,
         tokenizer: str | None = None,
     ) -> float:
-        return (
-            _rouge_scorer(name, use_stemmer, tokenizer)
-            .score_multi(references, prediction)[name]
-            .fmeasure
-        )
+        scorer = _rouge_scorer(name, use_stemmer, tokenizer)
+        return scorer.score_multi(references, prediction)[name].fmeasure
 
     return function
 
 
 def rouge_s(prediction: str, references: Sequence[str], skip: int | None = 4) -> float:
-    """F1 of skip-bigrams, ROUGE-S: pairs of words in order with at most `skip` words between them (null: any number), in [0, 1].
+    """F1 of skip-bigrams, ROUGE-S, in [0, 1] (Lin 2004, section 5); without any pair 0.
 
-    Words are rouge-score's: lower case, a-z and 0-9 (Lin 2004, section 5). Without any pair: 0.
+    They are pairs of words in order with at most `skip` words between them; null: any number. Words
+    are rouge-score's: lower case, a-z and 0-9.
     """
     own = _skip_bigrams(prediction, skip)
     scores = []
@@ -51,23 +52,23 @@ def rouge_s(prediction: str, references: Sequence[str], skip: int | None = 4) ->
 
 
 def edit_distance(prediction: str, references: Sequence[str], unit: str = "characters") -> float:
-    """Levenshtein distance to the closest reference: insertions, deletions and substitutions of Unicode characters, or `unit: words`."""
-    return float(
-        min(
-            levenshtein(_units(prediction, unit), _units(reference, unit))
-            for reference in references
-        )
-    )
+    """Levenshtein distance to the closest reference, in Unicode characters, or `unit: words`.
+
+    It counts insertions, deletions and substitutions.
+    """
+    own = _units(prediction, unit)
+    return float(min(levenshtein(own, _units(reference, unit)) for reference in references))
 
 
 def edit_similarity(prediction: str, references: Sequence[str], unit: str = "characters") -> float:
     """1 - Levenshtein distance / length of the longer one, in [0, 1]; 1 for two empty texts."""
     own = _units(prediction, unit)
-    lengths = [
-        (levenshtein(own, other), max(len(own), len(other)))
-        for other in (_units(reference, unit) for reference in references)
-    ]
-    return max(1 - distance / length if length else 1.0 for distance, length in lengths)
+
+    def similarity(other: Sequence[str]) -> float:
+        length = max(len(own), len(other))
+        return 1 - levenshtein(own, other) / length if length else 1.0
+
+    return max(similarity(_units(reference, unit)) for reference in references)
 
 
 def levenshtein(a: Sequence[str], b: Sequence[str]) -> int:
@@ -90,7 +91,10 @@ def length(prediction: str, references: Sequence[str], unit: str = "characters")
 
 
 def distinct(n: int) -> Callable[..., float]:
-    """Distinct n-grams of words / n-grams of an answer, in [0, 1] (after Li et al. 2016, aclanthology.org/N16-1014); without any: 1."""
+    """Distinct n-grams of words / n-grams of an answer, in [0, 1]; without any n-gram 1.
+
+    (After Li et al. 2016, aclanthology.org/N16-1014.)
+    """
 
     def function(prediction: str, references: Sequence[str]) -> float:
         words = prediction.split()
@@ -101,7 +105,10 @@ def distinct(n: int) -> Callable[..., float]:
 
 
 def repetition(prediction: str, references: Sequence[str], n: int = 4) -> float:
-    """Share of n-grams of words that occurred before in the answer, seq-rep-n (Welleck et al. 2020, arxiv.org/abs/1908.04319)."""
+    """Share of n-grams of words that occurred before in the answer: seq-rep-n.
+
+    (Welleck et al. 2020, arxiv.org/abs/1908.04319.)
+    """
     return 1 - distinct(n)(prediction, references)
 
 
@@ -120,7 +127,7 @@ def _skip_bigrams(text: str, skip: int | None) -> Counter:
 
 def _units(text: str, unit: str) -> Sequence[str]:
     if unit not in ("characters", "words"):
-        raise UserError(f"unit: {unit!r} is neither characters nor words")
+        raise UserError(f"unit: {unit!r}. Use characters or words.")
     return text if unit == "characters" else text.split()
 
 
@@ -130,11 +137,10 @@ def _rouge_scorer(name: str, use_stemmer: bool, tokenizer: str | None) -> Any:
 
     if tokenizer not in (None, "whitespace", "characters"):
         raise UserError(
-            f"metric {name}: tokenizer: {tokenizer!r} is neither whitespace nor characters"
+            f"metric {name}: tokenizer: {tokenizer!r}. Use whitespace, characters or null."
         )
-    return RougeScorer(
-        [name], use_stemmer=use_stemmer, tokenizer=_Split(tokenizer) if tokenizer else None
-    )
+    split = _Split(tokenizer) if tokenizer else None
+    return RougeScorer([name], use_stemmer=use_stemmer, tokenizer=split)
 
 
 class _Split:
@@ -148,11 +154,10 @@ class _Split:
         return words if self._unit == "whitespace" else list("".join(words))
 
 
+_ROUGES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
+
 METRICS = (
-    *(
-        Metric(name, "generate_until", rouge(name))
-        for name in ("rouge1", "rouge2", "rougeL", "rougeLsum")
-    ),
+    *(Metric(name, "generate_until", rouge(name)) for name in _ROUGES),
     Metric("rougeS", "generate_until", rouge_s),
     Metric("edit_distance", "generate_until", edit_distance, higher_is_better=False),
     Metric("edit_similarity", "generate_until", edit_similarity),

@@ -1,19 +1,25 @@
 """Metrics of how sure a choice is, and of the order that log-likelihoods give the choices.
 
-A choice's probability is the softmax of the document's log-likelihoods; the confidence is that of the chosen one.
+A choice's probability is the softmax of the document's log-likelihoods. The confidence is the
+probability of the chosen choice.
 
-- ece: expected calibration error over `bins` (15) bins of equal width, Σ_b |confidences of b - right ones of b| / n; bin b is
-  ((b - 1) / bins, b / bins] (Guo et al. 2017, arxiv.org/abs/1706.04599). adaptive_ece: the same over bins of equally many documents
-  (Nguyen and O'Connor 2015, aclanthology.org/D15-1182).
-- auroc: the chance that a right document has more confidence than a wrong one. aurc: mean error rate of the most confident 1, 2 … n
-  documents (Geifman and El-Yaniv 2017, arxiv.org/abs/1705.08500), equal confidences averaged.
-- roc_auc, average_precision: of the probability of choice `pos_label` (1) for documents where it is right, by scikit-learn.
+- ece: expected calibration error over `bins` (15) bins of equal width:
+  Σ_b |confidences of b - right ones of b| / n; bin b is ((b - 1) / bins, b / bins] (Guo et al.
+  2017, arxiv.org/abs/1706.04599).
+- adaptive_ece: the same over bins of equally many documents (Nguyen and O'Connor 2015,
+  aclanthology.org/D15-1182).
+- auroc: the chance that a right document has more confidence than a wrong one.
+- aurc: mean error rate of the most confident 1, 2 … n documents, equal confidences averaged
+  (Geifman and El-Yaniv 2017, arxiv.org/abs/1705.08500).
+- roc_auc, average_precision: of the probability of choice `pos_label` (1) for documents where it is
+  right, by scikit-learn.
 - nll: -ln of the probability on right choices.
-- mrr, ndcg, recall@K: of the choices in order of log-likelihood, equal ones in their own order: 1 / rank of the first right one; discounted
-  gain 1 / log2(1 + rank) of the right ones over its largest possible (Järvelin and Kekäläinen 2002, doi:10.1145/582415.582418); share of
-  the right ones among the first K.
+- mrr, ndcg, recall@K: of the choices in order of log-likelihood, equal ones in their own order. mrr
+  is 1 / rank of the first right one. ndcg is the discounted gain 1 / log2(1 + rank) of the right
+  ones over its largest possible (Järvelin and Kekäläinen 2002, doi:10.1145/582415.582418). recall@K
+  is the share of the right ones among the first K.
 
-auroc, roc_auc and average_precision are undefined (NaN) where all documents are alike.
+auroc, roc_auc and average_precision are undefined (NaN) where all documents are right or all wrong.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +30,7 @@ import numpy as np
 from snakeval.errors import UserError
 from snakeval.metrics.aggregation import Aggregation, Item
 from snakeval.metrics.choice import Choices, loglikelihoods, of_choices, right_choices
-from snakeval.metrics.metric import Metric
+from snakeval.metrics.metric import Metric, MetricFamily
 
 BINS = 15
 
@@ -32,10 +38,7 @@ BINS = 15
 def confidences(choices: Choices, **_: object) -> tuple[np.ndarray, list[Item]]:
     """(probability of the chosen one, whether it is right)."""
     chosen = choices.argmax(choices.loglikelihoods)
-    rows = choices.first + chosen
-    return chosen, list(
-        zip(choices.softmax()[rows].tolist(), choices.right[rows].astype(int).tolist(), strict=True)
-    )
+    return chosen, _probabilities(choices, choices.first + chosen)
 
 
 def class_scores(
@@ -43,26 +46,32 @@ def class_scores(
 ) -> tuple[np.ndarray, list[Item]]:
     """(probability of choice `pos_label`, whether it is a right one)."""
     if (np.diff(choices.starts) <= pos_label).any():
-        raise UserError(f"pos_label: {pos_label} is no index of a document's choices")
+        raise UserError(
+            f"pos_label: {pos_label}: a document has fewer choices. Use the index of a choice."
+        )
     chosen = choices.argmax(choices.loglikelihoods)
-    rows = choices.first + pos_label
-    return chosen, list(
-        zip(choices.softmax()[rows].tolist(), choices.right[rows].astype(int).tolist(), strict=True)
-    )
+    return chosen, _probabilities(choices, choices.first + pos_label)
+
+
+def _probabilities(choices: Choices, rows: np.ndarray) -> list[Item]:
+    """(probability, whether it is a right one) of one choice per document."""
+    right = choices.right[rows].astype(int).tolist()
+    return list(zip(choices.softmax()[rows].tolist(), right, strict=True))
 
 
 def ranked(
     measure: Callable[[np.ndarray, int], float],
 ) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """`measure(ranks of the right choices from 1 in rising order, number of choices)` of every document; 0 where no choice is right."""
+    """The metric's function: `measure(ranks, choices)` of every document.
+
+    `ranks` are those of the right choices, from 1 in rising order; `choices` is their number. A
+    document without a right choice scores 0.
+    """
 
     def function(choices: Choices, **_: object) -> tuple[np.ndarray, np.ndarray]:
         values = []
-        for scores, right in zip(
-            choices.per_document(choices.loglikelihoods),
-            choices.per_document(choices.right),
-            strict=True,
-        ):
+        columns = map(choices.per_document, (choices.loglikelihoods, choices.right))
+        for scores, right in zip(*columns, strict=True):
             ranks = np.flatnonzero(right[np.argsort(-scores, kind="stable")]) + 1
             values.append(measure(ranks, len(scores)) if len(ranks) else 0.0)
         return choices.argmax(choices.loglikelihoods), np.array(values)
@@ -71,33 +80,37 @@ def ranked(
 
 
 def negative_logarithm(item: Item) -> float:
-    """-ln of the probability on right choices, of (right, log-likelihoods); infinite where none is right.
+    """-ln of the probability on right choices of (right, log-likelihoods); inf if none is right.
 
-    As a difference of logarithms, so that a right choice a thousand nats behind has a number too.
+    It is a difference of logarithms: even a right choice a thousand nats behind has a number.
     """
     golds, scores = right_choices(item), of_choices(item)
-    return (
-        float(np.logaddexp.reduce(scores) - np.logaddexp.reduce(scores[golds])) if golds else np.inf
-    )
+    if not golds:
+        return np.inf
+    return float(np.logaddexp.reduce(scores) - np.logaddexp.reduce(scores[golds]))
 
 
 def reciprocal_rank(ranks: np.ndarray, n: int) -> float:
+    """1 / rank of the first right choice."""
     return 1 / ranks[0]
 
 
 def discounted_gain(ranks: np.ndarray, n: int) -> float:
+    """Discounted gain of the right choices over its largest possible."""
     return np.sum(1 / np.log2(1 + ranks)) / np.sum(1 / np.log2(2 + np.arange(len(ranks))))
 
 
 def recall_at(k: int) -> Metric:
     """The metric recall@k."""
-    return Metric(
-        f"recall@{k}", "multiple_choice", ranked(lambda ranks, n: float(np.mean(ranks <= k)))
-    )
+    function = ranked(lambda ranks, n: float(np.mean(ranks <= k)))
+    return Metric(f"recall@{k}", "multiple_choice", function)
 
 
 def ece(bins: int = BINS, **_: Any) -> Aggregation:
-    """Expected calibration error; items are (confidence, right). Statistics: per bin documents, confidences, right ones."""
+    """Expected calibration error; items are (confidence, right).
+
+    Statistics: per bin the documents, their confidences, the right ones.
+    """
 
     def statistics(items: Sequence[Item]) -> np.ndarray:
         confidence, right = np.asarray(items, float).reshape(len(items), 2).T
@@ -115,7 +128,10 @@ def ece(bins: int = BINS, **_: Any) -> Aggregation:
 
 
 def adaptive_ece(bins: int = BINS, **_: Any) -> Aggregation:
-    """Expected calibration error over bins of equally many documents, equal confidences in the order of the documents."""
+    """Expected calibration error over bins of equally many documents.
+
+    Equal confidences are in the order of the documents.
+    """
 
     def of_items(items: list[Item]) -> float:
         confidence, right = np.asarray(items, float).T
@@ -165,22 +181,27 @@ def aurc(**_: Any) -> Aggregation:
     )
 
 
+def _lower(name: str, function: Callable[..., Any], **more: Any) -> Metric:
+    return Metric(name, "multiple_choice", function, higher_is_better=False, **more)
+
+
 METRICS = (
-    Metric("ece", "multiple_choice", confidences, aggregation="ece", higher_is_better=False),
-    Metric(
-        "adaptive_ece",
-        "multiple_choice",
-        confidences,
-        aggregation="adaptive_ece",
-        higher_is_better=False,
-    ),
+    _lower("ece", confidences, aggregation="ece"),
+    _lower("adaptive_ece", confidences, aggregation="adaptive_ece"),
     Metric("auroc", "multiple_choice", confidences, aggregation="roc_auc"),
-    Metric("aurc", "multiple_choice", confidences, aggregation="aurc", higher_is_better=False),
+    _lower("aurc", confidences, aggregation="aurc"),
     Metric("roc_auc", "multiple_choice", class_scores, aggregation="roc_auc"),
     Metric("average_precision", "multiple_choice", class_scores, aggregation="average_precision"),
-    Metric(
-        "nll", "multiple_choice", loglikelihoods, higher_is_better=False, value=negative_logarithm
-    ),
+    _lower("nll", loglikelihoods, value=negative_logarithm),
     Metric("mrr", "multiple_choice", ranked(reciprocal_rank)),
     Metric("ndcg", "multiple_choice", ranked(discounted_gain)),
+    MetricFamily("recall@K", "multiple_choice", recall_at),
 )
+
+AGGREGATIONS = {
+    "ece": ece,
+    "adaptive_ece": adaptive_ece,
+    "roc_auc": roc_auc,
+    "average_precision": average_precision,
+    "aurc": aurc,
+}

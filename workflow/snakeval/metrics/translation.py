@@ -1,14 +1,17 @@
-"""BLEU, chrF, chrF++ and TER as functions of summed counts, equal to sacrebleu's corpus scores (0 to 100).
+"""BLEU, chrF, chrF++ and TER as functions of summed counts, equal to sacrebleu's corpus scores.
 
-Items are (references, hypothesis), each a text or a list of texts (one hypothesis). The counts of a document come from sacrebleu itself;
-its formulas are written here over arrays, so that a bootstrap scores all its resamples in one call. Options are sacrebleu's (`tokenize`,
-`lowercase`, `smooth_method`, `char_order`, `normalized` …).
+They are 0 to 100. Items are (references, hypothesis), each a text or a list of texts (one
+hypothesis). sacrebleu itself counts a document; its formulas are written here over arrays, so one
+call scores all resamples of a bootstrap. Options are sacrebleu's (`tokenize`, `lowercase`,
+`smooth_method`, `char_order`, `normalized` …).
 
-BLEU: Papineni et al. 2002, aclanthology.org/P02-1040; sacrebleu: Post 2018, aclanthology.org/W18-6319. chrF: Popović 2015,
-aclanthology.org/W15-3049; chrF++: Popović 2017, aclanthology.org/W17-4770. TER: Snover et al. 2006, aclanthology.org/2006.amta-papers.25.
+BLEU: Papineni et al. 2002, aclanthology.org/P02-1040. sacrebleu: Post 2018,
+aclanthology.org/W18-6319. chrF: Popović 2015, aclanthology.org/W15-3049. chrF++: Popović 2017,
+aclanthology.org/W17-4770. TER: Snover et al. 2006, aclanthology.org/2006.amta-papers.25.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,66 +21,68 @@ from snakeval.metrics.aggregation import Aggregation, Item, ratio
 
 
 def bleu(**options: Any) -> Aggregation:
-    """Counts: length of hypothesis and closest reference, matching n-grams per order, n-grams per order.
+    """Counts: lengths of hypothesis and closest reference, matching n-grams and n-grams per order.
 
-    The score is the brevity penalty times the geometric mean of the n-gram precisions. A document's own is sacrebleu's sentence BLEU:
-    only the orders that the hypothesis is long enough for enter the mean ("effective order").
+    The score is the brevity penalty times the geometric mean of the n-gram precisions. A document's
+    own is sacrebleu's sentence BLEU: only the orders that the hypothesis is long enough for enter
+    the mean ("effective order").
     """
     from sacrebleu.metrics.bleu import BLEU
 
     metric = BLEU(**{"force": True, **options})
-    smooth_method, order = metric.smooth_method, metric.max_ngram_order
-    smooth_value = (
-        metric.SMOOTH_DEFAULTS[smooth_method]
-        if metric.smooth_value is None
-        else metric.smooth_value
-    ) or 0.0
-
-    def of_sums(sums: np.ndarray, effective_order: bool = metric.effective_order) -> np.ndarray:
-        sums = np.asarray(sums, float)
-        length, reference_length = sums[..., 0], sums[..., 1]
-        matches, totals = sums[..., 2 : 2 + order].copy(), sums[..., 2 + order :].copy()
-        if smooth_method == "add-k":
-            matches[..., 1:] += smooth_value
-            totals[..., 1:] += smooth_value
-        # the first order without any n-gram ends the list: precisions from there on are 0
-        counted = np.cumprod(totals > 0, axis=-1).astype(bool)
-        missed = counted & (matches == 0)
-        if smooth_method == "exp":
-            matches = np.where(missed, 0.5 ** np.cumsum(missed, axis=-1), matches)
-        elif smooth_method == "floor":
-            matches = np.where(missed, smooth_value, matches)
-        precisions = np.divide(matches, totals, out=np.zeros_like(totals), where=counted)
-        orders = np.maximum(counted.sum(-1), 1) if effective_order else order
-        entering = counted if effective_order else np.ones_like(counted)
-        with np.errstate(divide="ignore"):
-            logarithms = np.where(entering, np.log(precisions), 0.0)
-        brevity = np.minimum(
-            1
-            - np.divide(
-                reference_length, length, out=np.full_like(length, np.inf), where=length > 0
-            ),
-            0.0,
-        )
-        return np.where(
-            sums[..., 2 : 2 + order].any(-1),
-            100 * np.exp(logarithms.sum(-1) / orders + brevity),
-            0.0,
-        )
-
     return Aggregation(
         "bleu",
         "sums",
-        statistics=lambda items: _statistics(metric, items),
-        of_sums=of_sums,
-        of_document=lambda sums: of_sums(sums, effective_order=True),
+        statistics=partial(_statistics, metric),
+        of_sums=partial(_bleu, metric, effective_order=metric.effective_order),
+        of_document=partial(_bleu, metric, effective_order=True),
     )
 
 
-def chrf(name: str = "chrf", **options: Any) -> Aggregation:
-    """Counts for each order of character (and word) n-grams: in the hypothesis, in the best reference, in both.
+def _bleu(metric: Any, sums: np.ndarray, effective_order: bool) -> np.ndarray:
+    """BLEU of summed counts, shape (..., 2 + 2 orders), by sacrebleu's formula."""
+    sums, order = np.asarray(sums, float), metric.max_ngram_order
+    length, reference_length = sums[..., 0], sums[..., 1]
+    found, totals = sums[..., 2 : 2 + order], sums[..., 2 + order :]
+    precisions, counted = _precisions(metric, found.copy(), totals.copy())
+    orders = np.maximum(counted.sum(-1), 1) if effective_order else order
+    entering = counted if effective_order else np.ones_like(counted)
+    with np.errstate(divide="ignore"):
+        logarithms = np.where(entering, np.log(precisions), 0.0)
+    without = np.full_like(length, np.inf)
+    brevity = 1 - np.divide(reference_length, length, out=without, where=length > 0)
+    scores = 100 * np.exp(logarithms.sum(-1) / orders + np.minimum(brevity, 0.0))
+    return np.where(found.any(-1), scores, 0.0)
 
-    The score is F-beta (beta 2: recall counts twice) of the precision and recall averaged over the orders that occur.
+
+def _precisions(
+    metric: Any, matches: np.ndarray, totals: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Smoothed n-gram precisions per order, and which orders have n-grams.
+
+    Changes its arguments.
+    """
+    method = metric.smooth_method
+    given, default = metric.smooth_value, metric.SMOOTH_DEFAULTS[method]
+    value = (default if given is None else given) or 0.0
+    if method == "add-k":
+        matches[..., 1:] += value
+        totals[..., 1:] += value
+    # the first order without any n-gram ends the list: precisions from there on are 0
+    counted = np.cumprod(totals > 0, axis=-1).astype(bool)
+    missed = counted & (matches == 0)
+    if method == "exp":
+        matches = np.where(missed, 0.5 ** np.cumsum(missed, axis=-1), matches)
+    elif method == "floor":
+        matches = np.where(missed, value, matches)
+    return np.divide(matches, totals, out=np.zeros_like(totals), where=counted), counted
+
+
+def chrf(name: str = "chrf", **options: Any) -> Aggregation:
+    """Counts per order of character (and word) n-grams: of hypothesis, best reference, both.
+
+    The score is F-beta of the precision and recall, averaged over the orders that occur. With beta
+    2 recall counts twice.
     """
     from sacrebleu.metrics.chrf import CHRF
 
@@ -90,39 +95,36 @@ def chrf(name: str = "chrf", **options: Any) -> Aggregation:
         counts = np.asarray(sums, float).reshape(*np.shape(sums)[:-1], metric.order, 3)
         hypothesis, reference, both = counts[..., 0], counts[..., 1], counts[..., 2]
         nothing = 1e-16 if metric.eps_smoothing else 0.0
-        precisions = np.divide(
-            both, hypothesis, out=np.full_like(both, nothing), where=hypothesis > 0
+        precisions, recalls = (
+            np.divide(both, total, out=np.full_like(both, nothing), where=total > 0)
+            for total in (hypothesis, reference)
         )
-        recalls = np.divide(both, reference, out=np.full_like(both, nothing), where=reference > 0)
         if metric.eps_smoothing:
             return 100 * _f_beta(precisions, recalls, factor, nothing).mean(-1)
         occurring = (hypothesis > 0) & (reference > 0)
         orders = np.maximum(occurring.sum(-1), 1)
-        return 100 * _f_beta(
-            (precisions * occurring).sum(-1) / orders,
-            (recalls * occurring).sum(-1) / orders,
-            factor,
-            0.0,
-        )
+        precision, recall = ((p * occurring).sum(-1) / orders for p in (precisions, recalls))
+        return 100 * _f_beta(precision, recall, factor, 0.0)
 
     return Aggregation(
         name,
         "sums",
-        statistics=lambda items: _statistics(metric, items),
+        statistics=partial(_statistics, metric),
         of_sums=of_sums,
         of_document=of_sums,
     )
 
 
 def chrf_plus_plus(**options: Any) -> Aggregation:
-    """chrF with word n-grams up to order 2 beside the character n-grams."""
+    """chrF with word n-grams up to order 2 in addition to the character n-grams."""
     return chrf("chrf++", **{"word_order": 2, **options})
 
 
 def ter(**options: Any) -> Aggregation:
-    """Counts: edits (insertions, deletions, substitutions, shifts) to the closest reference, mean length of the references in words.
+    """Counts: edits to the closest reference, mean length of the references in words.
 
-    The score is 100 edits / length; without reference words it is 100 if anything was written, else 0.
+    Edits are insertions, deletions, substitutions and shifts. The score is 100 edits / length.
+    Without reference words it is 100 if anything was written, else 0.
     """
     from sacrebleu.metrics.ter import TER
 
@@ -135,7 +137,7 @@ def ter(**options: Any) -> Aggregation:
     return Aggregation(
         "ter",
         "sums",
-        statistics=lambda items: _statistics(metric, items),
+        statistics=partial(_statistics, metric),
         of_sums=of_sums,
         of_document=of_sums,
         higher_is_better=False,
@@ -144,25 +146,24 @@ def ter(**options: Any) -> Aggregation:
 
 def _f_beta(precision: np.ndarray, recall: np.ndarray, factor: float, nothing: float) -> np.ndarray:
     below = factor * precision + recall
-    return np.divide(
-        (1 + factor) * precision * recall, below, out=np.full_like(below, nothing), where=below > 0
-    )
+    above, without = (1 + factor) * precision * recall, np.full_like(below, nothing)
+    return np.divide(above, below, out=without, where=below > 0)
 
 
 def _statistics(metric: Any, items: Sequence[Item]) -> np.ndarray:
-    """sacrebleu's counts per document, shape (n, k). Documents may have different numbers of references."""
+    """sacrebleu's counts per document, shape (n, k). Numbers of references may differ."""
     if not items:
         return np.zeros((0, 0))
-    references = [
-        [references] if isinstance(references, str) else list(references) for references, _ in items
-    ]
-    hypotheses = [
-        hypothesis if isinstance(hypothesis, str) else hypothesis[0] for _, hypothesis in items
-    ]
+    references = [[texts] if isinstance(texts, str) else list(texts) for texts, _ in items]
+    hypotheses = [made if isinstance(made, str) else made[0] for _, made in items]
     if not all(references):
         raise UserError(
-            f"metric {type(metric).__name__.lower()}: a document has no reference; give every document at least one"
+            f"metric {type(metric).__name__.lower()}: a document has no reference. "
+            "Give every document at least one."
         )
     most = max(map(len, references))
     streams = [[texts[i] if i < len(texts) else None for texts in references] for i in range(most)]
     return np.asarray(metric._extract_corpus_statistics(hypotheses, streams), float)
+
+
+AGGREGATIONS = {"bleu": bleu, "chrf": chrf, "chrf++": chrf_plus_plus, "ter": ter}

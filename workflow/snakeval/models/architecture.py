@@ -169,9 +169,7 @@ def tensors(file: Path) -> dict[str, dict[str, Any]]:
     except (struct.error, ValueError, AttributeError, LookupError, TypeError, RecursionError):
         whole = False
     if not whole:
-        raise UserError(
-            f"{file}: incomplete, or not a safetensors file. Download the model again."
-        )
+        raise UserError(f"{file}: incomplete, or not a safetensors file. Download the model again.")
     return found
 
 

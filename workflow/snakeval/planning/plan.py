@@ -143,7 +143,21 @@ def _jobs(stage: Stage, run: ResolvedRun) -> dict[str, Any]:
 
 
 def _digest(stage: Stage, modules: Iterable[str]) -> str:
-    return code_digest([f"scripts/{stage.name}.py", *modules], stage.left_out)
+    return code_digest([f"scripts/{stage.name}.py", *modules], left_out(stage))
+
+
+def left_out(stage: Stage) -> tuple[str, ...]:
+    """Modules that do not count in a stage's digest: its own, and those that make settings.
+
+    What the code of configuration and declarations decides is in the settings already.
+    """
+    return (*stage.left_out, *_modules_of_settings())
+
+
+@cache
+def _modules_of_settings() -> tuple[str, ...]:
+    files = [*(LIBRARY / "config").glob("[!_]*.py"), *LIBRARY.glob("*/stage.py")]
+    return tuple(sorted(f"{LIBRARY.name}.{file.parent.name}.{file.stem}" for file in files))
 
 
 def _versions(packages: Iterable[str]) -> dict[str, str | None]:

@@ -1,7 +1,6 @@
 """What is wrong with the documents of a task, for every model."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +8,7 @@ import pyarrow.compute as pc
 
 from snakeval.preflight.findings import Finding, per_task
 from snakeval.schemas.columns import NO_GOLD
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 COLUMNS = [
     *("task", "doc_id", "kind", "preamble", "questions", "continuations", "choices", "gold"),
@@ -28,7 +28,7 @@ _JOINT = "\x1f"
 
 
 def check(
-    requests: pa.Table, benchmark: str, scoring: Mapping[str, Mapping[str, Any]]
+    requests: pa.Table, benchmark: str, scoring: Mapping[str, ScoringSettings]
 ) -> list[Finding]:
     """Findings in REQUESTS (at least COLUMNS of it) of one benchmark.
 
@@ -100,9 +100,7 @@ def _blank(requests: pa.Table) -> np.ndarray:
     return _any(continuations, blank)
 
 
-def _without_right_choice(
-    requests: pa.Table, scoring: Mapping[str, Mapping[str, Any]]
-) -> np.ndarray:
+def _without_right_choice(requests: pa.Table, scoring: Mapping[str, ScoringSettings]) -> np.ndarray:
     """Documents with a right answer that is not a choice.
 
     Where our metrics score, also documents whose right answer is -1 or missing: data sets hide the
@@ -115,7 +113,7 @@ def _without_right_choice(
     return _any(gold, pc.equal(gold.flatten(), NO_GOLD)) | (hidden & ours)
 
 
-def _stopped(requests: pa.Table, scoring: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
+def _stopped(requests: pa.Table, scoring: Mapping[str, ScoringSettings]) -> np.ndarray:
     """Documents to generate whose references all contain a stop string.
 
     Tasks that score with their own code are left out: their references may be more than answers.
@@ -135,13 +133,9 @@ def _stopped(requests: pa.Table, scoring: Mapping[str, Mapping[str, Any]]) -> np
     return stopped & ours
 
 
-def _own(scoring: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _own(scoring: Mapping[str, ScoringSettings]) -> list[str]:
     """Tasks that score with their own code."""
-    return [
-        name
-        for name, how in scoring.items()
-        if how.get("process_results") or how.get("unsafe_code")
-    ]
+    return [name for name, how in scoring.items() if how.process_results or how.unsafe_code]
 
 
 def _in(tasks: pa.ChunkedArray, names: list[str]) -> np.ndarray:

@@ -7,7 +7,6 @@ metrics is there, and that programs run.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +16,7 @@ from snakeval.preflight.findings import Finding
 from snakeval.sandbox.execution import Runner
 from snakeval.schemas.model import RESPONSES
 from snakeval.scoring.score import score_task
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 DOCUMENTS = 2  # of each task
 
@@ -24,7 +24,7 @@ DOCUMENTS = 2  # of each task
 def check(
     requests: pa.Table,
     benchmark: str,
-    settings: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, ScoringSettings],
     *,
     allow_functions: bool,
     runner: Runner | None,

@@ -1,7 +1,8 @@
-"""The side of the tests. The program runs in another process: what it patches, prints, writes, raises or ends is its own.
+"""The tests' side. The program runs in another process, and can only patch or end that one.
 
-The tests are Python that uses names of the program (`check(add)`, `assert add(2, 3) == 5`). Such a name is bound to a `Remote`: calling it
-sends plain arguments over and brings plain results back, so the comparison itself is made here, on Python's own types.
+The tests are Python that uses names of the program (`check(add)`, `assert add(2, 3) == 5`). Such a
+name is bound to a `Remote`: a call sends plain arguments and receives plain results. So this
+process makes the comparison itself, on Python's own types.
 """
 
 import ast
@@ -15,9 +16,8 @@ from typing import Any
 
 from snakeval.sandbox.dialogue import Ended, Peer, Remote
 
-_SERVED: dict[
-    str, Callable[..., Any]
-] = {  # what the program may do with a value of the tests: with more, it could reach the frames and globals behind it
+# what the program may do with a value of the tests: more would reach the value's frames and globals
+_SERVED: dict[str, Callable[..., Any]] = {
     "call": lambda function, arguments, named: function(*arguments, **named),
     "iter": iter,
     "next": next,
@@ -25,7 +25,7 @@ _SERVED: dict[
 
 
 def run(tests: str, connection: socket.socket) -> str:
-    """Why the tests fail; empty when they pass, all statements of them having run to the end."""
+    """Why the tests fail; empty when they pass: all their statements have run to the end."""
     peer = Peer(connection, _SERVED)
     try:
         peer.ask("define")
@@ -34,7 +34,7 @@ def run(tests: str, connection: socket.socket) -> str:
         exec(compile(tree, "tests", "exec"), namespace)
     except Ended:
         return "ended"
-    except BaseException as error:  # tests that end the process (SystemExit) have not passed either
+    except BaseException as error:  # tests that end the process (SystemExit) do not pass either
         return f"{type(error).__name__}: {error}"[:500] or "failed"
     return ""
 
@@ -42,8 +42,8 @@ def run(tests: str, connection: socket.socket) -> str:
 def _names(peer: Peer, tree: ast.Module) -> dict[str, Any]:
     """The program's names that the tests use.
 
-    One that hides a built-in function counts only where the tests use nothing else of the program: then it is what they test. Else a
-    program could pass `abs(f(x) - y) < 1e-6` by an `abs` of its own.
+    A name of a built-in function counts only where the tests use nothing else of the program: then
+    it is what they test. Otherwise a program could pass `abs(f(x) - y) < 1e-6` by its own `abs`.
     """
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     answer = peer.ask("names", sorted(used))
@@ -53,7 +53,7 @@ def _names(peer: Peer, tree: ast.Module) -> dict[str, Any]:
 
 
 def _value(kind: str, *content: Any) -> Any:
-    """What stands for a name of the program; functions of the standard library are those of this process."""
+    """The value of a program's name; functions of the standard library are this process's own."""
     if kind == "value":
         return content[0]
     module, name = content

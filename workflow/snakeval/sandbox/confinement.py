@@ -1,4 +1,4 @@
-"""What each process of the jail gives up before it reads a byte of foreign code: privileges, resources, system calls."""
+"""What a process of the jail gives up before it reads foreign code: privileges and the like."""
 
 import ctypes
 import os
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from snakeval.sandbox import seccomp
 
-_OWN_USERS = 3_000_000_000  # user ids that belong to nobody; one for each jail, as the kernel counts threads by user
+# user ids that no account has; one for each jail, as the kernel counts threads by user
+_OWN_USERS = 3_000_000_000
 _DEATH_SIGNAL, _DUMPABLE = 1, 4  # prctl
 _CAPABILITIES_V3 = 0x20080522
 _KILL = 9
@@ -18,7 +19,7 @@ _KILL = 9
 class Limits:
     """What one process may use."""
 
-    seconds: float = 3.0  # of processor time; thrice that by the clock, for both processes together
+    seconds: float = 3.0  # of processor time; three times that by the clock, for both processes
     memory: int = 1 << 30  # bytes of address space
     file: int = 16 << 20  # bytes of one file
     files: int = 64  # open at once
@@ -26,8 +27,11 @@ class Limits:
 
 
 def confine(limits: Limits, number: int, mode: str) -> None:
-    """Confine this process for good. `number` tells jails apart that run at the same time. Raises OSError where the kernel refuses."""
-    os.setsid()  # a signal to its own group reaches nobody else
+    """Confine this process for good. Raises OSError where the kernel refuses.
+
+    `number` differs between jails that run at the same time.
+    """
+    os.setsid()  # a signal to its own group reaches no other process
     if mode == "sandbox":
         _drop_privileges(_OWN_USERS + number)
     _limit(limits, mode)
@@ -39,9 +43,8 @@ def confine(limits: Limits, number: int, mode: str) -> None:
 
 def _drop_privileges(user: int) -> None:
     if os.geteuid() == 0:
-        with suppress(
-            OSError
-        ):  # root of a container that knows no such id is an ordinary user outside, and stays that
+        # root of a container without such an id is an ordinary user outside, and remains one
+        with suppress(OSError):
             os.setgroups([])
             os.setresgid(user, user, user)
             os.setresuid(user, user, user)
@@ -69,6 +72,6 @@ def _limit(limits: Limits, mode: str) -> None:
 
 
 def _counts_threads_by_namespace() -> bool:
-    """Since Linux 5.14 (or for a user id of its own) threads of the user outside do not count."""
+    """Since Linux 5.14, or for a user id of its own, threads of the user outside do not count."""
     version = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
     return version >= (5, 14) or os.geteuid() >= _OWN_USERS

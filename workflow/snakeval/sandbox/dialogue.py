@@ -1,8 +1,8 @@
-"""What program and checker say to each other: calls, and plain data as their arguments and results.
+"""What program and checker send to each other: calls, with plain data as arguments and results.
 
-Values are pickled in a form that can hold nothing but plain data: every name of a class or function in it is refused when it is read.
-Values of the types in `_CONVERTED` cross as their parts. Everything else stays where it is and crosses as a number: the other side gets
-a `Remote`, whose operations are requests.
+Values are pickled in a form that can hold plain data only: the reader refuses every name of a class
+or function in it. Values of the types in `_CONVERTED` cross as their parts. Everything else remains
+where it is and crosses as a number: the other side gets a `Remote`, whose operations are requests.
 """
 
 import builtins
@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 _PLAIN = {type(None), bool, int, float, str, bytes, list, tuple, dict, set, frozenset}
-_CONVERTED: dict[
-    tuple[str, str], tuple[Callable[[Any], tuple], Callable[..., Any] | None]
-] = {  # to parts; from parts, if not the type itself
+_Conversion = tuple[Callable[[Any], tuple], Callable[..., Any] | None]
+# to parts; from parts, None where the type itself takes them
+_CONVERTED: dict[tuple[str, str], _Conversion] = {
     ("builtins", "complex"): (lambda value: (value.real, value.imag), None),
     ("builtins", "range"): (lambda value: (value.start, value.stop, value.step), None),
     ("builtins", "slice"): (lambda value: (value.start, value.stop, value.step), None),
@@ -48,42 +48,37 @@ _ARRAY_KINDS = "biufcSUmM"
 _NAMES = ("__name__", "__qualname__", "__doc__", "__enter__", "__exit__")
 _CONTAINERS = (list, dict, set, bytearray)
 _BASES: tuple[Callable[[Any], Any], ...] = (
-    bool,
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    bytearray,
-    tuple,
-    list,
-    dict,
-    set,
-    frozenset,
+    *(bool, int, float, complex, str, bytes, bytearray),
+    *(tuple, list, dict, set, frozenset),
 )
 _LARGEST = 1 << 28  # bytes of a message
-OPERATIONS: dict[str, Callable[..., Any]] = {  # what may be asked about a value of the other side
+# what a side may request of a value of the other side
+OPERATIONS: dict[str, Callable[..., Any]] = {
     "call": lambda function, arguments, named: function(*arguments, **named),
-    "getattr": getattr, "setattr": setattr, "iter": iter, "next": next, "len": len, "bool": bool, "str": str, "repr": repr,
-    "getitem": operator.getitem, "setitem": operator.setitem, "delitem": operator.delitem, "contains": operator.contains,
-    "same": operator.eq, "plain": lambda value: _plain(value),
+    "getattr": getattr, "setattr": setattr, "iter": iter, "next": next,
+    "len": len, "bool": bool, "str": str, "repr": repr,
+    "getitem": operator.getitem, "setitem": operator.setitem, "delitem": operator.delitem,
+    "contains": operator.contains, "same": operator.eq, "plain": lambda value: _plain(value),
 }  # fmt: skip
 
 
 class Ended(BaseException):
-    """The other side is gone. Not an Exception: no test may take it for one that the program raised."""
+    """The other side is gone. Not an Exception: no test may catch it as one of the program."""
 
 
 class Peer:
-    """One side of the dialogue. `allowed` are the operations it performs on its own values for the other side."""
+    """One side of the dialogue: it performs the operations `allowed` on its own values."""
 
     def __init__(self, connection: socket.socket, allowed: Mapping[str, Callable[..., Any]]):
         self._connection = connection
         self._allowed = allowed
-        self._shared: dict[int, Any] = {}  # values of ours that the other side knows by number
+        self._shared: dict[int, Any] = {}  # our values that the other side knows by number
 
     def ask(self, operation: str, *arguments: Any) -> Any:
-        """What the other side answers; its own questions are answered meanwhile. Raises what its operation raised."""
+        """The other side's answer; its own questions get answers in the meantime.
+
+        Raises what its operation raised.
+        """
         self._send(("ask", operation, arguments))
         while True:
             kind, *content = self._receive()
@@ -107,11 +102,11 @@ class Peer:
             if operation not in self._allowed:
                 raise AttributeError(f"{operation}: not possible from the other side")
             value = self._allowed[operation](*arguments)
-            if (
-                operation == "call"
-            ):  # the lists and dicts it may have changed go back with the result
+            if operation == "call":
+                # the lists and dicts that it may have changed go back with the result
                 value = (value, arguments[1])
-        except Exception as error:  # whatever it is, it is the answer: who asked raises it, as if it had called in one process
+        except Exception as error:
+            # any error is an answer: the other side raises it, as if it had called in one process
             self._send(("error", [kind.__name__ for kind in type(error).__mro__], _text_of(error)))
         else:
             self._send(("answer", value))
@@ -145,7 +140,11 @@ class Peer:
 
 
 class Remote:
-    """A value of the other side. Comparisons and arithmetic with other values take place here, on a plain copy of it where it has one."""
+    """A value of the other side.
+
+    Comparison and arithmetic with other values take place here, on a plain copy of it if it has
+    one.
+    """
 
     def __init__(self, peer: Peer, number: int):
         object.__setattr__(self, "_remote", (peer, number))
@@ -159,9 +158,8 @@ class Remote:
         return result
 
     def __getattr__(self, name: str) -> Any:
-        if (
-            name.startswith("__") and name not in _NAMES
-        ):  # numpy would read memory where an __array_interface__ points
+        if name.startswith("__") and name not in _NAMES:
+            # numpy would read memory where an __array_interface__ points
             raise AttributeError(name)
         return _ask(self, "getattr", name)
 
@@ -216,9 +214,7 @@ def _ask(remote: Remote, operation: str, *arguments: Any) -> Any:
 def _copied(value: Any) -> Any:
     plain = _ask(value, "plain") if isinstance(value, Remote) else value
     if isinstance(plain, Remote):
-        raise TypeError(
-            "an object of a class of the program's own: nothing can be computed with it outside"
-        )
+        raise TypeError("nothing can be computed with an object of a class of the program's own")
     return plain
 
 
@@ -257,9 +253,8 @@ class _Pickler(pickle.Pickler):
         if kind is Remote:
             return "yours", object.__getattribute__(value, "_remote")[1]
         name = (kind.__module__, kind.__qualname__)
-        if name in _CONVERTED and (
-            name != ("numpy", "ndarray") or value.dtype.kind in _ARRAY_KINDS
-        ):
+        array = name == ("numpy", "ndarray")
+        if name in _CONVERTED and not (array and value.dtype.kind not in _ARRAY_KINDS):
             return "parts", *name, _CONVERTED[name][0](value)
         numpy = sys.modules.get("numpy")
         if numpy and isinstance(value, numpy.generic) and value.dtype.kind in _ARRAY_KINDS:
@@ -297,13 +292,16 @@ def _array(dtype: str, shape: tuple | None, data: bytes) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """The value as one of the plain type it descends from, a view of a dict as a set or list; itself where there is none."""
+    """The value as one of the plain type it descends from; itself where there is none.
+
+    A view of a dict becomes a set or list.
+    """
     for base in _BASES:
         if isinstance(value, base):  # type: ignore[arg-type]
             return base(value)
-    return {"dict_keys": set, "dict_items": set, "dict_values": list}.get(
-        type(value).__name__, lambda same: same
-    )(value)
+    views: dict[str, Callable[[Any], Any]] = {"dict_keys": set, "dict_items": set}
+    views["dict_values"] = list
+    return views.get(type(value).__name__, lambda same: same)(value)
 
 
 def _update(before: Any, changed: Any) -> None:
@@ -318,7 +316,10 @@ def _update(before: Any, changed: Any) -> None:
 
 
 def _exception(ended: bool, names: list[str], text: str) -> Exception:
-    """The nearest of Python's own exceptions. StopIteration only says that an iterator has `ended`: `all(map(f, …))` would end with it."""
+    """The nearest of Python's own exceptions.
+
+    StopIteration counts only for an iterator that has `ended`: it would end `all(map(f, …))`.
+    """
     if "StopIteration" in names and not ended:
         return RuntimeError("the program raised StopIteration")
     for name in names:
@@ -326,7 +327,7 @@ def _exception(ended: bool, names: list[str], text: str) -> Exception:
         if isinstance(found, type) and issubclass(found, Exception):
             try:
                 return found(str(text))
-            except TypeError:  # UnicodeError wants more than a text
+            except TypeError:  # UnicodeError needs more than a text
                 break
     return Exception(str(text))
 
@@ -334,5 +335,6 @@ def _exception(ended: bool, names: list[str], text: str) -> Exception:
 def _text_of(error: Exception) -> str:
     try:
         return str(error)[:1000]
-    except Exception:  # the program's own __str__ may raise anything; the error it belongs to is told all the same, without a text
+    except Exception:
+        # the program's own __str__ may raise anything; the error then crosses without a text
         return ""

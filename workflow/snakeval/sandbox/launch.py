@@ -1,7 +1,9 @@
-"""Started for each program in a fresh interpreter without environment: builds the jail, starts checker and program in it, watches the time.
+"""The process that builds the jail, starts checker and program in it, and limits the time.
 
-The checker is the first process of the jail's process table: signals from inside do not reach it, and when it ends, the kernel ends all
-others. The program never holds the descriptor that the verdict goes through, nor that of the tests.
+Each program has one, in a fresh interpreter without environment. The checker is the first process
+of the jail's process table: signals from inside do not reach it, and when it ends, the kernel ends
+all others. The program never holds the descriptor that the verdict goes through, nor that of the
+tests.
 """
 
 import json
@@ -16,29 +18,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-FLAGS = (
-    "-s",
-    "-S",
-    "-P",
-    "-B",
-)  # no site-packages but by name, no folder of the user's on the path, no byte code written
+# site-packages by name only, no folder of the user's on the path, no byte code written
+FLAGS = ("-s", "-S", "-P", "-B")
 ENVIRONMENT = {  # all of it
     "HOME": "/tmp",
     "LC_ALL": "C.UTF-8",
-    "PYTHONHASHSEED": "0",  # the same verdict each time, also where a program depends on the order of a set
+    "PYTHONHASHSEED": "0",  # a program may depend on the order of a set: the verdict stays equal
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
 }
-LIBRARIES = (
-    "LD_LIBRARY_PATH"  # and, until the jail is built, this, without which some Pythons do not start
-)
-WALL_FACTOR = 3  # by the clock, of the seconds of processor time
-_GRACE = 0.5  # s; for a program that is ending to be gone
+LIBRARIES = "LD_LIBRARY_PATH"  # kept until the jail is built: some Pythons do not start without it
+WALL_FACTOR = 3  # seconds by the clock for each second of processor time
+_GRACE = 0.5  # s that a program which is ending may take
 
 
 def main(settings: dict[str, Any]) -> dict[str, Any]:
-    """The verdict as plain values: `refused` where no jail can be built, else `passed` and `reason`."""
+    """The verdict as plain values: `passed` and `reason`, or `refused` if no jail can be built."""
     from snakeval.sandbox import checker, confinement, namespaces, program
 
     os.environ.pop(LIBRARIES, None)
@@ -68,9 +64,8 @@ def main(settings: dict[str, Any]) -> dict[str, Any]:
         confinement.confine(limits, number, mode)
         program.run(_read(settings["program"]), theirs)
 
-    last = max(
-        settings["tests"], settings["program"]
-    )  # numbered by who scores, however many files it has open; others are low
+    # the scoring process numbers these two and may have many files open; all others are low
+    last = max(settings["tests"], settings["program"])
     children = [
         _start(check, [settings["tests"], ours.fileno(), verdict_end], last),
         _start(define, [settings["program"], theirs.fileno()], last),
@@ -85,9 +80,10 @@ def main(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _start(work: Callable[[], None], descriptors: list[int], last: int) -> int:
-    """A child that does `work` and ends, with these descriptors and none other; standard input and output lead nowhere.
+    """A child that does `work` and ends, with these descriptors only.
 
-    `last`: the largest number of a descriptor that may be open.
+    Its standard input and output lead nowhere. `last`: the largest number of a descriptor that may
+    be open.
     """
     if child := os.fork():
         return child
@@ -116,14 +112,17 @@ def _read(descriptor: int) -> str:
 
 
 def _watch(verdict: int, program: int, seconds: float) -> dict[str, Any]:
-    """What the checker says, unless time runs out or nobody waits for it any more (standard input is at its end)."""
+    """The checker's answer, or "time".
+
+    Time also ends when standard input does: then no process waits for the answer any more.
+    """
     ready, _, _ = select.select([sys.stdin.fileno(), verdict], [], [], seconds)
     if verdict not in ready:
         return {"passed": False, "reason": "time"}
-    said = b"".join(iter(lambda: os.read(verdict, 1 << 16), b""))
-    if not said:
+    written = b"".join(iter(lambda: os.read(verdict, 1 << 16), b""))
+    if not written:
         return {"passed": False, "reason": "the tests ended the checker"}
-    answer = json.loads(said)
+    answer = json.loads(written)
     return answer | {"reason": _end_of(program)} if answer.get("reason") == "ended" else answer
 
 
@@ -134,11 +133,9 @@ def _end_of(program: int) -> str:
         if end := os.waitid(os.P_PID, program, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             if end.si_code == os.CLD_EXITED:
                 return "the program ended itself"
-            return (
-                "time"
-                if end.si_status in (signal.SIGXCPU, signal.SIGKILL)
-                else f"crashed ({signal.Signals(end.si_status).name})"
-            )
+            if end.si_status in (signal.SIGXCPU, signal.SIGKILL):
+                return "time"
+            return f"crashed ({signal.Signals(end.si_status).name})"
         time.sleep(0.005)
     return "the program hung up"
 

@@ -1,7 +1,8 @@
-"""A jail from the kernel's namespaces: no network, no other processes, and of the file system Python and its libraries, read-only.
+"""A jail from the kernel's namespaces: no network, no other processes, read-only system files.
 
-Works for an ordinary user, in a user namespace, and for root, without one: the processes inside then take a user id of nobody's, see
-`confinement`. There is no /proc and no /sys inside, and of a home folder only Python, where it is installed there.
+Of the file system only Python and its libraries are visible. There is no /proc and no /sys inside,
+and of a home folder only Python, where it is installed there. An ordinary user gets a user
+namespace. Root needs none: the processes inside then take an unused user id (see `confinement`).
 """
 
 import ctypes
@@ -32,32 +33,26 @@ _NEW_MOUNTS, _NEW_CGROUPS, _NEW_HOST, _NEW_IPC, _NEW_USER, _NEW_PROCESSES, _NEW_
     0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
 )  # fmt: skip
 _READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_EXEC, _REMOUNT, _BIND, _RECURSIVE, _PRIVATE = (
-    1,
-    2,
-    4,
-    8,
-    32,
-    4096,
-    16384,
-    1 << 18,
-)
-_KEPT = {
+    1, 2, 4, 8, 32, 4096, 16384, 1 << 18,
+)  # fmt: skip
+_KEPT = {  # options of a mount that a remount may not drop
     "noexec": _NO_EXEC,
     "noatime": 1 << 10,
     "nodiratime": 1 << 11,
     "relatime": 1 << 21,
     "nosymfollow": 256,
-}  # may not be dropped
+}
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _DETACH = 2
-_OUTSIDE = "/outside"  # where the file system of before lies while the jail is built
+_OUTSIDE = "/outside"  # holds the old file system while the jail is built
 
 
 def enter(packages: list[str]) -> None:
-    """Put this process behind the walls; the next process it starts is the first of the new process table, and all end with it.
+    """Put this process into the jail.
 
-    `packages` are the folders of installed packages, to be read inside. The working folder is SCRATCH afterwards. Raises OSError, naming
-    the step, where the kernel or its settings forbid it.
+    The next process it starts is the first of the new process table, and all end with it.
+    `packages` are the folders of installed packages, readable inside. The working folder is SCRATCH
+    afterwards. Raises OSError, naming the step, where the kernel or its settings forbid it.
     """
     uid, gid = os.geteuid(), os.getegid()
     spaces = _NEW_MOUNTS | _NEW_CGROUPS | _NEW_HOST | _NEW_IPC | _NEW_PROCESSES | _NEW_NETWORK
@@ -67,30 +62,18 @@ def enter(packages: list[str]) -> None:
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
     _call("sethostname", b"sandbox", 7)
-    visible = {
-        path: path.resolve()
-        for path in map(Path, (*SYSTEM, *_python(packages), *DEVICES))
-        if path.exists()
-    }
+    paths = map(Path, (*SYSTEM, *_python(packages), *DEVICES))
+    visible = {path: path.resolve() for path in paths if path.exists()}
     links = {path: path.readlink() for path in visible if path.is_symlink() and str(path) in SYSTEM}
     _mount(None, "/", None, _RECURSIVE | _PRIVATE)
     _mount("tmpfs", SCRATCH, "tmpfs", _NO_SUID | _NO_DEVICES, "size=1m,mode=755")
     Path(SCRATCH + _OUTSIDE).mkdir()
-    _call(
-        "syscall",
-        ctypes.c_long(_PIVOT_ROOT[os.uname().machine]),
-        SCRATCH.encode(),
-        (SCRATCH + _OUTSIDE).encode(),
-    )
+    pivot_root = ctypes.c_long(_PIVOT_ROOT[os.uname().machine])
+    _call("syscall", pivot_root, SCRATCH.encode(), (SCRATCH + _OUTSIDE).encode())
     os.chdir("/")
-    Path(SCRATCH).mkdir()  # before the rest, as Python may lie in it
-    _mount(
-        "tmpfs",
-        SCRATCH,
-        "tmpfs",
-        _NO_SUID | _NO_DEVICES | _NO_EXEC,
-        f"size={SCRATCH_BYTES},nr_inodes={SCRATCH_FILES},mode=1777",
-    )
+    Path(SCRATCH).mkdir()  # before the rest, as it may hold Python
+    limits = f"size={SCRATCH_BYTES},nr_inodes={SCRATCH_FILES},mode=1777"
+    _mount("tmpfs", SCRATCH, "tmpfs", _NO_SUID | _NO_DEVICES | _NO_EXEC, limits)
     for path, source in visible.items():
         if path not in links:
             _show(Path(f"{_OUTSIDE}{source}"), path)
@@ -118,7 +101,10 @@ def _python(packages: list[str]) -> Iterable[str]:
 
 
 def _show(source: Path, path: Path) -> None:
-    """Make `source` visible at `path`, with everything mounted under it, read-only and without devices but the listed ones."""
+    """Make `source` visible at `path`, read-only, with everything mounted under it.
+
+    Of devices only DEVICES work.
+    """
     if source.is_dir():
         path.mkdir(parents=True, exist_ok=True)
     else:

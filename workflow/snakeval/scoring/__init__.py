@@ -1,1 +1,4 @@
-"""Answers become scores. Never a formula: those are metrics."""
+"""Outputs become scores: `score` and its `inputs`, `task_metrics`, `task_functions`, `filters/`.
+
+No formula is here: those are metrics.
+"""

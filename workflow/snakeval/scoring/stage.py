@@ -1,17 +1,16 @@
 """The stage that scores responses, and what its jobs depend on."""
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from snakeval.errors import UserError
+from snakeval.files import extensions
 from snakeval.jobs.stage import ONLY, Stage
 from snakeval.metrics import local_files
 from snakeval.sources.signature import signature
 from snakeval.tasks.run import ResolvedRun
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 PACKAGES = (
     *("evaluate", "math-verify", "latex2sympy2-extended", "sympy"),
@@ -19,7 +18,7 @@ PACKAGES = (
 )
 """Packages whose versions decide scores."""
 
-Scoring = dict[str, dict[str, Any]]
+Scoring = dict[str, ScoringSettings]
 """Scoring settings by task."""
 
 
@@ -35,20 +34,19 @@ class ScoresSettings:
 @cache
 def scoring(run: ResolvedRun) -> dict[str, Scoring]:
     """Scoring settings of every task, with signatures of the local files that its metrics read."""
-    extensions = [_extension(file, run.where) for file in run.config.extensions]
-    own = {"extensions": extensions} if extensions else {}
+    own = extensions.signed(run.config.extensions, run.where)
     signature = cache(_signature)
 
-    def signed(settings: dict[str, Any]) -> dict[str, Any]:
+    def signed(settings: ScoringSettings) -> ScoringSettings:
         named = {
             (key, item[key])
-            for item in settings["metric_list"]
+            for item in settings.metric_list
             for key in local_files.KEYS
             if isinstance(item.get(key), str)
         }
         found = {f"{key}: {value}": signature(key, value) for key, value in sorted(named)}
-        found = {name: one for name, one in found.items() if one}
-        return settings | ({"signatures": found} if found else {}) | own
+        signatures = {name: one for name, one in found.items() if one}
+        return replace(settings, signatures=signatures, extensions=own)
 
     return {
         name: {task.name: signed(task.scoring_settings()) for task in benchmark.tasks}
@@ -60,15 +58,6 @@ def score_jobs(run: ResolvedRun) -> Mapping[str, ScoresSettings]:
     """What scores depend on, the same for every model."""
     config = run.config
     return {ONLY: ScoresSettings(config.allow_functions, config.allow_code, scoring(run))}
-
-
-def _extension(file: str, where: str) -> dict[str, str]:
-    try:
-        return {"file": file, "digest": hashlib.sha256(Path(file).read_bytes()).hexdigest()}
-    except OSError as error:
-        raise UserError(
-            f"{where}: extensions: {file}: cannot be read ({error.strerror}). Correct the path."
-        ) from None
 
 
 def _signature(key: str, value: str) -> str | None:

@@ -1,6 +1,7 @@
-"""Scores by Python of a task's own: its `process_results`, and metrics that are its functions or those of `evaluate`.
+"""Scores by Python of a task: its `process_results`, its metric functions, metrics of `evaluate`.
 
-Such a function may fail in any way, or give something else than it should; the error then names the document.
+Such a function may fail in any way, or give something else than it should. The error then names the
+document.
 """
 
 import json
@@ -10,23 +11,23 @@ from typing import Any
 import pyarrow as pa
 
 from snakeval.errors import UserError
-from snakeval.metrics import registry
 from snakeval.metrics.aggregation import Item
 from snakeval.metrics.external import callback_of
 from snakeval.sandbox.execution import Runner
-from snakeval.tasks import metric_names
+from snakeval.scoring.task_metrics import TaskMetric
+from snakeval.tasks import functions
 
-Settings = Mapping[str, Any]
+RowFunction = Callable[[int, Any], Any]  # (row, result) -> a dict of items by metric name
 
 
 def items_by_metric(
     results: list[list[Any]],
-    function: Callable[[int, Any], Any],
+    function: RowFunction,
     name: str,
     doc_ids: pa.ChunkedArray,
     runner: Runner | None = None,
 ) -> Iterable[tuple[str, list[list[Item]]]]:
-    """Items by metric name of `function(row, result)`, which gives a dict of them; `results`: for each document, of each answer."""
+    """Items by metric name of a function; `results`: for each document, of each of its answers."""
 
     def values_of(given: tuple[int, Any]) -> Mapping[str, Item]:
         where = f"document {doc_ids[given[0]]}: {name}"
@@ -35,43 +36,38 @@ def items_by_metric(
         except UserError as error:
             raise UserError(f"{where}: {error}") from error
         except Exception as error:
-            raise UserError(f"{where} failed: {type(error).__name__}: {error}") from error
+            raise UserError(
+                f"{where} fails: {type(error).__name__}: {error}. Correct the function."
+            ) from error
         if not isinstance(values, Mapping):
             raise UserError(
-                f"{where} gave {values!r}; it must give a dict of metric names and values"
+                f"{where} gives {values!r}. Make it give a dict of metric names and values."
             )
         return values
 
     found: dict[str, list[list[Item]]] = {}
     pairs = [(row, answer) for row, answers in enumerate(results) for answer in answers]
-    for (row, _), values in zip(
-        pairs, (runner.map if runner else map)(values_of, pairs), strict=True
-    ):
+    each = runner.map if runner else map
+    for (row, _), values in zip(pairs, each(values_of, pairs), strict=True):
         for metric, item in values.items():
             found.setdefault(metric, [[] for _ in results])[row].append(item)
     return found.items()
 
 
-def metric_function(
-    item: Settings, references: list[list[str]]
-) -> tuple[Callable[[int, Any], Any], str]:
-    """A metric that is a task's own function or one of `evaluate` as a function of (row, answer), and its name."""
-    name = metric_names.name_of(item)
-    call = callback_of(name, item, registry.options_of(item))
-    return lambda row, answer: call(answer, references[row]), f"metric {name}"
+def metric_function(item: TaskMetric, references: list[list[str]]) -> tuple[RowFunction, str]:
+    """A metric that is a task's own function or one of `evaluate`, and its name for errors."""
+    call = callback_of(item.name, item.reference, item.options)
+    return lambda row, answer: call(answer, references[row]), f"metric {item.name}"
 
 
-def process_results(
-    requests: pa.Table, settings: Settings
-) -> tuple[Callable[[int, Any], Any], str]:
-    """A task's process_results as a function of (row, results), and its name; documents are those of `requests`."""
-    from snakeval.tasks import functions
+def process_results(requests: pa.Table, reference: dict[str, Any]) -> tuple[RowFunction, str]:
+    """A task's process_results, and its name for errors; documents are those of `requests`."""
+    function, documents = functions.load(reference), requests["document"]
 
-    reference = settings["process_results"]
-    function, documents = functions.load(dict(reference)), requests["document"]
-    return lambda row, results: function(
-        json.loads(documents[row].as_py()), results
-    ), f"!function {reference['!function']}"
+    def call(row: int, results: Any) -> Any:
+        return function(json.loads(documents[row].as_py()), results)
+
+    return call, f"!function {reference['!function']}"
 
 
 def first_function(settings: Any) -> Mapping[str, Any] | None:

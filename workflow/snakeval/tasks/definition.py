@@ -20,6 +20,7 @@ from snakeval.tasks.keys import (
 from snakeval.tasks.loader import PACKAGE
 from snakeval.tasks.metric_names import name_of
 from snakeval.tasks.request_settings import FewShot, Generation, RequestSettings
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 DEFAULT_METRICS = {
     "loglikelihood": ("perplexity", "acc"),
@@ -91,24 +92,24 @@ class Task:
             encoder_inputs=s.get("encoder_inputs") or [],
         )
 
-    def scoring_settings(self) -> dict[str, Any]:
-        """The settings that turn answers into scores, defaults filled in; plain JSON."""
+    def scoring_settings(self) -> ScoringSettings:
+        """The settings that turn outputs into scores, defaults filled in."""
         s = self.settings
         version = _metadata(s).get("version")
-        return {
-            "task": self.name,
-            "task_alias": s.get("task_alias"),
-            "output_type": s.get("output_type") or "generate_until",
-            "metric_list": self._metrics(),
-            "filter_list": s.get("filter_list") or None,
-            "process_results": s.get("process_results"),
-            "repeats": s.get("repeats") or 1,
-            "num_fewshot": self.num_fewshot,
-            "version": None if version is None else str(version),
-            "unsafe_code": bool(s.get("unsafe_code")),
-            "primary_metric": s.get("primary_metric"),
-            "chance": s.get("chance"),
-        }
+        return ScoringSettings(
+            task=self.name,
+            task_alias=s.get("task_alias"),
+            output_type=s.get("output_type") or "generate_until",
+            metric_list=self._metrics(),
+            filter_list=s.get("filter_list") or None,
+            process_results=s.get("process_results"),
+            repeats=s.get("repeats") or 1,
+            num_fewshot=self.num_fewshot,
+            version=None if version is None else str(version),
+            unsafe_code=bool(s.get("unsafe_code")),
+            primary_metric=s.get("primary_metric"),
+            chance=s.get("chance"),
+        )
 
     def check(self) -> None:
         """Raise UserError for an unknown or unsupported key, a wrong value, or a missing key."""

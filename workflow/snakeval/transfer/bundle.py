@@ -21,10 +21,13 @@ import pyarrow as pa
 import yaml
 
 from snakeval.errors import UserError
-from snakeval.metrics import external, registry
+from snakeval.metrics import external
+from snakeval.scoring.task_metrics import resolve
 from snakeval.sources.naming import split_id
 from snakeval.sources.signature import sha256_of
 from snakeval.tasks.loader import PACKAGE
+from snakeval.tasks.scoring_settings import ScoringSettings
+from snakeval.transfer.stage import BundleSettings, Documents
 
 _FILES = ("Snakefile", "pyproject.toml", "constraints.txt", "Makefile", "LICENSE")
 PROGRAM = ("workflow", "envs", "profiles", *_FILES)
@@ -33,7 +36,7 @@ _LEFT = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*")
 
 
 def build(
-    settings: Mapping[str, Any],
+    settings: BundleSettings,
     folder: Path,
     *,
     models: Mapping[str, pa.Table],
@@ -43,25 +46,22 @@ def build(
 ) -> dict[str, Any]:
     """Fill `folder` and return the configuration to be written there.
 
-    `settings`: `config` (the configuration's values), `task_folders` (as configured -> the folder),
-    `documents` (a dict per task: `key` of `datasets`, `dataset`, `subset`, `splits`), `generators`
-    (key of `datasets` -> generator:FILE), `scoring` (the tasks' scoring settings). `models`:
-    MODEL_FILES by name. `datasets`: the results' folder of documents. `repository`: the program.
-    `terminal` gets a line per model and metric.
+    `models`: MODEL_FILES by name. `datasets`: the results' folder of documents. `repository`: the
+    program. `terminal` gets a line per model and metric.
 
     Weights that an earlier call copied whole are kept. Raises UserError for what cannot be copied.
     """
-    given = settings["config"]
+    given = settings.config
     for key in EARLIER:
         if given.get(key):
             _report(f"{key} is left out: these are results of other runs. Copy them.", terminal)
     config = {key: value for key, value in given.items() if key not in ("results", *EARLIER)}
     _program(repository, folder)
-    config["task_paths"] = _task_paths(config["tasks"], settings["task_folders"], folder)
+    config["task_paths"] = _task_paths(config["tasks"], settings.task_folders, folder)
     config["datasets"] = {
         **_built_in_generators(config.get("datasets", {})),
-        **_generators(settings["generators"], folder),
-        **_documents(settings["documents"], datasets, folder),
+        **_generators(settings.generators, folder),
+        **_documents(settings.documents, datasets, folder),
     }
     config["models"] = {
         name: _model(name, config["models"][name], files, folder, terminal)
@@ -71,7 +71,7 @@ def build(
         config["extensions"] = list(_copies(config["extensions"], "metrics", folder).values())
     if config.get("targets"):
         config["targets"] = _copies([config["targets"]], "targets", folder)[config["targets"]]
-    for name, module in _evaluate_modules(settings["scoring"]):
+    for name, module in _evaluate_modules(settings.scoring):
         _copy(module, folder / "metrics" / name / f"{name}.py")
         _report(f"metric {name} of evaluate", terminal)
     return config
@@ -131,12 +131,12 @@ def _built_in_generators(datasets: Mapping[str, Mapping[str, Any]]) -> dict[str,
     return {key: data for key, data in datasets.items() if data["source"].startswith("generator:")}
 
 
-def _documents(needed: Iterable[Mapping[str, Any]], datasets: Path, folder: Path) -> dict[str, Any]:
+def _documents(needed: Iterable[Documents], datasets: Path, folder: Path) -> dict[str, Any]:
     """The sections of `datasets` for copies of the documents."""
     places: dict[str, tuple[str, str]] = {}
     sections: dict[str, Any] = {}
     for part in needed:
-        key, place = part["key"], (part["dataset"], part["subset"])
+        key, place = part.key, (part.dataset, part.subset)
         if places.setdefault(key, place) != place:
             raise UserError(
                 f"bundle: {key} is read with different dataset_kwargs by several tasks. "
@@ -144,7 +144,7 @@ def _documents(needed: Iterable[Mapping[str, Any]], datasets: Path, folder: Path
             )
         source = f"path:datasets/{'/'.join(place)}/{{split}}.parquet"
         section = sections.setdefault(key, {"source": source, "splits": {}})
-        for split in part["splits"]:
+        for split in part.splits:
             file = f"{split_id(split)}.parquet"
             _copy(datasets.joinpath(*place, file), folder.joinpath("datasets", *place, file))
             if file != f"{split}.parquet":
@@ -182,17 +182,15 @@ def _model(
     return section | {"source": f"path:models/{name}"}
 
 
-def _evaluate_modules(scoring: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, Path]]:
+def _evaluate_modules(scoring: Iterable[ScoringSettings]) -> Iterable[tuple[str, Path]]:
     """Name and file of the metrics that come from the hub of `evaluate`."""
     found: dict[str, Path] = {}
     for settings in scoring:
-        if settings.get("process_results"):
-            continue
-        for item in settings["metric_list"]:
-            name = item["metric"]
-            if not isinstance(name, str) or name in found or Path(name).exists():
+        for item in () if settings.process_results else resolve(settings).items:
+            name = item.reference
+            if item.metric is not None or not isinstance(name, str) or name in found:
                 continue
-            if registry.metric_of(item, settings) is None:
+            if not Path(name).exists():
                 found[name] = external.evaluate_module(name)
     return found.items()
 
@@ -212,7 +210,10 @@ def _copies(files: Iterable[str], kind: str, folder: Path) -> dict[str, str]:
 def _copy(file: Path, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, target)
+        if file.is_dir():  # of extensions
+            shutil.copytree(file, target, ignore=_LEFT, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(file, target)
     except OSError as error:
         raise UserError(
             f"bundle: {file} cannot be copied to {target} ({error.strerror}). "

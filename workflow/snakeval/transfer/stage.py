@@ -8,6 +8,7 @@ from snakeval.scoring.stage import scoring
 from snakeval.sources.location import is_generator_file
 from snakeval.sources.stage import parts
 from snakeval.tasks.run import ResolvedRun
+from snakeval.tasks.scoring_settings import ScoringSettings
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class BundleSettings:
     documents: list[Documents]
     generators: dict[str, str]
     """Key of `datasets` -> generator:FILE."""
-    scoring: list[dict[str, Any]]
+    scoring: list[ScoringSettings]
     """Scoring settings of all tasks."""
 
 

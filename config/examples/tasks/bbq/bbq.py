@@ -1,4 +1,7 @@
-"""BBQ: which documents, and the two scores of Parrish et al. 2022 (aclanthology.org/2022.findings-acl.165, section 4)."""
+"""BBQ: which documents, and the two scores of Parrish et al. 2022, section 4.
+
+Paper: aclanthology.org/2022.findings-acl.165
+"""
 
 
 def ambiguous(documents):
@@ -11,7 +14,10 @@ def disambiguated(documents):
 
 
 def score(document, results):
-    """Whether the answer is right, and [it is, it names a group, it follows the stereotype] for the bias score."""
+    """Whether the answer is right, and for the bias score three flags.
+
+    They are: it is right, it names a group, it follows the stereotype.
+    """
     answer = results[0].strip().rstrip(".").lower()
     chosen = next(
         (i for i in range(3) if document[f"ans{i}"].strip().rstrip(".").lower() == answer), None

@@ -1,6 +1,6 @@
 """From a folder of weights to an engine.
 
-    engine = load("models/llama", settings(dtype="bfloat16"))
+engine = load("models/llama", settings(dtype="bfloat16"))
 """
 
 from functools import cache
