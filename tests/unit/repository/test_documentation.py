@@ -85,6 +85,16 @@ def test_links_between_documents_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_documents_that_the_code_names_exist():
+    folders = ["workflow", "benchmarks", "profiles", "config", "tests", "resources", "envs"]
+    files = [file for folder in folders for file in (REPOSITORY / folder).rglob("*.*")]
+    files = [file for file in files if file.suffix in (".py", ".smk", ".yaml", ".md", ".rst")]
+    assert len(files) > 300
+    for file in files:
+        for name in re.findall(r"\bdocs/[\w/-]+\.md", file.read_text(encoding="utf-8")):
+            assert Path(REPOSITORY, name).is_file(), f"{file}: {name}"
+
+
 def test_every_page_is_in_the_navigation():
     text = (REPOSITORY / "mkdocs.yml").read_text(encoding="utf-8")
     docs = REPOSITORY / "docs"

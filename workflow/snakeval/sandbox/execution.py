@@ -36,7 +36,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Runner:
-    """How programs run: `mode` sandbox or weak (docs/security.md), `threads` of them at once."""
+    """How programs run: `mode` sandbox or weak (see docs/explanation/security.md); `threads`."""
 
     mode: str = "sandbox"
     threads: int = 1
