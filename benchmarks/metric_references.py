@@ -2,10 +2,10 @@
 
     SNAKEVAL_DATA=folder python benchmarks/metric_references.py [--write] [part …]
 
-Prints the table of docs/explanation/metrics.md; `--write` puts it there. Texts are real data sets';
-log-likelihoods are drawn at random with a fixed seed. Where no package has a metric, its definition
-is written out once more, without shortcuts. METEOR needs a WordNet (Debian's wordnet-base, or
-WNSEARCHDIR), the rest the development dependencies.
+Prints the table of docs/explanation/metrics.md; `--write` puts it there. Texts are those of public
+data sets; log-likelihoods are drawn at random with a fixed seed. Where no package has a metric, its
+definition is written out once more, without shortcuts. METEOR needs a WordNet (Debian's
+wordnet-base, or WNSEARCHDIR), the rest the development dependencies.
 """
 
 import argparse

@@ -36,7 +36,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Runner:
-    """How programs run: `mode` sandbox or weak (see docs/explanation/security.md); `threads`."""
+    """How programs run, `threads` at once: sandbox or weak (docs/explanation/security.md)."""
 
     mode: str = "sandbox"
     threads: int = 1
