@@ -5,13 +5,17 @@ BIN := .venv/bin
 CORES ?= 2
 RESULTS ?= results
 
-.PHONY: demo view test test-long lint audit bench constraints clean
+.PHONY: demo view docs test test-long lint audit bench constraints clean
 
 demo: .venv/installed
 	$(BIN)/python -m snakemake --cores $(CORES)
 
 view: .venv/installed-view
 	$(BIN)/python workflow/view.py "$(RESULTS)"
+
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "Open site/index.html."
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
@@ -55,6 +59,10 @@ clean:
 
 .venv/installed-view: .venv/installed
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[view]'
+	@touch $@
+
+.venv/installed-docs: .venv/installed
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
 .venv/installed-dev: .venv/installed

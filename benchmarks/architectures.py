@@ -6,7 +6,7 @@ transformers, and whether its answers are right.
 Each architecture is built from its own configuration class, some layers deep and 32 wide, with
 random weights, in a process of its own. The engine's outputs to calls of many shapes are compared
 with those of the plain model, asked one call at a time; its texts with those of `model.generate`.
-`--write` puts the table into docs/architectures.md.
+`--write` puts the table into docs/explanation/architectures.md.
 """
 
 import argparse
@@ -132,7 +132,7 @@ def main() -> int:
     parser.add_argument("--strategy", default="auto", choices=strategies, help="of causal models")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument(
-        "--write", action="store_true", help="put the table into docs/architectures.md"
+        "--write", action="store_true", help="write docs/explanation/architectures.md"
     )
     options = parser.parse_args()
     jobs = [

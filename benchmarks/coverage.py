@@ -6,7 +6,7 @@ Every case plants a truth, draws data from it many times, and counts (`coverage_
 simulations take some minutes on one core; the Monte-Carlo error of a coverage of 95 % is then 0.34
 percentage points. The figure is exact where all outcomes are enumerated. At the end the time of the
 bootstrap is measured, for 10,000 replicates of 10,000 documents. `--write` puts a line for each
-method, and the times, into docs/statistics.md.
+method, and the times, into docs/explanation/statistics.md.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def main() -> None:
     )
     parser.add_argument("part", nargs="?", default="", help="run the cases with this in their name")
     parser.add_argument("--simulations", type=int, default=4000, help="of each case")
-    parser.add_argument("--write", action="store_true", help="write docs/statistics.md")
+    parser.add_argument("--write", action="store_true", help="write docs/explanation/statistics.md")
     options = parser.parse_args()
     print("| method | case | % |\n|---|---|---:|")
     found = []

@@ -1,6 +1,6 @@
 """Run the demo's small configuration many times, with faults at random, seeded points.
 
-    python benchmarks/faults.py --faults 200 --seed 1 --table docs/faults.md
+    python benchmarks/faults.py --faults 200 --seed 1 --table docs/explanation/faults.md
 
 Several faults hit the run of one project. Then it runs to the end, its tables are compared byte by
 byte with those of an undisturbed run, and outputs that are in the store twice are counted. Other

@@ -2,10 +2,10 @@
 
     SNAKEVAL_DATA=folder python benchmarks/metric_references.py [--write] [part …]
 
-Prints the table of docs/metrics.md; `--write` puts it there. Texts are those of public data sets;
-log-likelihoods are drawn at random with a fixed seed. Where no package has a metric, its definition
-is written out once more, without shortcuts. METEOR needs a WordNet (Debian's wordnet-base, or
-WNSEARCHDIR), the rest the development dependencies.
+Prints the table of docs/explanation/metrics.md; `--write` puts it there. Texts are those of public
+data sets; log-likelihoods are drawn at random with a fixed seed. Where no package has a metric, its
+definition is written out once more, without shortcuts. METEOR needs a WordNet (Debian's
+wordnet-base, or WNSEARCHDIR), the rest the development dependencies.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; left out: all")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/metrics.md")
+    parser.add_argument("--write", action="store_true", help="write docs/explanation/metrics.md")
     options = parser.parse_args()
     lines = ["| metric | compared with | records | largest difference |", "|---|---|---:|---:|"]
     print("\n".join(lines))

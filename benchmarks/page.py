@@ -5,7 +5,7 @@ A table is between two comments, the first of which names the command that write
 
 from pathlib import Path
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "explanation"
 END = "<!-- end -->"
 
 

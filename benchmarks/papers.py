@@ -2,7 +2,8 @@
 
     SNAKEVAL_DATA=folder python benchmarks/papers.py [--write] [name …]
 
-Runs Snakemake once for each configuration. `--write` puts the table into docs/papers.md.
+Runs Snakemake once for each configuration. `--write` puts the table into
+docs/explanation/papers.md.
 """
 
 import argparse
@@ -28,7 +29,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", help="configurations; default: all without a model")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/papers.md")
+    parser.add_argument("--write", action="store_true", help="write docs/explanation/papers.md")
     options = parser.parse_args()
     all_names = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
     names = options.names or [name for name in all_names if name not in NEED_MODELS]

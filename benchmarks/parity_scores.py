@@ -316,7 +316,7 @@ HEADER = f"""# The same numbers as lm-evaluation-harness
 
 One run of the `lm_eval` package ({{version}}) and of snakeval over the same task files, documents
 ({LIMIT} of each task) and model (the demo's `tiny`, float32, CPU), written by
-`python benchmarks/parity_scores.py docs/parity.md`. {{data}}
+`python benchmarks/parity_scores.py docs/explanation/parity.md`. {{data}}
 
 `tests/parity/test_scores.py` allows differences of 1e-6 in every document's score, in the tasks'
 scores and in their standard errors, and of 1e-5 of a log-likelihood. Generated texts must be equal.

@@ -2,7 +2,7 @@
 
     python benchmarks/plans.py                      # some minutes on two cores
     python benchmarks/plans.py --models 20 --tasks 20 --jobs 100
-    python benchmarks/plans.py --write              # and put the table into docs/scale.md
+    python benchmarks/plans.py --write              # and write docs/explanation/scale.md
 
 Every task has its own data set. The scripts that do nothing copy what the run of one real model
 wrote, because Snakemake reads from these files how much memory and time a job needs.

@@ -1,6 +1,6 @@
 """Seconds and memory of every stage but the model's own work, from 10,000 to 1,000,000 requests.
 
-    python benchmarks/scale.py [--requests 10000 100000 1000000] [--table docs/scale_table.md]
+    python benchmarks/scale.py [--requests 10000 100000 1000000] [--table scale_table.md]
 
 A task of documents with four choices each is written to a file. The workflow's own rules run over
 it, one at a time, in processes of their own. Outputs are made up and put into the response store,

@@ -1,4 +1,4 @@
-"""Run all benchmarks against lm-evaluation-harness and write docs/benchmarks.md.
+"""Run all benchmarks against lm-evaluation-harness and write docs/explanation/benchmarks.md.
 
 `make bench` starts it; it takes an hour on two cores.
 """
@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PAGE = HERE.parent / "docs" / "benchmarks.md"
+PAGE = HERE.parent / "docs" / "explanation" / "benchmarks.md"
 
 SECTIONS = {
     "Inference": (

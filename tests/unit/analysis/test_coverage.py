@@ -1,6 +1,6 @@
 """Coverage of the intervals and levels of the tests, in cases of benchmarks/coverage.py.
 
-Few draws are enough to find a mistake; docs/statistics.md has the figures of many draws.
+Few draws are enough to find a mistake. docs/explanation/statistics.md has figures of many draws.
 """
 
 import numpy as np

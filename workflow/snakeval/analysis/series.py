@@ -131,7 +131,7 @@ def from_scores(rows: pa.Table, aggregation: Aggregation, seed: int) -> Series:
 
 
 def estimate(series: Series, confidence: float = CONFIDENCE) -> Estimate:
-    """The score of a task with the interval that fits its metric (see docs/statistics.md)."""
+    """The score of a task with the interval that fits it (see docs/explanation/statistics.md)."""
     if not series.n or not np.isfinite(series.score):
         return Estimate(series.score, np.nan, np.nan, np.nan, "none", np.nan, 0)
     if series.kind == "mean":

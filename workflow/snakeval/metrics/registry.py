@@ -54,7 +54,8 @@ class Known:
             one = self.metrics.get((kind, of or family.of))
             if one is None:
                 raise UserError(
-                    f"metric {name}: of: {of!r} is not a metric. Name one of docs/metrics.md."
+                    f"metric {name}: of: {of!r} is not a metric. "
+                    "Name one of docs/reference/metrics.md."
                 )
             return family.build(number, one)
         return None

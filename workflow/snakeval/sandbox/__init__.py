@@ -1,6 +1,6 @@
 """Programs that a model wrote, run against tests. Never imports metrics.
 
-docs/security.md says what a program may do, and why a verdict can be trusted.
+docs/explanation/security.md says what a program may do, and why a verdict can be trusted.
 
 execution    entry point: a program and its tests become a verdict
 launch       the process that builds the jail, starts both sides in it and limits the time

@@ -36,7 +36,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Runner:
-    """How programs run: `mode` sandbox or weak (docs/security.md), `threads` of them at once."""
+    """How programs run, `threads` at once: sandbox or weak (docs/explanation/security.md)."""
 
     mode: str = "sandbox"
     threads: int = 1

@@ -1,4 +1,4 @@
-"""Uncertainty of scores: numbers in, numbers out. docs/statistics.md gives all formulas.
+"""Uncertainty of scores: numbers in, numbers out. docs/explanation/statistics.md has formulas.
 
 intervals     of a proportion, of a mean, and of their averages over subtasks
 means         of independent estimates
