@@ -32,7 +32,7 @@ def test_packed_moved_verified_and_continued(finished, unstarted, tmp_path):
     unstarted.configure(limit=9)
     failed = unstarted.snakemake(check=False)
     output = failed.stdout + failed.stderr
-    assert failed.returncode and "delete results/models/tiny.parquet and run again" in output, (
+    assert failed.returncode and "Delete results/models/tiny.parquet and run again" in output, (
         output
     )
     models.unlink()

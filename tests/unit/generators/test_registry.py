@@ -22,10 +22,11 @@ USE = """
 import json
 from snakeval.errors import UserError
 from snakeval.sources import documents, download
+from snakeval.sources.stage import DatasetSettings, SubsetSettings
 
 def made(subset, **kwargs):
-    subsets = {"x": {"name": subset, "kwargs": kwargs, "splits": ["test"]}}
-    settings = {"source": "generator:coins", "subsets": subsets}
+    subsets = {"x": SubsetSettings(subset, kwargs, ["test"])}
+    settings = DatasetSettings("generator:coins", subsets)
     try:
         [(_, _, table)] = download.dataset(settings)
         return documents.rows(table)

@@ -33,10 +33,10 @@ def test_a_family_gives_the_metric_of_each_number():
     assert {"maj@K", "exact_match"} <= set(known.names("generate_until"))
 
 
-def test_every_metric_aggregation_and_filter_is_documented(repository):
-    text = (repository / "docs" / "metrics.md").read_text(encoding="utf-8")
-    names = {name for _, name in METRICS} | {family.name for family in FAMILIES}
-    names |= set(AGGREGATIONS) | set(FILTERS)
+def test_every_metric_and_filter_has_its_definition(repository):
+    """The page lists aggregations from the code; definitions of the others are written by hand."""
+    text = (repository / "docs/reference/metrics.md").read_text(encoding="utf-8")
+    names = {name for _, name in METRICS} | {family.name for family in FAMILIES} | set(FILTERS)
     assert not {name for name in names if f"`{name}`" not in text}
 
 

@@ -94,7 +94,7 @@ def test_the_stages_that_download_follow_the_file(library, stage):
 
 
 def test_every_scheme_serves_models_or_documents():
-    assert set(SCHEMES) == {"demo", "generator", "hf", "modelscope", "path", "recorded"}
+    assert {"demo", "generator", "hf", "modelscope", "path", "recorded"} <= set(SCHEMES)
     assert all(scheme.models or scheme.documents for scheme in SCHEMES.values())
 
 

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from snakeval.config import kinds
 from snakeval.config.model import Answers, Model
 from snakeval.config.run import Config
 from snakeval.config.types import NAME
@@ -40,7 +41,7 @@ def _mistakes_of_models(config: Config) -> Iterator[str]:
     """What is wrong with keys of a model that are right one by one."""
     for name, model in config.models.items():
         key = f"models.{name}"
-        if model.source.startswith("recorded:"):
+        if kinds.kind_of(model) is kinds.RECORDED:
             for other in sorted(model.model_fields_set - {"source", "answers"}):
                 yield f"{key}.{other}: recorded answers are not asked for. Remove the key."
             if model.answers is None or not _says_what_holds_answers(model.answers):

@@ -1,7 +1,7 @@
 """Metrics of generated answers against reference texts: is it the answer, and how much of it.
 
-With several references the best counts. A prediction that is not a text is compared as its text: a
-filter may map answers to numbers.
+With several references the best counts. A prediction is a text: what a filter made of it, such as a
+number, is turned into text before (`snakeval.scoring.score`).
 """
 
 import math

@@ -27,14 +27,7 @@ class Metric:
     - loglikelihood: `(targets: Targets, **options) -> items`.
     - loglikelihood_rolling: `(texts: Texts, **options) -> items`.
 
-    To add one, write a file like this and name it under `extensions:` in the configuration:
-
-        from snakeval.metrics.metric import Metric
-
-        def same_start(prediction, references, letters=1):
-            return float(any(prediction[:letters] == text[:letters] for text in references))
-
-        METRICS = (Metric("same_start", "generate_until", same_start, proportion=True),)
+    docs/how-to/add-a-metric.md shows how to add one, to the library or as your own.
     """
 
     name: str

@@ -7,8 +7,8 @@ from snakeval.schemas.columns import schema
 BENCHMARK_FILES = schema(
     ("benchmark", pa.string(), "benchmark of the configuration"),
     ("file", pa.string(), "its file, relative to the folder of this list"),
-    ("digest", pa.string(), "sha256 of the file's content"),
-    ("fingerprint", pa.string(), "of everything the file was made from"),
+    ("digest", pa.string(), "sha256 of the file up to its footer, which holds it"),
+    ("fingerprint", pa.string(), "of everything the file was made from; empty: the file has none"),
 )
 
 PREFLIGHT = schema(

@@ -16,7 +16,7 @@ DOCUMENT_FILES = schema(
     ("split", pa.string(), "as the task calls it"),
     ("file", pa.string(), "path inside the data set's folder"),
     ("documents", pa.int64(), "rows of the file"),
-    ("digest", pa.string(), "sha256 of the file's content"),
+    ("digest", pa.string(), "sha256 of the file up to its footer, which holds it"),
 )
 
 REQUESTS = schema(

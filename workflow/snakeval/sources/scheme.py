@@ -39,7 +39,7 @@ class Places(NamedTuple):
     base: Path = Path()
     """Relative paths start here; the default is the working directory."""
     cache_dir: Path | None = None
-    """Of downloads; None: the client's own cache."""
+    """For downloads, in tests; None: the cache of the hub's client."""
 
 
 class WantedModel(NamedTuple):
@@ -103,7 +103,11 @@ class FoundDocuments(NamedTuple):
 
 
 Sign = Callable[[Source, Places, str], str | None]
-"""The signature of a source on this machine, or None. The text begins messages."""
+"""The signature of a source on this machine, or None. The text begins messages.
+
+It runs at every start of Snakemake, so it must be fast. It raises UserError for a source that
+cannot be right, before anything runs.
+"""
 
 
 class Models(NamedTuple):
@@ -142,7 +146,10 @@ class Scheme(NamedTuple):
     models: Models | None = None
     documents: Documents | None = None
     path: Callable[[Source, Places], Path] | None = None
-    """The file or folder on this machine; None: the source is not on this machine."""
+    """The file or folder on this machine; None: the source is not on this machine.
+
+    Only `recorded:` is asked for it before its job runs.
+    """
     label: Callable[[str, str], str] = scheme_and_location
     """The readable part of a data set's name in the results, from its location and this scheme."""
     fixed: bool = True

@@ -16,6 +16,10 @@ def independent_mean(estimates: Sequence[Limits]) -> Limits:
 
     (None, None, None) without estimates, or where a value is unknown. No limits where one of the
     limits is unknown.
+
+    >>> mean, low, high = independent_mean([(0.5, 0.4, 0.6), (0.7, 0.6, 0.9)])
+    >>> round(mean, 3), round(low, 3), round(high, 3)
+    (0.6, 0.529, 0.712)
     """
     values = [value for value, _, _ in estimates if value is not None]
     if not values or len(values) < len(estimates):
