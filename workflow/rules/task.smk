@@ -2,7 +2,7 @@
 
 
 rule datasets:
-    """Documents as published: one Parquet file per subset and split beside this list of them."""
+    """Documents as published: one Parquet file per subset and split, and the list of them."""
     input:
         settings=settings_of("datasets", "dataset"),
     output:

@@ -20,7 +20,7 @@ layout = Layout(snakemake.params.results)
 
 def documents(task, split):
     """The documents of a split of a task."""
-    with benchmark_files.mending(layout.dataset_index(task.dataset)):
+    with benchmark_files.with_remedy(layout.dataset_index(task.dataset)):
         folder = Path(layout.dataset(task.dataset), task.subset)
         return parquet.read(folder / f"{split_id(split)}.parquet")
 

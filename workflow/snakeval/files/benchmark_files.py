@@ -100,7 +100,7 @@ def read(
     index: str | Path, benchmark: str, schema: pa.Schema, columns: list[str] | None = None
 ) -> pa.Table:
     """The rows of a benchmark's file. Raises UserError when it is missing or damaged."""
-    with mending(index):
+    with with_remedy(index):
         return parquet.read(path(index, benchmark), schema, columns)
 
 
@@ -108,7 +108,7 @@ def scan(
     index: str | Path, benchmark: str, schema: pa.Schema, columns: list[str] | None = None
 ) -> Iterator[pa.Table]:
     """The rows of a benchmark's file, at most DOCUMENTS_AT_ONCE at a time. Errors as `read`."""
-    with mending(index):
+    with with_remedy(index):
         yield from parquet.scan(path(index, benchmark), schema, DOCUMENTS_AT_ONCE, columns)
 
 
@@ -127,7 +127,7 @@ def paths(
 
 
 @contextmanager
-def mending(index: str | Path) -> Iterator[None]:
+def with_remedy(index: str | Path) -> Iterator[None]:
     """Add to an error about a file that `index` must be deleted too.
 
     Snakemake knows the index only, and rebuilds the file with it.

@@ -41,7 +41,7 @@ def code_digest(
     waiting = list(dict.fromkeys(modules))
     for name in [*waiting, *left_out]:
         if _file(library, name) is None:
-            raise ValueError(f"{name}: no such module in {library}, or script beside it")
+            raise ValueError(f"{name}: no such module in {library}, or script next to it")
     found: dict[str, str] = {}
     remembered, parsed = _remembered(library), False
     while waiting:
