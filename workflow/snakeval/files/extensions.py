@@ -1,4 +1,4 @@
-"""Python files of the user that add kinds of their own: metrics, aggregations, filters, generators.
+"""Python files of the user that add kinds of their own: metrics, aggregations and filters.
 
 Such a file declares its kinds in tables at its top level, as the modules of the library do:
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from snakeval.errors import UserError
 
-KINDS = ("METRICS", "AGGREGATIONS", "FILTERS", "GENERATORS")  # what a file may declare
+KINDS = ("METRICS", "AGGREGATIONS", "FILTERS")  # what a file may declare
 _PREFIX = "snakeval_extension_"  # of the names of modules
 
 
