@@ -68,8 +68,8 @@ def test_scores_of_documents(rows):
 
 
 def test_scores_of_tasks(rows):
-    """A perplexity is the exponential of log-likelihoods, which may be off by 1e-5 of them."""
-    limits = {"lm_eval/lambada/lambada_openai.yaml": 1e-5}
+    """A perplexity magnifies the error of its log-likelihoods, which are sums in float32."""
+    limits = {"lm_eval/lambada/lambada_openai.yaml": 2e-6}
     assert all(math.isfinite(row.aggregate) for row in rows)
     over = {row.task: row.aggregate for row in rows if row.aggregate > limits.get(row.task, 1e-6)}
     assert over == {}

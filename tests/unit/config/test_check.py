@@ -30,7 +30,7 @@ def test_short_forms_stand_for_mappings():
     assert checked.datasets == {"org/data": DataSource(source="path:data")}
 
 
-def test_every_mistake_is_told_in_a_line_of_its_own():
+def test_every_mistake_is_reported_in_a_line_of_its_own():
     found = problems(
         {
             "models": {
@@ -155,7 +155,7 @@ def test_yaml_mistakes_name_file_and_line(tmp_path, text, expected):
     assert "\n" not in str(caught.value)
 
 
-def test_nesting_without_end_is_told(tmp_path):
+def test_nesting_without_end_is_an_error(tmp_path):
     file = tmp_path / "c.yaml"
     file.write_text("a:\n  " + "[" * 100_000)
     with pytest.raises(UserError, match=r"c\.yaml, line 2: nested more than 100 deep"):

@@ -159,8 +159,8 @@ def test_a_folder_without_a_usable_configuration_is_an_error(tmp_path):
 
 def safetensors(tensors, data=32):
     header = {
-        name: dict(zip(("dtype", "shape", "data_offsets"), told, strict=True))
-        for name, told in tensors.items()
+        name: dict(zip(("dtype", "shape", "data_offsets"), header, strict=True))
+        for name, header in tensors.items()
     }
     text = json.dumps({"__metadata__": {}, **header}).encode()
     return len(text).to_bytes(8, "little") + text + bytes(data)
@@ -191,7 +191,7 @@ def safetensors(tensors, data=32):
         ),
     ],
 )
-def test_low_precision_is_told_from_files(tmp_path, config, weights, asked, low):
+def test_low_precision_is_seen_in_files(tmp_path, config, weights, asked, low):
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").write_bytes(
         safetensors({"ids": ("I64", [1], [0, 8]), "w": (weights, [2, 3], [8, 32])})
@@ -218,8 +218,8 @@ def test_the_header_of_weights(tmp_path):
     [
         *(b"", WHOLE[:5], WHOLE[:20], WHOLE[:-1], b"\xff" * 40, (2).to_bytes(8, "little") + b"[]"),
         *(
-            safetensors({"w": told})
-            for told in (
+            safetensors({"w": header})
+            for header in (
                 ("F32", [2], 7),
                 ("F32", 6, [0, 24]),
                 (["F32"], [6], [0, 24]),

@@ -108,9 +108,9 @@ def ask(
         plan = _plan(engine, calls, f"{model}, {benchmark}")
         batches = shards.share(plan, calls, shard, benchmark)
         mine = np.isin(np.arange(len(calls)), np.concatenate([*batches, []]))
-        todo = _Todo(calls, batches, missing, mine, model, benchmark, shard)
+        work = _Work(calls, batches, missing, mine, model, benchmark, shard)
         with energy.metered(engine.device) as joules:
-            for outputs in _answer(engine, todo, terminal):
+            for outputs in _answer(engine, work, terminal):
                 _check_numbers(outputs, every_key, rows, documents, model)
                 store.append(outputs)
             store.flush()
@@ -169,7 +169,7 @@ def distinct_keys(rows: pa.Table, store: Store, source: Input = FROM_TOKENS) -> 
 
 
 @dataclass(frozen=True, eq=False)
-class _Todo:
+class _Work:
     """The distinct calls of a benchmark, and what one shard has to do for them."""
 
     calls: pa.Table
@@ -197,22 +197,22 @@ def _plan(engine: Engine, calls: pa.Table, where: str) -> list[np.ndarray]:
     return plan
 
 
-def _answer(engine: Engine, todo: _Todo, terminal: TextIO | None) -> Iterator[pa.Table]:
+def _answer(engine: Engine, work: _Work, terminal: TextIO | None) -> Iterator[pa.Table]:
     """Outputs of the missing calls, batch by batch as planned for all calls."""
-    wanted = int((todo.mine & todo.missing).sum())
-    total, known = int(todo.mine.sum()), int((todo.mine & ~todo.missing).sum())
+    wanted = int((work.mine & work.missing).sum())
+    total, known = int(work.mine.sum()), int((work.mine & ~work.missing).sum())
     before = timings.read_or_written(engine.counters)
-    with Progress(todo.name, total=total, known=known, terminal=terminal) as progress:
-        for batch in todo.batches:
-            rows = batch[todo.missing[batch]]
+    with Progress(work.name, total=total, known=known, terminal=terminal) as progress:
+        for batch in work.batches:
+            rows = batch[work.missing[batch]]
             if not len(rows):
                 continue
-            for outputs in engine.answer(todo.calls.take(pa.array(rows))):
+            for outputs in engine.answer(work.calls.take(pa.array(rows))):
                 yield outputs
                 tokens = timings.read_or_written(engine.counters) - before
                 progress.advance(len(outputs), tokens - progress.tokens)
     if progress.done != wanted:
-        where = f"{todo.model}, {todo.benchmark}"
+        where = f"{work.model}, {work.benchmark}"
         raise RuntimeError(f"{where}: {wanted} requests, but {progress.done} answers")
 
 

@@ -178,13 +178,13 @@ def test_best_span_of_a_passage(tmp_path):
             )
         )
         for none in range(6):  # the token that stands for no answer
-            told = [-1, -1] * none + [-1, 0] + offsets[2 * none + 2 :]
+            mapped = [-1, -1] * none + [-1, 0] + offsets[2 * none + 2 :]
             rows.append(
                 tiny.call(
                     f"{index} or {none}",
                     rows[-1]["context"],
                     kind="extract",
-                    offsets=told,
+                    offsets=mapped,
                     passage=passage,
                 )
             )
