@@ -159,8 +159,8 @@ def test_a_folder_without_a_usable_configuration_is_an_error(tmp_path):
 
 def safetensors(tensors, data=32):
     header = {
-        name: dict(zip(("dtype", "shape", "data_offsets"), header, strict=True))
-        for name, header in tensors.items()
+        name: dict(zip(("dtype", "shape", "data_offsets"), fields, strict=True))
+        for name, fields in tensors.items()
     }
     text = json.dumps({"__metadata__": {}, **header}).encode()
     return len(text).to_bytes(8, "little") + text + bytes(data)
@@ -218,8 +218,8 @@ def test_the_header_of_weights(tmp_path):
     [
         *(b"", WHOLE[:5], WHOLE[:20], WHOLE[:-1], b"\xff" * 40, (2).to_bytes(8, "little") + b"[]"),
         *(
-            safetensors({"w": header})
-            for header in (
+            safetensors({"w": fields})
+            for fields in (
                 ("F32", [2], 7),
                 ("F32", 6, [0, 24]),
                 (["F32"], [6], [0, 24]),
