@@ -1,6 +1,5 @@
 """Bring all models and tasks together."""
 
-from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,7 +7,7 @@ import pyarrow as pa
 from snakeval.analysis import answer_health, export, leaderboard, markdown, targets
 from snakeval.analysis.stage import TablesSettings
 from snakeval.files import benchmark_files, parquet
-from snakeval.inference.timings import summed
+from snakeval.inference import timings
 from snakeval.jobs import job
 from snakeval.schemas.model import NUMERICS, TIMINGS
 from snakeval.schemas.run import COMPARISONS, HEALTH, SCORE_TABLE, TARGETS
@@ -37,8 +36,4 @@ encoded = benchmark_files.paths(asked, inputs.tokens, benchmarks)
 parquet.write(answer_health.build(encoded, answered, scored, matched), output.health, HEALTH)
 numerics = [NUMERICS.empty_table(), *(parquet.read(file, NUMERICS) for file in inputs.numerics)]
 parquet.write(pa.concat_tables(numerics), output.numerics, NUMERICS)
-timings = [TIMINGS.empty_table()]
-for model, name in product(asked, benchmarks):
-    shards = [index for index in inputs.calls if Path(index).parent.name == model]
-    timings.append(summed([benchmark_files.read(index, name, TIMINGS) for index in shards]))
-parquet.write(pa.concat_tables(timings), output.efficiency, TIMINGS)
+parquet.write(timings.of_run(inputs.calls, asked, benchmarks), output.efficiency, TIMINGS)

@@ -68,7 +68,7 @@ RESPONSES = Stage(
     name="responses",
     settings=CallsSettings,
     jobs=call_jobs,
-    code=("snakeval.inference.assemble", "snakeval.inference.low_precision"),
+    code=("snakeval.inference.gather",),
     reads=("models", "tokens", "calls"),
 )
 RECORDED = Stage(

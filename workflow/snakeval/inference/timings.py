@@ -1,12 +1,15 @@
 """What asking took: rows of TIMINGS."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from snakeval.backends.protocol import Counters, Engine
+from snakeval.files import benchmark_files
 from snakeval.schemas.model import TIMINGS
 
 MAXIMA = ("peak_bytes", "peak_flops")  # of several shards the largest counts
@@ -93,6 +96,16 @@ def summed(timings: Sequence[pa.Table]) -> pa.Table:
         elif name not in TEXTS:
             values[name] = pc.sum(rows[name], skip_nulls=False).as_py()
     return pa.Table.from_pylist([values], TIMINGS)
+
+
+def of_run(parts: Iterable[str], models: Iterable[str], benchmarks: Sequence[str]) -> pa.Table:
+    """A row of TIMINGS for each model and benchmark; `parts`: lists of what each shard asked."""
+    indices = [Path(part) for part in parts]
+    tables = [TIMINGS.empty_table()]
+    for model, benchmark in product(models, benchmarks):
+        own = [index for index in indices if index.parent.name == model]
+        tables.append(summed([benchmark_files.read(index, benchmark, TIMINGS) for index in own]))
+    return pa.concat_tables(tables)
 
 
 def read_or_written(counters: Counters) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pyarrow as pa
@@ -71,6 +72,12 @@ def stop_on_errors(files: Iterable[str | Path]) -> pa.Table:
     if errors := lines(rows.filter(pc.equal(rows["severity"], "error"))):
         raise UserError("\n".join(["preflight found errors that would ruin the run:", *errors]))
     return rows
+
+
+def show(rows: pa.Table, model: str, terminal: TextIO | None) -> None:
+    """Print the findings about a model to the terminal, if there is one."""
+    for line in lines(rows.filter(pc.equal(rows["model"], model))) if terminal else []:
+        print(line, file=terminal)
 
 
 def lines(rows: pa.Table) -> list[str]:

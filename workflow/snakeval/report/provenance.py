@@ -6,10 +6,15 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+from snakeval.files import parquet
+from snakeval.schemas.model import MODEL_FILES
+from snakeval.schemas.task import DOCUMENT_FILES
 
 PACKAGES = (
     "snakeval",
@@ -27,6 +32,26 @@ PACKAGES = (
     "pyarrow",
     "snakemake",
 )
+
+
+def of_models(files: Iterable[str], settings: Mapping[str, Any]) -> list[dict]:
+    """Origin, digest and settings of each model, from the lists of their files (MODEL_FILES)."""
+    found = []
+    for file in files:
+        name, table = Path(file).stem, parquet.read(file, MODEL_FILES)
+        digest = parquet.fingerprint_of(table["file"].to_pylist(), table["sha256"].to_pylist())
+        first = {key: table[key][0].as_py() for key in ("source", "revision")}
+        found.append({"model": name, **first, "digest": digest, "settings": settings[name]})
+    return found
+
+
+def of_datasets(files: Iterable[str]) -> list[dict]:
+    """Origin and digest of each file of documents, from the lists of data sets (DOCUMENT_FILES)."""
+    return [
+        {"dataset": Path(file).stem} | {key: row[key] for key in ("source", "revision", "digest")}
+        for file in files
+        for row in parquet.read(file, DOCUMENT_FILES).to_pylist()
+    ]
 
 
 def collect(

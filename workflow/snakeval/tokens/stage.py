@@ -34,7 +34,7 @@ TOKENS = Stage(
     settings=TokensSettings,
     jobs=token_jobs,
     code=("snakeval.tokens.encode",),
-    looks=("snakeval.preflight.prompts", "snakeval.preflight.forecast"),
+    looks=("snakeval.preflight.look",),
     packages=("jinja2", "sentencepiece", "tokenizers", "transformers"),
     reads=("list_requests", "models"),
 )
