@@ -61,7 +61,8 @@ CALLS = Stage(
     name="calls",
     settings=CallsSettings,
     jobs=call_jobs,
-    code=("snakeval.inference.ask", "snakeval.backends.local.build"),
+    code=("snakeval.inference.ask", "snakeval.backends.claimed", "snakeval.backends.local.build"),
+    left_out=("snakeval.jobs.gpus",),  # which device answers changes no answer
     reads=("check_tasks", "models", "tokens"),
 )
 RESPONSES = Stage(
